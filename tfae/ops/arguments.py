@@ -1,0 +1,46 @@
+"""The checks of arguments that the kernel's wrapper and the reference share."""
+
+import tensorflow as tf
+
+_DTYPES = (tf.float32, tf.float16, tf.bfloat16, tf.float64)
+
+
+def convert_arguments(
+    mean: tf.Tensor, log_variance: tf.Tensor, seed: tf.Tensor, num_samples: int | None
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Makes tensors of the arguments, or raises a `ValueError` that names the wrong one."""
+    mean = tf.convert_to_tensor(mean, dtype_hint=tf.float32)
+    log_variance = tf.convert_to_tensor(log_variance, dtype_hint=mean.dtype)
+    seed = tf.convert_to_tensor(seed)
+    if mean.dtype not in _DTYPES:
+        names = ", ".join(dtype.name for dtype in _DTYPES)
+        raise ValueError(f"mean must be one of {names}, but its dtype is {mean.dtype.name}")
+    if log_variance.dtype != mean.dtype:
+        raise ValueError(
+            f"mean and log_variance must have one dtype, but mean is {mean.dtype.name} and "
+            f"log_variance is {log_variance.dtype.name}"
+        )
+    if not mean.shape.is_compatible_with(log_variance.shape):
+        raise ValueError(
+            f"mean and log_variance must have one shape, but mean has shape {mean.shape} and "
+            f"log_variance has shape {log_variance.shape}"
+        )
+    for name, tensor in (("mean", mean), ("log_variance", log_variance)):
+        if tensor.shape.rank == 0:
+            raise ValueError(f"{name} must have at least one axis, but it is a scalar")
+    if seed.dtype not in (tf.int32, tf.int64) or not seed.shape.is_compatible_with([2]):
+        raise ValueError(
+            "seed must be an int32 or int64 tensor of shape [2], but it has dtype "
+            f"{seed.dtype.name} and shape {seed.shape}"
+        )
+    if num_samples is not None and num_samples < 1:
+        raise ValueError(f"num_samples must be None or at least 1, but it is {num_samples}")
+    return mean, log_variance, seed
+
+
+def sample_shape(mean: tf.Tensor, num_samples: int | None) -> tf.Tensor:
+    """The shape of z: that of `mean`, behind an axis of `num_samples` unless that is None."""
+    shape = tf.shape(mean, out_type=tf.int64)
+    if num_samples is None:
+        return shape
+    return tf.concat([tf.constant([num_samples], tf.int64), shape], axis=0)

@@ -1,0 +1,74 @@
+"""Finding and loading the compiled library, and saying why when that fails."""
+
+import functools
+import os
+import pathlib
+import re
+import types
+import warnings
+
+import tensorflow as tf
+
+# A library elsewhere, such as one that Bazel built, can be named by this environment variable.
+_PATH_VARIABLE = "TFAE_OPS_LIBRARY"
+_DEFAULT_PATH = pathlib.Path(__file__).with_name("_tfae_ops.so")
+# The library carries this text, followed by the version of the headers it was compiled with
+# (kernels/tensorflow/gaussian_sample_kl_op.cc).
+_BUILT_FOR = re.compile(rb"tfae ops built for TensorFlow (\d+\.\d+)")
+
+_REBUILD = (
+    "Samples, KL and gradients are computed by plain TensorFlow instead: the same values, more "
+    "slowly. To build the library for this TensorFlow, install a C++17 compiler and run "
+    "`pip install --force-reinstall --no-deps .` in tfae's source folder."
+)
+
+
+def _load(path: pathlib.Path) -> types.ModuleType:
+    """Loads the library at `path`, or raises an `OSError` that says why that is impossible."""
+    if not path.is_file():
+        raise OSError(f"there is no file {path}: it was not built, or not for this platform")
+    # TensorFlow's C++ interface changes between minor versions in ways that the dynamic linker
+    # need not notice, so the version is compared before anything of the library can run.
+    built_for = _BUILT_FOR.search(path.read_bytes())
+    running = ".".join(tf.__version__.split(".")[:2])
+    if built_for is None:
+        raise OSError(f"{path} is not a library of tfae ops")
+    if built_for[1].decode() != running:
+        raise OSError(
+            f"{path} was built for TensorFlow {built_for[1].decode()}, and this is "
+            f"TensorFlow {tf.__version__}"
+        )
+    try:
+        return tf.load_op_library(os.fspath(path))
+    except (tf.errors.OpError, OSError) as error:
+        raise OSError(f"{path} cannot be loaded: {error}") from error
+
+
+@functools.cache
+def operations() -> types.ModuleType | None:
+    """The compiled ops as TensorFlow wraps them; None, after one warning, if there are none."""
+    path = pathlib.Path(os.environ.get(_PATH_VARIABLE) or _DEFAULT_PATH)
+    try:
+        return _load(path)
+    except OSError as error:
+        warnings.warn(f"tfae runs without its compiled ops: {error}. {_REBUILD}", stacklevel=3)
+        return None
+
+
+def kernel_available(device: str = "CPU") -> bool:
+    """Whether the compiled kernel of `gaussian_sample_kl` is loaded and covers a device type.
+
+    Args:
+        device: A device type as TensorFlow names it, "CPU" or "GPU".
+
+    Returns:
+        True if tensors on such devices are sampled by the compiled kernel, False if by plain
+        TensorFlow. The first answer of False comes with a warning that says why.
+    """
+    if operations() is None:
+        return False
+    # TensorFlow has no public way to ask this without an attempt to run the op.
+    from tensorflow.python.framework import kernels
+
+    registered = kernels.get_registered_kernels_for_op("Tfae>GaussianSampleKl").kernel
+    return any(kernel.device_type == device.upper() for kernel in registered)
