@@ -1,0 +1,248 @@
+"""Builds the op library, tfae/ops/_tfae_ops.so. Everything else is in pyproject.toml.
+
+Environment variables:
+    TFAE_BUILD_KERNELS: 0 leaves the library out; 1 makes a failure to build it an error everywhere.
+        Without it a failure is an error on Linux x86-64 and a message elsewhere, where models
+        then run on plain TensorFlow operations.
+    CXX, CXXFLAGS, LDFLAGS: the compiler and flags to add, as usual.
+"""
+
+import glob
+import hashlib
+import json
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError, ExecError
+
+PACKAGE = Path("tfae/ops")
+LIBRARY = PACKAGE / "_tfae_ops.so"  # the same name on macOS: tf.load_op_library takes any
+BUILD_INFO = PACKAGE / "_build_info.json"
+OBJECTS = Path("build/kernels")  # beside the sources, so that the next build finds them
+
+WITHOUT_LIBRARY = (
+    "TFAE_BUILD_KERNELS=0 installs tfae without its op library: "
+    "models then run on plain TensorFlow operations, slower."
+)
+
+
+def kernel_sources() -> list[str]:
+    """Every C++ source of the op library, relative to the source tree."""
+    sources = glob.glob("kernels/**/*.cc", recursive=True)
+    return sorted(source for source in sources if not source.endswith("_test.cc"))
+
+
+def failure_is_an_error() -> bool:
+    """Whether a library that does not build stops the installation."""
+    forced = os.environ.get("TFAE_BUILD_KERNELS") == "1"
+    return forced or (sys.platform == "linux" and platform.machine() == "x86_64")
+
+
+class Toolchain:
+    """A compiler, and the flags that fit the TensorFlow that the library will run with."""
+
+    def __init__(self):
+        self.compiler = self._find_compiler()
+        self.compiler_version = self._run([*self.compiler, "--version"]).splitlines()[0]
+        self.tensorflow_version, self._tensorflow, flags = self._ask_tensorflow()
+
+        # As system headers, TensorFlow's own are neither warned about nor watched for changes.
+        headers = [flag.replace("-I", "-isystem", 1) for flag in flags]
+        self.compile_flags = [
+            *headers,
+            "-I.",
+            "-std=c++17",
+            "-O3",
+            "-fPIC",
+            "-DNDEBUG",  # as TensorFlow is: some of its inline functions depend on it
+            "-Wall",
+            "-Wextra",
+            f"-ffile-prefix-map={self._tensorflow}=tensorflow",
+            *shlex.split(os.environ.get("CXXFLAGS", "")),
+        ]
+        self.link_flags = ["-shared", *shlex.split(os.environ.get("LDFLAGS", ""))]
+        if sys.platform == "darwin":
+            self.link_flags += ["-undefined", "dynamic_lookup"]  # found in the loaded TensorFlow
+        else:
+            self.link_flags += [
+                f"-L{self._tensorflow}",
+                "-l:libtensorflow_cc.so.2",
+                "-l:libtensorflow_framework.so.2",
+                # For programs that load the library without importing TensorFlow first.
+                "-Wl,-rpath,$ORIGIN/../../tensorflow",
+            ]
+
+    @staticmethod
+    def _ask_tensorflow() -> tuple[str, str, list[str]]:
+        # In another process, for TensorFlow writes to the terminal while it is imported.
+        script = (
+            "import json, os, tensorflow as tf; print(json.dumps([tf.__version__, "
+            "os.path.dirname(tf.__file__), tf.sysconfig.get_compile_flags()]))"
+        )
+        result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+        if result.returncode:
+            raise CompileError(
+                "the op library is compiled against TensorFlow, which does not import: "
+                f"{result.stderr.strip().splitlines()[-1]}. Install it, or leave out "
+                f"--no-build-isolation and pip brings it. {WITHOUT_LIBRARY}"
+            )
+        return tuple(json.loads(result.stdout.splitlines()[-1]))
+
+    @staticmethod
+    def _find_compiler() -> list[str]:
+        candidates = [os.environ["CXX"]] if "CXX" in os.environ else ["c++", "g++", "clang++"]
+        for candidate in candidates:
+            command = shlex.split(candidate)
+            if command and shutil.which(command[0]):
+                return command
+        raise CompileError(
+            f"no C++ compiler found (looked for {', '.join(candidates)}). "
+            "Install one (Debian and Ubuntu: apt-get install g++), or name it in CXX. "
+            + WITHOUT_LIBRARY
+        )
+
+    @staticmethod
+    def _run(command: list[str]) -> str:
+        result = subprocess.run(command, capture_output=True, text=True)
+        if result.returncode:
+            raise CompileError(f"{shlex.join(command)}\n{result.stdout}{result.stderr}")
+        sys.stderr.write(result.stderr)  # warnings
+        return result.stdout
+
+    def compile(self, source: str) -> Path:
+        """Compiles one file unless its object is newer than all that it was made from."""
+        target = OBJECTS / (source.removesuffix(".cc").replace("/", "-") + ".o")
+        dependencies = target.with_suffix(".d")
+        made_with = target.with_suffix(".key")
+        key = self._key(source)
+        if not _is_current(target, dependencies, made_with, key):
+            print(f"compiling {source}", flush=True)
+            made_with.unlink(missing_ok=True)  # an interrupted build must not look complete
+            make = ["-MMD", "-MF", str(dependencies), "-c", source, "-o", str(target)]
+            self._run([*self.compiler, *self.compile_flags, *make])
+            made_with.write_text(key)
+        return target
+
+    def _key(self, source: str) -> str:
+        # Isolated builds install TensorFlow at a new path each time, so the path does not count.
+        flags = [flag.replace(self._tensorflow, "tensorflow") for flag in self.compile_flags]
+        parts = [self.tensorflow_version, self.compiler_version, *self.compiler, *flags, source]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+    def build(self, sources: list[str], library: Path) -> None:
+        """Compiles the sources side by side and links them."""
+        OBJECTS.mkdir(parents=True, exist_ok=True)
+        library.parent.mkdir(parents=True, exist_ok=True)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = list(pool.map(self.compile, sources))
+        print(f"linking {library}", flush=True)
+        # Linked aside and renamed: a running program may have the old library mapped.
+        new = library.with_suffix(f".{os.getpid()}.tmp")
+        self._run([*self.compiler, *map(str, objects), *self.link_flags, "-o", str(new)])
+        new.replace(library)
+
+    def description(self) -> dict[str, str]:
+        """What the library was built with, for whoever finds that it does not load."""
+        return {
+            "tensorflow": self.tensorflow_version,
+            "compiler": self.compiler_version,
+            "platform": f"{platform.system()} {platform.machine()}",
+        }
+
+
+def _is_current(target: Path, dependencies: Path, made_with: Path, key: str) -> bool:
+    try:
+        if made_with.read_text() != key:
+            return False
+        # "target.o: a.cc b.h \\\n c.h", as make reads it.
+        inputs = dependencies.read_text().split(":", 1)[1].replace("\\\n", " ").split()
+        made = target.stat().st_mtime_ns
+        return all(Path(name).stat().st_mtime_ns < made for name in inputs)
+    except FileNotFoundError:
+        return False
+
+
+class BuildLibrary(build_ext):
+    """Builds the library where setuptools expects an extension module."""
+
+    def run(self) -> None:
+        """Builds, or where that may fail says so and leaves a package without the library."""
+        try:
+            super().run()
+        except (CompileError, ExecError) as error:
+            if failure_is_an_error():
+                raise
+            print(f"tfae is installed without its op library: {error}", file=sys.stderr)
+            self.extensions = []
+            self.distribution.ext_modules = []  # the wheel then is pure Python
+            self._write_build_info(
+                PACKAGE if self.editable_mode else Path(self.build_lib) / PACKAGE,
+                {"error": str(error).splitlines()[0]},
+            )
+
+    def build_extension(self, ext: Extension) -> None:
+        """Compiles and links, and notes what with."""
+        toolchain = Toolchain()
+        library = Path(self.get_ext_fullpath(ext.name))
+        try:
+            toolchain.build(ext.sources, library)
+        except CompileError as error:
+            raise CompileError(
+                f"the op library did not compile with {toolchain.compiler_version}; "
+                f"the compiler's messages are below. {WITHOUT_LIBRARY}\n{error}"
+            ) from error
+        self._write_build_info(library.parent, toolchain.description())
+
+    def get_ext_filename(self, fullname: str) -> str:
+        """A plain name: the library does not depend on Python's binary interface."""
+        return os.path.join(*fullname.split(".")) + ".so"
+
+    def copy_extensions_to_source(self) -> None:
+        """Places the library and its description in the source tree, for editable installs."""
+        super().copy_extensions_to_source()
+        shutil.copy(Path(self.build_lib) / BUILD_INFO, BUILD_INFO)
+
+    @staticmethod
+    def _write_build_info(directory: Path, info: dict[str, str]) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / BUILD_INFO.name).write_text(json.dumps(info, indent=2) + "\n")
+
+
+class TagWheel(bdist_wheel):
+    """Tags the wheel with the platform alone, or with none where it has no library."""
+
+    def run(self) -> None:
+        """Builds the library before the kind of wheel is decided, since it may fall back."""
+        self.run_command("build_ext")
+        self.root_is_pure = not self.distribution.has_ext_modules()
+        super().run()
+
+    def get_tag(self) -> tuple[str, str, str]:
+        """Any Python 3 will do: the library uses nothing of its binary interface."""
+        platform_tag = super().get_tag()[2]
+        return "py3", "none", platform_tag
+
+
+def main() -> None:
+    """Runs setuptools, with the library among the extension modules unless it is left out."""
+    build = os.environ.get("TFAE_BUILD_KERNELS")
+    if build not in (None, "", "0", "1"):
+        raise SystemExit(f"TFAE_BUILD_KERNELS must be 0 or 1, not {build!r}")
+    name = ".".join(LIBRARY.with_suffix("").parts)
+    setup(
+        ext_modules=[] if build == "0" else [Extension(name, kernel_sources())],
+        cmdclass={"build_ext": BuildLibrary, "bdist_wheel": TagWheel},
+    )
+
+
+if __name__ == "__main__":
+    main()
