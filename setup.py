@@ -24,9 +24,7 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, ExecError
 
-PACKAGE = Path("tfae/ops")
-LIBRARY = PACKAGE / "_tfae_ops.so"  # the same name on macOS: tf.load_op_library takes any
-BUILD_INFO = PACKAGE / "_build_info.json"
+LIBRARY = Path("tfae/ops/_tfae_ops.so")  # the same name on macOS: tf.load_op_library takes any
 OBJECTS = Path("build/kernels")  # beside the sources, so that the next build finds them
 
 WITHOUT_LIBRARY = (
@@ -150,14 +148,6 @@ class Toolchain:
         self._run([*self.compiler, *map(str, objects), *self.link_flags, "-o", str(new)])
         new.replace(library)
 
-    def description(self) -> dict[str, str]:
-        """What the library was built with, for whoever finds that it does not load."""
-        return {
-            "tensorflow": self.tensorflow_version,
-            "compiler": self.compiler_version,
-            "platform": f"{platform.system()} {platform.machine()}",
-        }
-
 
 def _is_current(target: Path, dependencies: Path, made_with: Path, key: str) -> bool:
     try:
@@ -184,13 +174,11 @@ class BuildLibrary(build_ext):
             print(f"tfae is installed without its op library: {error}", file=sys.stderr)
             self.extensions = []
             self.distribution.ext_modules = []  # the wheel then is pure Python
-            self._write_build_info(
-                PACKAGE if self.editable_mode else Path(self.build_lib) / PACKAGE,
-                {"error": str(error).splitlines()[0]},
-            )
+            package_root = "." if self.editable_mode else self.build_lib
+            Path(package_root, LIBRARY).unlink(missing_ok=True)  # an earlier build's
 
     def build_extension(self, ext: Extension) -> None:
-        """Compiles and links, and notes what with."""
+        """Compiles and links."""
         toolchain = Toolchain()
         library = Path(self.get_ext_fullpath(ext.name))
         try:
@@ -200,21 +188,10 @@ class BuildLibrary(build_ext):
                 f"the op library did not compile with {toolchain.compiler_version}; "
                 f"the compiler's messages are below. {WITHOUT_LIBRARY}\n{error}"
             ) from error
-        self._write_build_info(library.parent, toolchain.description())
 
     def get_ext_filename(self, fullname: str) -> str:
         """A plain name: the library does not depend on Python's binary interface."""
         return os.path.join(*fullname.split(".")) + ".so"
-
-    def copy_extensions_to_source(self) -> None:
-        """Places the library and its description in the source tree, for editable installs."""
-        super().copy_extensions_to_source()
-        shutil.copy(Path(self.build_lib) / BUILD_INFO, BUILD_INFO)
-
-    @staticmethod
-    def _write_build_info(directory: Path, info: dict[str, str]) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / BUILD_INFO.name).write_text(json.dumps(info, indent=2) + "\n")
 
 
 class TagWheel(bdist_wheel):
@@ -222,6 +199,8 @@ class TagWheel(bdist_wheel):
 
     def run(self) -> None:
         """Builds the library before the kind of wheel is decided, since it may fall back."""
+        # What an earlier build left there, of modules deleted since, would be packed again.
+        shutil.rmtree(self.get_finalized_command("build").build_lib, ignore_errors=True)
         self.run_command("build_ext")
         self.root_is_pure = not self.distribution.has_ext_modules()
         super().run()
