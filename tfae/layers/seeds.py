@@ -1,0 +1,24 @@
+"""Random seeds as explicit state."""
+
+import keras
+import tensorflow as tf
+
+
+def next_seed(generator: keras.random.SeedGenerator) -> tf.Tensor:
+    """Draws the next seed, another one for every replica of a `tf.distribute` strategy.
+
+    Replicas of a mirrored strategy hold equal generator states; without the fold they would all
+    draw the same noise.
+
+    Args:
+        generator: The generator; its state advances by one draw.
+
+    Returns:
+        int64 tensor of shape `(2,)`, for the `seed` of TensorFlow's stateless random functions.
+    """
+    seed = tf.cast(generator.next(), tf.int64)
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return seed
+    replica = tf.cast(context.replica_id_in_sync_group, tf.int64)
+    return tf.random.fold_in(seed, replica, alg="philox")

@@ -1,0 +1,91 @@
+"""Weights of a loss term that change during training, as pure functions of the step.
+
+A schedule is a `keras.optimizers.schedules.LearningRateSchedule`, Keras' own type for "a number
+that depends on the step": it serialises, and any schedule that Keras has works as well. The step
+is the optimizer's `iterations`, which is saved with the model, so an interrupted run resumes at
+the weight it had.
+"""
+
+import keras
+import tensorflow as tf
+from keras.optimizers.schedules import LearningRateSchedule
+
+
+@keras.saving.register_keras_serializable("tfae")
+class LinearWarmUp(LearningRateSchedule):
+    """Rises linearly from `start` at step 0 to `end` at step `steps`, then stays.
+
+    Used as `VariationalAutoencoder(..., beta=LinearWarmUp(5000))` it is the KL warm-up of Bowman
+    et al., 2016, and Sonderby et al., 2016.
+
+    Args:
+        steps: Number of optimizer steps of the ramp, at least 1.
+        start: Value at step 0.
+        end: Value from step `steps` on.
+    """
+
+    def __init__(self, steps: int, start: float = 0.0, end: float = 1.0):
+        self.steps = _positive_int("steps", steps)
+        self.start = float(start)
+        self.end = float(end)
+
+    def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
+        fraction = tf.minimum(tf.cast(step, tf.float32) / self.steps, 1.0)
+        return self.start + (self.end - self.start) * fraction
+
+    def get_config(self) -> dict:
+        return {"steps": self.steps, "start": self.start, "end": self.end}
+
+
+@keras.saving.register_keras_serializable("tfae")
+class CyclicalWarmUp(LearningRateSchedule):
+    """Repeats a linear ramp: each cycle rises for `ramp` of its length, then holds `end`.
+
+    Args:
+        steps: Length of one cycle in optimizer steps, at least 1.
+        cycles: Number of cycles; afterwards the value stays at `end`.
+        ramp: Fraction of a cycle that rises, in (0, 1].
+        start: Value at the start of each cycle.
+        end: Value at the top.
+
+    Reference:
+        Fu et al., "Cyclical Annealing Schedule", 2019.
+    """
+
+    def __init__(
+        self,
+        steps: int,
+        cycles: int = 4,
+        ramp: float = 0.5,
+        start: float = 0.0,
+        end: float = 1.0,
+    ):
+        self.steps = _positive_int("steps", steps)
+        self.cycles = _positive_int("cycles", cycles)
+        if not 0.0 < ramp <= 1.0:
+            raise ValueError(f"`ramp` must lie in (0, 1]; received ramp={ramp!r}.")
+        self.ramp = float(ramp)
+        self.start = float(start)
+        self.end = float(end)
+
+    def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
+        step = tf.cast(step, tf.float32)
+        position = tf.math.floormod(step, float(self.steps)) / self.steps
+        fraction = tf.minimum(position / self.ramp, 1.0)
+        fraction = tf.where(step >= self.steps * self.cycles, 1.0, fraction)
+        return self.start + (self.end - self.start) * fraction
+
+    def get_config(self) -> dict:
+        return {
+            "steps": self.steps,
+            "cycles": self.cycles,
+            "ramp": self.ramp,
+            "start": self.start,
+            "end": self.end,
+        }
+
+
+def _positive_int(name: str, value: int) -> int:
+    if int(value) != value or value < 1:
+        raise ValueError(f"`{name}` must be a whole number of at least 1; received {value!r}.")
+    return int(value)

@@ -1,0 +1,249 @@
+"""The variational autoencoder."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.optimizers.schedules import LearningRateSchedule
+
+from tfae.layers import GaussianSampling
+from tfae.losses.divergence import (
+    free_bits,
+    gaussian_kl,
+    gaussian_kl_per_dimension,
+    gaussian_log_density,
+)
+from tfae.losses.likelihoods import Likelihood
+from tfae.models.base import EncoderDecoder, random_seed
+from tfae.training.batches import Batch
+
+__all__ = ["VariationalAutoencoder"]
+
+
+@keras.saving.register_keras_serializable("tfae")
+class VariationalAutoencoder(EncoderDecoder):
+    """A generative model with an approximate posterior: maximises the ELBO.
+
+    The encoder gives the mean and the log-variance of q(z | x); training samples z, decodes it, and
+    minimises `reconstruction_loss + beta * kl_loss`, where the KL is taken to N(0, I). Sampling and
+    KL are one compiled op.
+
+    Example:
+        ```python
+        model = tfae.VariationalAutoencoder.from_shape((28, 28, 1), latent_dim=20)
+        model.compile()
+        model.fit(images, epochs=10)
+        new_images = model.generate(16, seed=1)
+        ```
+
+    Args:
+        encoder: Keras model from data `(batch, ...)` to two tensors `(batch, latent_dim)`, the
+            mean and the log-variance.
+        decoder: Keras model from codes to raw outputs of the data's shape, ending in a linear
+            layer.
+        likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
+        beta: Weight of the KL, zero or more (Higgins et al., 2017, for other values than 1), or a
+            schedule of the train step such as `tfae.losses.LinearWarmUp`. Evaluation uses the
+            value that training has reached.
+        num_samples: Number of posterior samples an example, averaged in the loss.
+        free_bits: Floor in nats under each dimension's KL, averaged over the batch, in the
+            training and validation loss; zero for the plain KL. See `tfae.losses.free_bits`.
+        seed: Integer from which the noise and the order of the data follow; `None` draws one.
+        **kwargs: Passed to `keras.Model`.
+
+    Raises:
+        ValueError: If the encoder has no two heads of one shape, or a number is out of range.
+
+    Reference:
+        Kingma and Welling, "Auto-Encoding Variational Bayes", 2014.
+    """
+
+    loss_names = ("reconstruction_loss", "kl_loss")
+    _variational = True
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        likelihood: str | Likelihood = "bernoulli",
+        beta: float | LearningRateSchedule = 1.0,
+        num_samples: int = 1,
+        free_bits: float = 0.0,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
+        if not isinstance(beta, LearningRateSchedule) and not _is_number(beta, 0):
+            raise ValueError(
+                "`beta` must be a number of zero or more, or a schedule such as "
+                f"tfae.losses.LinearWarmUp; received {beta!r}."
+            )
+        if not isinstance(num_samples, int) or num_samples < 1:
+            raise ValueError(
+                f"`num_samples` must be a whole number of at least 1; received {num_samples!r}."
+            )
+        if not _is_number(free_bits, 0):
+            raise ValueError(f"`free_bits` must be zero or more nats; received {free_bits!r}.")
+        self.beta = beta
+        self.num_samples = num_samples
+        self.free_bits = free_bits
+        self.sampling = GaussianSampling(
+            num_samples if num_samples > 1 else None, seed=self.seed, name="sampling"
+        )
+        self._build_if_possible()
+
+    def _checked_code(self, encoded: Any) -> keras.KerasTensor:
+        shapes = [tuple(t.shape) for t in encoded] if isinstance(encoded, list | tuple) else None
+        if shapes is None or len(shapes) != 2 or shapes[0] != shapes[1]:
+            given = shapes if shapes is not None else f"one tensor {tuple(encoded.shape)}"
+            raise ValueError(
+                "`encoder` of a variational model must have two heads of one shape, "
+                f"(mean, log_variance); it gives {given}. End it in two Dense(latent_dim) layers: "
+                "keras.Model(x, [mean, log_variance])."
+            )
+        return encoded[0]
+
+    # ------------------------------------------------------------------ in the graph
+
+    def code(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        mean, _ = self.encoder(x, training=training)
+        return mean
+
+    def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
+        mean, log_variance = self.encoder(batch.x, training=training)
+        z, kl = self.sampling(mean, log_variance, training=training)
+        if self.free_bits:
+            per_dimension = gaussian_kl_per_dimension(
+                tf.cast(mean, tf.float32), tf.cast(log_variance, tf.float32)
+            )
+            kl = free_bits(per_dimension, self.free_bits)
+        reconstruction = self.likelihood.loss(batch.target, self._decode_samples(z, training))
+        if self.num_samples > 1:
+            reconstruction = tf.reduce_mean(reconstruction, axis=0)
+        return {"reconstruction_loss": reconstruction, "kl_loss": kl}
+
+    def term_weights(self) -> dict[str, tf.Tensor | float]:
+        if isinstance(self.beta, LearningRateSchedule):
+            step = self.optimizer.iterations if self.optimizer is not None else 0
+            return {"kl_loss": self.beta(step)}
+        return {"kl_loss": self.beta}
+
+    def score(self, x: tf.Tensor) -> tf.Tensor:
+        mean, log_variance = self.encoder(x, training=False)
+        loss = self.likelihood.loss(x, self.decoder(mean, training=False))
+        return loss + gaussian_kl(tf.cast(mean, loss.dtype), tf.cast(log_variance, loss.dtype))
+
+    def _decode_samples(self, z: tf.Tensor, training: bool) -> tf.Tensor:
+        """Decodes `(batch, d)` or `(samples, batch, d)`; leading axes are kept."""
+        if z.shape.rank == 2:
+            return self.decoder(z, training=training)
+        leading = tf.shape(z)[:-1]
+        output = self.decoder(tf.reshape(z, [-1, z.shape[-1]]), training=training)
+        return tf.reshape(output, tf.concat([leading, tf.shape(output)[1:]], axis=0))
+
+    # ------------------------------------------------------------------ arrays in, arrays out
+
+    def generate(self, n: int, seed: int | None = None) -> np.ndarray:
+        """Draws `n` new examples: decodes z ~ N(0, I).
+
+        Args:
+            n: Number of examples, zero or more.
+            seed: Integer; the same seed gives the same examples, and the first m of n are those
+                of `generate(m, seed)`. `None` draws another one each time.
+
+        Returns:
+            Data `(n, ...)`: means of p(x | z).
+        """
+        if not isinstance(n, int | np.integer) or n < 0:
+            raise ValueError(f"`n` must be a whole number of zero or more; received {n!r}.")
+        seed = random_seed() if seed is None else seed
+        z = tf.random.stateless_normal([n, self.latent_dim], [seed, 0], alg="philox")
+        return self.decode(z)
+
+    def log_likelihood(
+        self, x: Any, num_samples: int = 100, seed: int | None = None, batch_size: int = 256
+    ) -> np.ndarray:
+        """Estimates log p(x) by importance sampling from q(z | x).
+
+        The estimate is a lower bound in expectation, and rises towards log p(x) with
+        `num_samples`; with one sample it is the ELBO.
+
+        Args:
+            x: Array `(n, ...)` or batched dataset.
+            num_samples: Number of posterior samples an example, at least 1.
+            seed: Integer of the noise; `None` draws one.
+            batch_size: Examples at a time, for arrays.
+
+        Returns:
+            Log-likelihoods `(n,)` in nats.
+
+        Raises:
+            ValueError: If the likelihood is not a density.
+
+        Reference:
+            Burda, Grosse and Salakhutdinov, "Importance Weighted Autoencoders", 2016.
+        """
+        if not self.likelihood.is_density:
+            raise ValueError(
+                f"log_likelihood needs a likelihood that is a density; {self.likelihood.name!r} is "
+                "a plain error. Use likelihood='gaussian'."
+            )
+        if not isinstance(num_samples, int) or num_samples < 1:
+            raise ValueError(
+                f"`num_samples` must be a whole number of at least 1; received {num_samples!r}."
+            )
+        seed = random_seed() if seed is None else seed
+
+        def extra(batch_index: int) -> tuple[tf.Tensor, tf.Tensor]:
+            # The draws of a batch are counted on from those of the batches before it.
+            first_draw = tf.constant([seed, batch_index * num_samples], tf.int64)
+            return tf.constant(num_samples), first_draw
+
+        return self._map("log_likelihood", self._importance_weighted, x, batch_size, extra)
+
+    def _importance_weighted(
+        self, x: tf.Tensor, num_samples: tf.Tensor, first_draw: tf.Tensor
+    ) -> tf.Tensor:
+        """log of the mean importance weight, one sample at a time to bound the memory."""
+        mean, log_variance = (_float(t) for t in self.encoder(x, training=False))
+
+        def add_sample(i: tf.Tensor, log_sum: tf.Tensor) -> tuple:
+            seed = first_draw + tf.stack([tf.zeros((), tf.int64), tf.cast(i, tf.int64)])
+            noise = tf.random.stateless_normal(tf.shape(mean), seed, dtype=mean.dtype, alg="philox")
+            z = mean + tf.exp(0.5 * log_variance) * noise
+            log_weight = (
+                gaussian_log_density(z, 0.0, 0.0)
+                - gaussian_log_density(z, mean, log_variance)
+                - self.likelihood.loss(x, self.decoder(z, training=False))
+            )
+            return i + 1, tf.reduce_logsumexp(tf.stack([log_sum, log_weight]), axis=0)
+
+        start = tf.fill([tf.shape(mean)[0]], tf.constant(-math.inf, mean.dtype))
+        _, log_sum = tf.while_loop(
+            lambda i, _: i < num_samples,
+            add_sample,
+            [tf.constant(0), start],
+            shape_invariants=[tf.TensorShape([]), tf.TensorShape([None])],
+        )
+        return log_sum - tf.math.log(tf.cast(num_samples, mean.dtype))
+
+    def get_config(self) -> dict:
+        beta = self.beta
+        if isinstance(beta, LearningRateSchedule):
+            beta = keras.saving.serialize_keras_object(beta)
+        return {
+            **super().get_config(),
+            "beta": beta,
+            "num_samples": self.num_samples,
+            "free_bits": self.free_bits,
+        }
+
+
+def _float(x: tf.Tensor) -> tf.Tensor:
+    return x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
+
+
+def _is_number(value: Any, minimum: float) -> bool:
+    return isinstance(value, int | float | np.number) and math.isfinite(value) and value >= minimum

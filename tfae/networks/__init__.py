@@ -1,0 +1,13 @@
+"""Builders of encoder and decoder pairs, found by name.
+
+A new architecture is one file here with one function
+`name(input_shape, latent_dim, *, variational=False, ...) -> (encoder, decoder)`, listed in
+`ARCHITECTURES`.
+"""
+
+from tfae.networks.conv import conv
+from tfae.networks.mlp import mlp
+
+ARCHITECTURES = {"mlp": mlp, "conv": conv}
+
+__all__ = ["ARCHITECTURES", "conv", "mlp"]

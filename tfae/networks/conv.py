@@ -1,0 +1,80 @@
+"""Convolutional encoder and decoder for images."""
+
+import math
+from collections.abc import Sequence
+
+import keras
+
+from tfae.networks.checks import checked_sizes
+from tfae.networks.heads import code_head
+
+
+def conv(
+    input_shape: Sequence[int],
+    latent_dim: int,
+    *,
+    variational: bool = False,
+    filters: Sequence[int] = (32, 64),
+    kernel_size: int = 3,
+    hidden_units: int = 128,
+    activation: str = "relu",
+    kernel_initializer: str = "glorot_uniform",
+) -> tuple[keras.Model, keras.Model]:
+    """Builds strided convolutions down to the code, and transposed convolutions back up.
+
+    Args:
+        input_shape: `(height, width, channels)` of one image; any size, odd ones included.
+        latent_dim: Size of the code.
+        variational: Whether the encoder gives `(mean, log_variance)`.
+        filters: Channels after each convolution; each halves height and width (rounding up).
+        kernel_size: Side of every kernel.
+        hidden_units: Width of the dense layer between the convolutions and the code.
+        activation: Activation of the hidden layers.
+        kernel_initializer: Initialiser of every kernel; Xavier (Glorot and Bengio, 2010) by
+            default.
+
+    Returns:
+        `(encoder, decoder)`; the decoder ends in a linear layer, for the likelihood to interpret.
+
+    Raises:
+        ValueError: If `input_shape` is not three positive whole numbers, or a size is not one.
+    """
+    input_shape = checked_sizes("input_shape", input_shape)
+    if len(input_shape) != 3:
+        raise ValueError(
+            "`input_shape` of a convolutional network must be (height, width, channels); "
+            f"received {input_shape}. Add a channel axis of 1 to grey images, or use "
+            "architecture='mlp'."
+        )
+    (latent_dim,) = checked_sizes("latent_dim", [latent_dim])
+    filters = checked_sizes("filters", filters)
+    shared = {"kernel_initializer": kernel_initializer}
+
+    inputs = keras.Input(input_shape, name="x")
+    h = inputs
+    sizes = [input_shape[:2]]  # height and width before each convolution
+    for i, channels in enumerate(filters, start=1):
+        h = keras.layers.Conv2D(
+            channels, kernel_size, 2, "same", activation=activation, name=f"conv_{i}", **shared
+        )(h)
+        sizes.append(tuple(math.ceil(s / 2) for s in sizes[-1]))
+    h = keras.layers.Flatten(name="flatten")(h)
+    h = keras.layers.Dense(hidden_units, activation, name="hidden", **shared)(h)
+    encoder = keras.Model(inputs, code_head(h, latent_dim, variational, **shared), name="encoder")
+
+    code = keras.Input((latent_dim,), name="code")
+    h = keras.layers.Dense(hidden_units, activation, name="hidden", **shared)(code)
+    smallest = (*sizes.pop(), filters[-1] if filters else input_shape[-1])
+    h = keras.layers.Dense(math.prod(smallest), activation, name="unflatten", **shared)(h)
+    h = keras.layers.Reshape(smallest, name="reshape")(h)
+    widths = [*reversed(filters[:-1]), filters[0]] if filters else []
+    for i, channels in enumerate(widths, start=1):
+        h = keras.layers.Conv2DTranspose(
+            channels, kernel_size, 2, "same", activation=activation, name=f"deconv_{i}", **shared
+        )(h)
+        height, width = sizes.pop()
+        surplus = (h.shape[1] - height, h.shape[2] - width)
+        if any(surplus):
+            h = keras.layers.Cropping2D(((0, surplus[0]), (0, surplus[1])), name=f"crop_{i}")(h)
+    h = keras.layers.Conv2D(input_shape[-1], kernel_size, 1, "same", name="output", **shared)(h)
+    return encoder, keras.Model(code, h, name="decoder")

@@ -1,0 +1,29 @@
+"""The code layer that ends an encoder."""
+
+import keras
+
+
+def code_head(
+    features: keras.KerasTensor, latent_dim: int, variational: bool, **dense
+) -> keras.KerasTensor | list[keras.KerasTensor]:
+    """Linear map from features to the code, or to the two parameters of a Gaussian over it.
+
+    The heads stay in float32 under mixed precision: the exponential of a log-variance overflows
+    float16 early, and codes are what users store.
+
+    Args:
+        features: Keras tensor of shape `(batch, features)`.
+        latent_dim: Size of the code.
+        variational: Whether to give `(mean, log_variance)` instead of one `code`. The
+            log-variance needs no activation: every real number is a valid one.
+        **dense: Passed to the `Dense` layers, for example `kernel_initializer`.
+
+    Returns:
+        One Keras tensor `(batch, latent_dim)`, or a list of two.
+    """
+    names = ["mean", "log_variance"] if variational else ["code"]
+    heads = [
+        keras.layers.Dense(latent_dim, name=name, dtype="float32", **dense)(features)
+        for name in names
+    ]
+    return heads if variational else heads[0]

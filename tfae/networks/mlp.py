@@ -1,0 +1,57 @@
+"""Fully connected encoder and decoder."""
+
+import math
+from collections.abc import Sequence
+
+import keras
+
+from tfae.networks.checks import checked_sizes
+from tfae.networks.heads import code_head
+
+
+def mlp(
+    input_shape: Sequence[int],
+    latent_dim: int,
+    *,
+    variational: bool = False,
+    hidden_units: Sequence[int] = (512, 256),
+    activation: str = "relu",
+    kernel_initializer: str = "glorot_uniform",
+) -> tuple[keras.Model, keras.Model]:
+    """Builds a multilayer perceptron and its mirror image.
+
+    Args:
+        input_shape: Shape of one example, without the batch; flattened inside.
+        latent_dim: Size of the code.
+        variational: Whether the encoder gives `(mean, log_variance)`.
+        hidden_units: Widths of the encoder's hidden layers; the decoder has them in reverse. An
+            empty sequence gives a linear autoencoder.
+        activation: Activation of the hidden layers.
+        kernel_initializer: Initialiser of every kernel; Xavier (Glorot and Bengio, 2010) by
+            default.
+
+    Returns:
+        `(encoder, decoder)`; the decoder ends in a linear layer, for the likelihood to interpret.
+
+    Raises:
+        ValueError: If a size is not a positive whole number.
+    """
+    input_shape = checked_sizes("input_shape", input_shape)
+    (latent_dim,) = checked_sizes("latent_dim", [latent_dim])
+    hidden_units = checked_sizes("hidden_units", hidden_units)
+    dense = {"kernel_initializer": kernel_initializer}
+
+    inputs = keras.Input(input_shape, name="x")
+    h = keras.layers.Flatten(name="flatten")(inputs) if len(input_shape) > 1 else inputs
+    for i, units in enumerate(hidden_units, start=1):
+        h = keras.layers.Dense(units, activation, name=f"hidden_{i}", **dense)(h)
+    encoder = keras.Model(inputs, code_head(h, latent_dim, variational, **dense), name="encoder")
+
+    code = keras.Input((latent_dim,), name="code")
+    h = code
+    for i, units in enumerate(reversed(hidden_units), start=1):
+        h = keras.layers.Dense(units, activation, name=f"hidden_{i}", **dense)(h)
+    h = keras.layers.Dense(math.prod(input_shape), name="output", **dense)(h)
+    if len(input_shape) > 1:
+        h = keras.layers.Reshape(input_shape, name="reshape")(h)
+    return encoder, keras.Model(code, h, name="decoder")

@@ -1,0 +1,5 @@
+"""How every tfae model trains: the train step, its data, its random state, its speed."""
+
+from tfae.training.trainer import Trainer
+
+__all__ = ["Trainer"]

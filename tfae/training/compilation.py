@@ -1,0 +1,90 @@
+"""Which way of running a train step is faster on this machine."""
+
+import keras
+import tensorflow as tf
+from keras.src.trainers.trainer import model_supports_jit
+
+# Bound on the batches stacked for one program: the copy stays cheap and memory predictable.
+_MAX_STACKED_BYTES = 64 * 2**20
+_MAX_STEPS = 32
+_ASSUMED_BATCH_SIZE = 128  # of a dataset that does not declare its own
+
+_CONVOLUTIONS = (
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3DTranspose,
+    keras.layers.DepthwiseConv1D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv1D,
+    keras.layers.SeparableConv2D,
+)
+
+
+def faster_with_xla(model: keras.Model) -> bool:
+    """Resolves `jit_compile="auto"`.
+
+    XLA fuses the many small operations of a dense network and is about twice as fast there. On
+    CPUs it loses to TensorFlow's own kernels for convolutions, and for Keras' random layers, whose
+    generator it runs one lane at a time. It cannot run under `tf.distribute` on several CPUs.
+    """
+    if tf.distribute.has_strategy() or model.distribute_strategy.num_replicas_in_sync > 1:
+        return False
+    if not model_supports_jit(model):
+        return False
+    if tf.config.list_physical_devices("GPU"):
+        return True
+    return not any(
+        isinstance(layer, _CONVOLUTIONS) or _is_keras_random_layer(layer)
+        for layer in model._flatten_layers()
+    )
+
+
+def _is_keras_random_layer(layer: keras.layers.Layer) -> bool:
+    return type(layer).__module__.startswith("keras.") and bool(layer._seed_generators)
+
+
+def steps_per_program(callbacks: object, element_spec: object) -> int:
+    """Resolves `steps_per_execution="auto"`.
+
+    Several steps run as one program unless a callback wants to hear of every batch.
+
+    Args:
+        callbacks: What the user gave to `fit`.
+        element_spec: Element spec of the training dataset.
+
+    Returns:
+        Number of steps, at least 1.
+    """
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks = callbacks.callbacks
+    elif callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
+        callbacks = [callbacks] if callbacks else []
+    if any(_takes_part_in_batches(c) for c in callbacks):
+        return 1
+    batch_bytes = sum(
+        spec.dtype.size
+        * tf.TensorShape([d or _ASSUMED_BATCH_SIZE for d in spec.shape]).num_elements()
+        for spec in tf.nest.flatten(element_spec)
+        if isinstance(spec, tf.TensorSpec) and spec.shape.rank is not None
+    )
+    return max(1, min(_MAX_STEPS, _MAX_STACKED_BYTES // max(batch_bytes, 1)))
+
+
+def _takes_part_in_batches(callback: keras.callbacks.Callback) -> bool:
+    """Whether a callback does anything at the begin or end of a training batch."""
+    c = keras.callbacks
+    if isinstance(callback, c.ProgbarLogger):
+        return False
+    # These override the hooks, and use them only where their options say so.
+    if type(callback) in (c.ModelCheckpoint, c.BackupAndRestore):
+        return callback.save_freq != "epoch"
+    if type(callback) is c.TensorBoard:
+        return callback.update_freq != "epoch" or bool(callback.profile_batch)
+    hooks = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+    return any(
+        getattr(getattr(callback, hook), "__func__", None) is not getattr(c.Callback, hook)
+        for hook in hooks
+    )

@@ -1,0 +1,465 @@
+"""The base of every tfae model: Keras' trainer with named loss terms and exact resume."""
+
+import contextlib
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfae.epochs import EpochOrder, epoch_ordered
+from tfae.training.batches import (
+    Batch,
+    CheckedPyDataset,
+    DataContract,
+    unpack,
+)
+from tfae.training.compilation import faster_with_xla, steps_per_program
+from tfae.training.fused_steps import fused_train_function
+
+
+class Trainer(keras.Model):
+    """A `keras.Model` whose loss is a sum of named terms.
+
+    A subclass gives `loss_terms` (and, where a term has a weight, `term_weights`), lists the names
+    in `loss_names`, and answers `data_contract`. Everything else is Keras: `fit` takes arrays,
+    `tf.data` and `PyDataset`s, callbacks and metrics.
+
+    Args:
+        seed: Integer from which the order of the data follows; `None` takes one from Keras' global
+            seed. It is saved with the model.
+        **kwargs: Passed to `keras.Model`.
+    """
+
+    loss_names: tuple[str, ...] = ()
+
+    def __init__(self, seed: int | None = None, **kwargs):
+        super().__init__(**kwargs)
+        # Drawn from Python's generator, which keras.utils.set_random_seed seeds.
+        self.seed = random.randint(1, 2**31 - 1) if seed is None else int(seed)
+        self._loss_term_trackers = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
+        self._requested = {"jit_compile": "auto", "steps_per_execution": "auto"}
+        self._functions_built_for: dict[str, int] = {}
+
+    # ------------------------------------------------------------------ what a variant gives
+
+    def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
+        """Computes every term of the objective for each example.
+
+        Args:
+            batch: Inputs, targets and, where given, labels.
+            training: Whether this is a train step.
+
+        Returns:
+            Tensors of shape `(batch,)` by the names in `loss_names`, before their weights.
+        """
+        raise NotImplementedError
+
+    def term_weights(self) -> dict[str, tf.Tensor | float]:
+        """Weights of the terms in the loss; a term that is not named has weight 1."""
+        return {}
+
+    def data_contract(self) -> DataContract:
+        """What `fit` and `evaluate` accept."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------ loss and steps
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: tf.Tensor | None = None,
+        y_pred: tf.Tensor | None = None,
+        sample_weight: tf.Tensor | None = None,
+        training: bool = True,
+    ) -> tf.Tensor:
+        """Sums the weighted terms, averages them over the batch, and adds the regularisers.
+
+        With sample weights the mean is `sum(weight * loss) / batch`, as in Keras. Under a
+        distribution strategy it is divided by the size of the global batch, so that replicas with
+        unequal shares of a last batch still add up to the gradient of one device.
+
+        Returns:
+            Scalar loss to differentiate on this replica.
+        """
+        del y_pred  # The terms are computed from the networks' raw outputs.
+        batch = unpack((x, y, sample_weight))
+        context = tf.distribute.get_replica_context()
+        count = tf.cast(tf.shape(batch.x)[0], tf.float32)
+        replicas, global_count = context.num_replicas_in_sync, count
+        if replicas > 1:
+            global_count = context.all_reduce(tf.distribute.ReduceOp.SUM, count)
+
+        term_weights = self.term_weights()
+        total = tf.zeros(())
+        for name, per_example in self.loss_terms(batch, training).items():
+            per_example = tf.cast(per_example, tf.float32)
+            if batch.sample_weight is not None:
+                per_example *= tf.cast(tf.reshape(batch.sample_weight, [-1]), tf.float32)
+            term = tf.reduce_sum(per_example)
+            self._loss_term_trackers[name].update_state(
+                tf.math.divide_no_nan(term, count), sample_weight=count
+            )
+            total += tf.cast(term_weights.get(name, 1.0), tf.float32) * term
+        regularisation = tf.add_n([tf.zeros(()), *(tf.cast(r, tf.float32) for r in self.losses)])
+        self._loss_tracker.update_state(
+            tf.math.divide_no_nan(total, count) + regularisation, sample_weight=count
+        )
+        return total / global_count + regularisation / replicas
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(x, y, None, sample_weight, training=True)
+            loss = self.optimizer.scale_loss(loss)
+        variables = self.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return self._logs(x, y, sample_weight)
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        self.compute_loss(x, y, None, sample_weight, training=False)
+        return self._logs(x, y, sample_weight)
+
+    def predict_step(self, data: Any) -> tf.Tensor:
+        return self(unpack(data).x, training=False)
+
+    def _logs(self, x: Any, y: Any, sample_weight: Any) -> dict[str, tf.Tensor]:
+        """Feeds the metrics given to `compile`, if any, with the model's reconstruction."""
+        if self._compile_metrics is None:
+            return self.get_metrics_result()
+        batch = unpack((x, y, sample_weight))
+        y_pred = self(batch.x, training=False)
+        return self.compute_metrics(x, batch.target, y_pred, sample_weight=sample_weight)
+
+    # ------------------------------------------------------------------ compile
+
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        loss: None = None,
+        loss_weights: None = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int | str = "auto",
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Configures training; every argument has a default that works.
+
+        Args:
+            optimizer: As in Keras.
+            loss, loss_weights: Not accepted: the model owns its objective.
+            metrics, weighted_metrics: As in Keras; they see the target and the reconstruction.
+            run_eagerly: As in Keras.
+            steps_per_execution: Number of train steps that run as one program. `"auto"` takes
+                several where no callback looks at single batches, else 1.
+            jit_compile: Whether XLA compiles the steps. `"auto"` decides by what is faster for
+                this network on this machine; it is saved as `"auto"`.
+            auto_scale_loss: As in Keras: loss scaling under `mixed_float16`.
+
+        Raises:
+            ValueError: If `loss` or `loss_weights` is given.
+        """
+        if loss is not None or loss_weights is not None:
+            raise ValueError(
+                f"{type(self).__name__} owns its objective: choose the reconstruction loss with "
+                "the constructor's `likelihood`, and other weights there too. "
+                f"Received loss={loss!r}, loss_weights={loss_weights!r}; leave both out."
+            )
+        if steps_per_execution != "auto" and (
+            not isinstance(steps_per_execution, int) or steps_per_execution < 1
+        ):
+            raise ValueError(
+                "`steps_per_execution` must be a positive integer or 'auto'; received "
+                f"{steps_per_execution!r}."
+            )
+        self._requested = {"jit_compile": jit_compile, "steps_per_execution": steps_per_execution}
+        if jit_compile == "auto":
+            jit_compile = not run_eagerly and faster_with_xla(self)
+        super().compile(
+            optimizer=optimizer,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            run_eagerly=run_eagerly,
+            steps_per_execution=1 if steps_per_execution == "auto" else steps_per_execution,
+            jit_compile=jit_compile,
+            auto_scale_loss=auto_scale_loss,
+        )
+
+    def get_compile_config(self) -> dict:
+        config = super().get_compile_config()
+        if config:
+            # What was asked for, not what it meant on this machine.
+            config.update(self._requested)
+        return config
+
+    def compile_from_config(self, config: dict) -> None:
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    # ------------------------------------------------------------------ fit and evaluate
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: str | int = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
+    ) -> keras.callbacks.History:
+        """Trains the model; all arguments as in `keras.Model.fit`.
+
+        `y`, when given, is the data to reconstruct. Arrays are checked before training starts,
+        datasets and generators batch by batch as they are read; a distributed dataset is not
+        checked. The order of arrays is a function of the model's seed and the epoch.
+
+        Raises:
+            ValueError: If the data does not fit the model, or `class_weight` is given.
+        """
+        if class_weight is not None:
+            raise ValueError(
+                f"{type(self).__name__} reconstructs its input and has no classes to weigh; give "
+                "each example its weight with `sample_weight` instead of `class_weight`."
+            )
+        if validation_split and validation_data is None:
+            (x, y, sample_weight), validation_data = _split(x, y, sample_weight, validation_split)
+        data = self._as_dataset(x, y, sample_weight, batch_size, shuffle)
+        if validation_data is not None:
+            val_x, val_y, val_weight = keras.utils.unpack_x_y_sample_weight(validation_data)
+            validation_data = self._as_dataset(
+                val_x, val_y, val_weight, validation_batch_size or batch_size, shuffle=False
+            )
+        if isinstance(data, tf.data.Dataset):
+            callbacks = _with_callback(callbacks, EpochOrder(data))
+        with self._steps_per_execution(callbacks, getattr(data, "element_spec", None)):
+            return super().fit(
+                data,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_data=validation_data,
+                shuffle=shuffle and isinstance(data, keras.utils.PyDataset),
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_freq=validation_freq,
+            )
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        **kwargs,
+    ) -> Any:
+        """Computes the loss and its terms; all arguments as in `keras.Model.evaluate`.
+
+        Raises:
+            ValueError: If the data does not fit the model.
+        """
+        if not kwargs.get("_use_cached_eval_dataset"):
+            x = self._as_dataset(x, y, sample_weight, batch_size, shuffle=False)
+        return super().evaluate(
+            x,
+            verbose=verbose,
+            steps=steps,
+            callbacks=callbacks,
+            return_dict=return_dict,
+            **kwargs,
+        )
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        if class_weight is not None:
+            raise ValueError("`class_weight` is not used here; see `fit`.")
+        batch = self._checked_arrays(x, y, sample_weight)
+        return super().train_on_batch(*batch, return_dict=return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> Any:
+        batch = self._checked_arrays(x, y, sample_weight)
+        return super().test_on_batch(*batch, return_dict=return_dict)
+
+    def _as_dataset(
+        self, x: Any, y: Any, sample_weight: Any, batch_size: int | None, shuffle: bool
+    ) -> Any:
+        """Turns whatever Keras accepts into checked data; arrays become a dataset."""
+        if isinstance(x, tf.distribute.DistributedDataset):
+            return x
+        in_batches = isinstance(x, tf.data.Dataset | keras.utils.PyDataset) or hasattr(
+            x, "__next__"
+        )
+        if in_batches and (y is not None or sample_weight is not None):
+            raise ValueError(
+                f"`y` and `sample_weight` must come from the {type(x).__name__} itself, as "
+                "(x, y, sample_weight) tuples, when `x` is not an array."
+            )
+        if isinstance(x, tf.data.Dataset):
+            self._build_for(unpack(x.element_spec).x.shape)
+            return self.data_contract().checked_dataset(x)
+        if isinstance(x, keras.utils.PyDataset):
+            return CheckedPyDataset(x, self.data_contract())
+        if hasattr(x, "__next__"):
+            return self.data_contract().checked_batches(x)
+        if type(x).__module__.startswith("torch.utils.data"):
+            return x
+        return epoch_ordered(
+            self._checked_arrays(x, y, sample_weight),
+            batch_size=batch_size or 32,
+            seed=self.seed,
+            shuffle=bool(shuffle),
+        )
+
+    def _checked_arrays(self, x: Any, y: Any, sample_weight: Any) -> tuple:
+        if not self.built:
+            first = x.get("x") if isinstance(x, dict) else x
+            self._build_for(tf.TensorShape(getattr(first, "shape", None)))
+        return self.data_contract().checked_arrays(x, y, sample_weight)
+
+    def _build_for(self, shape: tf.TensorShape) -> None:
+        if not self.built:
+            self.build((None, *shape[1:]))
+
+    # ------------------------------------------------------------------ compiled functions
+
+    @contextlib.contextmanager
+    def _steps_per_execution(self, callbacks: Any, element_spec: Any) -> Iterator[None]:
+        """Resolves `steps_per_execution="auto"` for the length of one `fit`."""
+        if self._requested["steps_per_execution"] != "auto" or not self._steps_can_be_fused():
+            yield
+            return
+        self.steps_per_execution = 1
+        if element_spec is not None:
+            self.steps_per_execution = steps_per_program(callbacks, element_spec)
+        try:
+            yield
+        finally:
+            self.steps_per_execution = 1
+
+    def _steps_can_be_fused(self) -> bool:
+        return (
+            self.jit_compile
+            and not self.run_eagerly
+            and self.distribute_strategy.num_replicas_in_sync == 1
+            # A user's own step may return other logs than the metrics: Keras' loop keeps them.
+            and type(self).train_step in _OWN_TRAIN_STEPS
+        )
+
+    def make_train_function(self, force: bool = False) -> None:
+        force = self._is_outdated("train") or force
+        if self.train_function is not None and not force:
+            return
+        if self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        super().make_train_function(force=True)
+        if self.steps_per_execution == 1 or not self._steps_can_be_fused():
+            return
+        keras_function = self.train_function
+        fused_function = fused_train_function(
+            self.train_step, self.get_metrics_result, self.steps_per_execution
+        )
+
+        def train_function(iterator: Any) -> dict:
+            if isinstance(iterator, tf.data.Iterator):
+                return fused_function(iterator)
+            return keras_function(iterator)
+
+        self.train_function = train_function
+
+    def make_test_function(self, force: bool = False) -> None:
+        super().make_test_function(force=self._is_outdated("test") or force)
+
+    def make_predict_function(self, force: bool = False) -> None:
+        super().make_predict_function(force=self._is_outdated("predict") or force)
+
+    def _is_outdated(self, kind: str) -> bool:
+        """Whether a function was built for another number of steps (Keras does not look)."""
+        outdated = self._functions_built_for.get(kind) != self.steps_per_execution
+        self._functions_built_for[kind] = self.steps_per_execution
+        return outdated
+
+    # ------------------------------------------------------------------ saved random state
+
+    def save_own_variables(self, store: Any) -> None:
+        super().save_own_variables(store)
+        for i, state in enumerate(self._seed_states()):
+            store[f"{_SEED_KEY}{i}"] = state
+
+    def load_own_variables(self, store: Any) -> None:
+        keys = [k for k in store.keys() if k.startswith(_SEED_KEY)]  # noqa: SIM118
+        states = self._seed_states()
+        # A file from before a random layer was added still loads; the new layer keeps its seed.
+        for i, state in enumerate(states[: len(keys)]):
+            state.assign(store[f"{_SEED_KEY}{i}"])
+        others = {k: store[k] for k in store.keys() if k not in keys}  # noqa: SIM118
+        super().load_own_variables(others)
+
+    def _seed_states(self) -> list[keras.Variable]:
+        """The states of all seed generators, those of the user's layers included."""
+        return [v for v in self.variables if v.name == "seed_generator_state"]
+
+
+_SEED_KEY = "seed_generator_state_"
+_OWN_TRAIN_STEPS = {Trainer.train_step}
+
+
+def _with_callback(callbacks: Any, extra: keras.callbacks.Callback) -> Any:
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks.append(extra)
+        return callbacks
+    if callbacks is None:
+        return [extra]
+    return [*(callbacks if isinstance(callbacks, list | tuple) else [callbacks]), extra]
+
+
+def _split(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[tuple, tuple]:
+    """Holds out the last `fraction` of arrays, as Keras does."""
+    if not 0.0 < fraction < 1.0:
+        raise ValueError(f"`validation_split` must lie in (0, 1); received {fraction!r}.")
+    arrays = [a for a in tf.nest.flatten((x, y, sample_weight)) if a is not None]
+    if not all(hasattr(a, "shape") for a in arrays):
+        raise ValueError(
+            "`validation_split` works on arrays; for other data give `validation_data`. Received "
+            f"x of type {type(x).__name__}."
+        )
+    size = arrays[0].shape[0]
+    boundary = int(size * (1.0 - fraction))
+    if boundary in (0, size):
+        raise ValueError(
+            f"`validation_split`={fraction} of {size} examples leaves one side empty; give "
+            "`validation_data` instead."
+        )
+
+    def part(rows: slice) -> tuple:
+        return tf.nest.map_structure(
+            lambda a: None if a is None else a[rows], (x, y, sample_weight)
+        )
+
+    return part(slice(None, boundary)), part(slice(boundary, None))
