@@ -25,7 +25,8 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, ExecError
 
 LIBRARY = Path("tfae/ops/_tfae_ops.so")  # the same name on macOS: tf.load_op_library takes any
-OBJECTS = Path("build/kernels")  # beside the sources, so that the next build finds them
+BUILD_BASE = ".build"  # not "build", which on macOS would be the same name as Bazel's BUILD
+OBJECTS = Path(BUILD_BASE, "kernels")  # beside the sources, so that the next build finds them
 
 WITHOUT_LIBRARY = (
     "TFAE_BUILD_KERNELS=0 installs tfae without its op library: "
@@ -201,7 +202,8 @@ class TagWheel(bdist_wheel):
         """Builds the library before the kind of wheel is decided, since it may fall back."""
         # What an earlier build left there, of modules deleted since, would be packed again.
         shutil.rmtree(self.get_finalized_command("build").build_lib, ignore_errors=True)
-        self.run_command("build_ext")
+        self.run_command("build")
+        self.skip_build = True
         self.root_is_pure = not self.distribution.has_ext_modules()
         super().run()
 
@@ -219,6 +221,7 @@ def main() -> None:
     name = ".".join(LIBRARY.with_suffix("").parts)
     setup(
         ext_modules=[] if build == "0" else [Extension(name, kernel_sources())],
+        options={"build": {"build_base": BUILD_BASE}},
         cmdclass={"build_ext": BuildLibrary, "bdist_wheel": TagWheel},
     )
 

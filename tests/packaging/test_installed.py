@@ -1,0 +1,103 @@
+"""What is installed: the distribution's tags and requirements, and the compiled library."""
+
+import importlib.metadata
+import json
+import pathlib
+import platform
+import re
+import subprocess
+import sys
+
+import pytest
+
+import tfae.ops
+
+LIBRARY = pathlib.Path(tfae.ops.__file__).with_name("_tfae_ops.so")
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads ELF files")
+x86_64_only = pytest.mark.skipif(platform.machine() != "x86_64", reason="x86-64's instruction sets")
+
+
+@pytest.fixture(scope="module")
+def distribution():
+    return importlib.metadata.distribution("tfae")
+
+
+def is_editable(distribution):
+    origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+    return origin.get("dir_info", {}).get("editable", False)
+
+
+def output_of(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_the_package_in_use_is_the_installed_one(distribution):
+    if is_editable(distribution):
+        pytest.skip("an editable install is used from its sources")
+    assert pathlib.Path(tfae.__file__) == distribution.locate_file("tfae/__init__.py")
+
+
+def test_the_wheel_is_tagged_with_the_platform_and_any_python_3(distribution):
+    tags = re.findall("^Tag: (.*)$", distribution.read_text("WHEEL"), re.MULTILINE)
+    machine = platform.machine()
+    assert tags == [tag for tag in tags if re.fullmatch(rf"py3-none-\w+_{machine}", tag)] != []
+
+
+def test_the_library_fits_the_tensorflow_that_is_required(distribution):
+    (required,) = (r for r in distribution.requires if r.startswith("tensorflow<"))
+    series = re.search(r">=(\d+\.\d+)", required)[1]
+    assert f"built for TensorFlow {series}".encode() in LIBRARY.read_bytes()
+
+
+def test_the_command_is_installed(distribution):
+    (command,) = distribution.entry_points.select(group="console_scripts")
+    assert (command.name, command.value) == ("tfae", "tfae.cli:main")
+
+
+@linux_only
+def test_the_library_needs_tensorflow_and_the_system_only():
+    needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", output_of("readelf", "-d", str(LIBRARY))))
+    assert needed - {"libstdc++.so.6", "libgcc_s.so.1", "libm.so.6", "libc.so.6"} == {
+        "libtensorflow_cc.so.2",
+        "libtensorflow_framework.so.2",
+    } | {name for name in needed if name.startswith("ld-linux")}
+
+
+@linux_only
+def test_the_library_finds_an_installed_tensorflow_beside_it():
+    dynamic = output_of("readelf", "-d", str(LIBRARY))
+    assert re.search(r"\(RUNPATH\).*\[(.*)\]", dynamic)[1] == "$ORIGIN/../../tensorflow"
+
+
+@pytest.fixture(scope="module")
+def vector_registers_of():
+    """For each function of the library, the widest vector registers that it uses."""
+    functions = {}
+    for line in output_of("objdump", "-d", "--no-show-raw-insn", str(LIBRARY)).splitlines():
+        if match := re.fullmatch(r"[0-9a-f]+ <(.*)>:", line):
+            used = functions.setdefault(match[1], set())
+        else:
+            used |= set(re.findall(r"%([xyz]mm)\d", line))
+    return functions
+
+
+@linux_only
+@x86_64_only
+@pytest.mark.parametrize(
+    ("level", "widest"), [("arch_x86_64_v4", "zmm"), ("arch_x86_64_v3", "ymm"), ("default", "xmm")]
+)
+def test_the_kernels_are_there_for_three_instruction_sets(vector_registers_of, level, widest):
+    used = [registers for name, registers in vector_registers_of.items() if f".{level}" in name]
+    assert max(set().union(*used)) == widest
+
+
+@linux_only
+@x86_64_only
+def test_nothing_else_needs_more_than_the_baseline(vector_registers_of):
+    wide = [
+        name
+        for name, registers in vector_registers_of.items()
+        if registers & {"ymm", "zmm"} and ".arch_x86_64_v" not in name
+    ]
+    assert wide == []
