@@ -12,9 +12,9 @@ import tensorflow as tf
 # A library elsewhere, such as one that Bazel built, can be named by this environment variable.
 _PATH_VARIABLE = "TFAE_OPS_LIBRARY"
 _DEFAULT_PATH = pathlib.Path(__file__).with_name("_tfae_ops.so")
-# The library carries this text, followed by the version of the headers it was compiled with
-# (kernels/tensorflow/gaussian_sample_kl_op.cc).
-_BUILT_FOR = re.compile(rb"tfae ops built for TensorFlow (\d+\.\d+)")
+# The library carries this text (kernels/tensorflow/gaussian_sample_kl_op.cc). Each minor version of
+# TensorFlow has a graph version of its own.
+_BUILT_FOR = re.compile(rb"tfae ops built for TensorFlow graph version (\d+)")
 
 _REBUILD = (
     "Samples, KL and gradients are computed by plain TensorFlow instead: the same values, more "
@@ -30,13 +30,12 @@ def _load(path: pathlib.Path) -> types.ModuleType:
     # TensorFlow's C++ interface changes between minor versions in ways that the dynamic linker
     # need not notice, so the version is compared before anything of the library can run.
     built_for = _BUILT_FOR.search(path.read_bytes())
-    running = ".".join(tf.__version__.split(".")[:2])
     if built_for is None:
         raise OSError(f"{path} is not a library of tfae ops")
-    if built_for[1].decode() != running:
+    if int(built_for[1]) != tf.version.GRAPH_DEF_VERSION:
         raise OSError(
-            f"{path} was built for TensorFlow {built_for[1].decode()}, and this is "
-            f"TensorFlow {tf.__version__}"
+            f"{path} was built for another TensorFlow, of graph version {int(built_for[1])}; this "
+            f"is TensorFlow {tf.__version__}, of graph version {tf.version.GRAPH_DEF_VERSION}"
         )
     try:
         return tf.load_op_library(os.fspath(path))

@@ -1,0 +1,57 @@
+// The fused op without a framework: samples diagonal Gaussians and measures their KL divergence
+// to N(0, I), and the gradient of both.
+//
+// Tensors are dense, the last axis fastest:
+//
+//   mean, log_variance      [rows, columns]
+//   z                       [samples, rows, columns]   mean + exp(log_variance / 2) * noise
+//   kl                      [rows]    sum of (mean^2 + exp(log_variance) - 1 - log_variance) / 2
+//
+// T is float, double, Half or Bfloat16. The noise is float32 for each of them, that of element i
+// of z in the stream (philox.h). Everything is computed in ComputeType<T> and rounded once.
+// Results do not depend on the number of threads.
+
+#ifndef TFAE_KERNELS_CORE_GAUSSIAN_SAMPLE_KL_H_
+#define TFAE_KERNELS_CORE_GAUSSIAN_SAMPLE_KL_H_
+
+#include <cstdint>
+
+#include "kernels/core/element.h"
+#include "kernels/core/parallel_for.h"
+#include "kernels/core/philox.h"
+
+namespace tfae {
+
+struct SampleShape {
+  int64_t samples;
+  int64_t rows;
+  int64_t columns;
+};
+
+// Variants of the CPU code, in the order in which a processor has them.
+enum class InstructionSet { kBaseline, kAvx2, kAvx512 };
+
+// The last one that this processor has.
+InstructionSet BestInstructionSet();
+
+// What runs the CPU code.
+struct CpuDevice {
+  Threads threads = {};
+  InstructionSet instruction_set = BestInstructionSet();
+};
+
+template <typename T>
+void GaussianSampleKl(const CpuDevice& device, SampleShape shape, const T* mean,
+                      const T* log_variance, PhiloxStream stream, T* z, ComputeType<T>* kl);
+
+// Draws the noise again instead of keeping it. `z_gradient` and `kl_gradient`, shaped as z and kl,
+// come from above. With one sample, `mean_gradient` may be the memory of `z_gradient`.
+template <typename T>
+void GaussianSampleKlGradient(const CpuDevice& device, SampleShape shape, const T* mean,
+                              const T* log_variance, PhiloxStream stream, const T* z_gradient,
+                              const ComputeType<T>* kl_gradient, T* mean_gradient,
+                              T* log_variance_gradient);
+
+}  // namespace tfae
+
+#endif  // TFAE_KERNELS_CORE_GAUSSIAN_SAMPLE_KL_H_

@@ -1,0 +1,290 @@
+// The fused op in TensorFlow: its definition and its CPU kernels.
+
+#include <cstdint>
+#include <functional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "kernels/core/gaussian_sample_kl.h"
+#include "tensorflow/core/framework/common_shape_fns.h"
+#include "tensorflow/core/framework/op.h"
+#include "tensorflow/core/framework/op_kernel.h"
+#include "tensorflow/core/framework/shape_inference.h"
+#include "tensorflow/core/lib/core/threadpool.h"
+#include "tensorflow/core/platform/types.h"
+#include "tensorflow/core/public/version.h"
+
+// Read by tfae/ops/library.py, out of the file, before it loads this library. Each minor version of
+// TensorFlow has a graph version of its own, the only number of the kind among its headers.
+#define TFAE_STRING_(x) #x
+#define TFAE_STRING(x) TFAE_STRING_(x)
+extern "C" __attribute__((visibility("default"), used)) const char tfae_built_for[] =
+    "tfae ops built for TensorFlow graph version " TFAE_STRING(TF_GRAPH_DEF_VERSION);
+
+namespace tfae {
+namespace {
+
+using absl::InvalidArgumentError;
+using absl::StrCat;
+using tensorflow::OpKernel;
+using tensorflow::OpKernelConstruction;
+using tensorflow::OpKernelContext;
+using tensorflow::Tensor;
+using tensorflow::TensorShape;
+using tensorflow::shape_inference::DimensionHandle;
+using tensorflow::shape_inference::InferenceContext;
+using tensorflow::shape_inference::ShapeHandle;
+
+// Merges two shapes that must be equal.
+absl::Status MergeNamed(InferenceContext* context, const char* name, ShapeHandle shape,
+                        const char* other_name, ShapeHandle other, ShapeHandle* merged) {
+  if (context->Merge(shape, other, merged).ok()) return absl::OkStatus();
+  return InvalidArgumentError(StrCat(name, " must have the shape of ", other_name, ", but ", name,
+                         " has shape ", context->DebugString(shape), " and ", other_name,
+                         " has shape ", context->DebugString(other)));
+}
+
+// The shapes that both ops know: of mean and log_variance, of z, and of kl.
+absl::Status InferShapes(InferenceContext* context, ShapeHandle* mean, ShapeHandle* z,
+                         ShapeHandle* kl) {
+  TF_RETURN_IF_ERROR(MergeNamed(context, "log_variance", context->input(1), "mean",
+                                context->input(0), mean));
+  if (!context->WithRankAtLeast(*mean, 1, mean).ok()) {
+    return InvalidArgumentError(StrCat("mean must have at least one axis, but has shape ",
+                           context->DebugString(*mean)));
+  }
+  ShapeHandle seed;
+  if (!context->Merge(context->input(2), context->Vector(2), &seed).ok()) {
+    return InvalidArgumentError(StrCat("seed must have shape [2], but has shape ",
+                           context->DebugString(context->input(2))));
+  }
+  TF_RETURN_IF_ERROR(context->Subshape(*mean, 0, -1, kl));
+  int64_t num_samples;
+  TF_RETURN_IF_ERROR(context->GetAttr("num_samples", &num_samples));
+  *z = *mean;
+  if (num_samples > 0) {
+    return context->Concatenate(context->Vector(num_samples), *mean, z);
+  }
+  return absl::OkStatus();
+}
+
+// clang-format off
+REGISTER_OP("Tfae>GaussianSampleKl")
+    .Input("mean: T")
+    .Input("log_variance: T")
+    .Input("seed: seed_type")
+    .Output("z: T")
+    .Output("kl: kl_type")
+    .Attr("T: {float, half, bfloat16, double}")
+    .Attr("kl_type: {float, double} = DT_FLOAT")
+    .Attr("seed_type: {int32, int64}")
+    .Attr("num_samples: int >= 0 = 0")
+    .SetShapeFn([](InferenceContext* context) {
+      ShapeHandle mean, z, kl;
+      TF_RETURN_IF_ERROR(InferShapes(context, &mean, &z, &kl));
+      context->set_output(0, z);
+      context->set_output(1, kl);
+      return absl::OkStatus();
+    })
+    .Doc(R"doc(
+Samples diagonal Gaussians and measures their KL divergence to N(0, I).
+
+The noise of element i of z is that of stateless_normal with the algorithm Philox.
+
+mean: `[..., d]`.
+log_variance: `[..., d]`, natural logarithms.
+seed: `[2]`.
+z: `[..., d]`, or `[num_samples, ..., d]` unless num_samples is 0:
+  `mean + exp(log_variance / 2) * noise`, computed in kl_type.
+kl: `[...]`, in nats:
+  `0.5 * sum(mean^2 + exp(log_variance) - 1 - log_variance)` over the last axis.
+kl_type: double if T is, else float.
+)doc");
+
+REGISTER_OP("Tfae>GaussianSampleKlGrad")
+    .Input("mean: T")
+    .Input("log_variance: T")
+    .Input("seed: seed_type")
+    .Input("z_gradient: T")
+    .Input("kl_gradient: kl_type")
+    .Output("mean_gradient: T")
+    .Output("log_variance_gradient: T")
+    .Attr("T: {float, half, bfloat16, double}")
+    .Attr("kl_type: {float, double}")
+    .Attr("seed_type: {int32, int64}")
+    .Attr("num_samples: int >= 0 = 0")
+    .SetShapeFn([](InferenceContext* context) {
+      ShapeHandle mean, z, kl, merged;
+      TF_RETURN_IF_ERROR(InferShapes(context, &mean, &z, &kl));
+      TF_RETURN_IF_ERROR(
+          MergeNamed(context, "z_gradient", context->input(3), "z", z, &merged));
+      TF_RETURN_IF_ERROR(
+          MergeNamed(context, "kl_gradient", context->input(4), "kl", kl, &merged));
+      context->set_output(0, mean);
+      context->set_output(1, mean);
+      return absl::OkStatus();
+    })
+    .Doc(R"doc(
+The gradient of Tfae>GaussianSampleKl, whose noise it draws again.
+
+mean, log_variance, seed: Those given to Tfae>GaussianSampleKl.
+z_gradient: The gradient from above, in the shape of z.
+kl_gradient: The gradient from above, in the shape of kl.
+mean_gradient: `sum over samples(z_gradient) + kl_gradient * mean`, in the shape of mean.
+log_variance_gradient: `0.5 * (sum over samples(z_gradient * noise) * exp(log_variance / 2)
+  + kl_gradient * (exp(log_variance) - 1))`, in the shape of mean.
+)doc");
+// clang-format on
+
+// What the core calls T.
+template <typename T>
+struct ElementOf {
+  using Type = T;
+};
+template <>
+struct ElementOf<Eigen::half> {
+  using Type = Half;
+};
+template <>
+struct ElementOf<Eigen::bfloat16> {
+  using Type = Bfloat16;
+};
+
+template <typename T>
+const T* Data(const Tensor& tensor) {
+  return reinterpret_cast<const T*>(tensor.data());
+}
+template <typename T>
+T* Data(Tensor* tensor) {
+  return reinterpret_cast<T*>(tensor->data());
+}
+
+CpuDevice DeviceOf(OpKernelContext* context) {
+  const auto* workers = context->device()->tensorflow_cpu_worker_threads();
+  CpuDevice device;
+  device.threads.count = workers->num_threads;
+  device.threads.schedule = [pool = workers->workers](std::function<void()> work) {
+    pool->Schedule(std::move(work));
+  };
+  return device;
+}
+
+PhiloxStream StreamOf(const Tensor& seed) {
+  if (seed.dtype() == tensorflow::DT_INT64) {
+    const auto words = seed.vec<int64_t>();
+    return StreamOfSeed(words(0), words(1));
+  }
+  const auto words = seed.vec<int32_t>();
+  return StreamOfSeed(int64_t{words(0)}, int64_t{words(1)});
+}
+
+absl::Status CheckShape(const char* name, const TensorShape& shape, const char* other_name,
+                        const TensorShape& other) {
+  if (shape == other) return absl::OkStatus();
+  return InvalidArgumentError(StrCat(name, " must have the shape of ", other_name, ", but ", name,
+                         " has shape ", shape.DebugString(), " and ", other_name, " has shape ",
+                         other.DebugString()));
+}
+
+// Both ops: checked shapes of their tensors.
+class SampleKernel : public OpKernel {
+ public:
+  explicit SampleKernel(OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("num_samples", &num_samples_));
+  }
+
+ protected:
+  struct Shapes {
+    TensorShape z;
+    TensorShape kl;
+    SampleShape sizes;
+  };
+
+  absl::Status GetShapes(OpKernelContext* context, Shapes* shapes) const {
+    const TensorShape& mean = context->input(0).shape();
+    TF_RETURN_IF_ERROR(CheckShape("log_variance", context->input(1).shape(), "mean", mean));
+    if (mean.dims() == 0) return InvalidArgumentError("mean must have at least one axis, but is a scalar");
+    const TensorShape& seed = context->input(2).shape();
+    if (seed != TensorShape({2})) {
+      return InvalidArgumentError(StrCat("seed must have shape [2], but has shape ", seed.DebugString()));
+    }
+    shapes->kl = mean;
+    shapes->kl.RemoveLastDims(1);
+    shapes->z = mean;
+    if (num_samples_ > 0) TF_RETURN_IF_ERROR(shapes->z.InsertDimWithStatus(0, num_samples_));
+    shapes->sizes = {num_samples_ > 0 ? num_samples_ : 1, shapes->kl.num_elements(),
+                     mean.dim_size(mean.dims() - 1)};
+    return absl::OkStatus();
+  }
+
+ private:
+  int64_t num_samples_;
+};
+
+template <typename T>
+class GaussianSampleKlOp : public SampleKernel {
+ public:
+  using SampleKernel::SampleKernel;
+
+  void Compute(OpKernelContext* context) override {
+    using Element = typename ElementOf<T>::Type;
+    Shapes shapes;
+    OP_REQUIRES_OK(context, GetShapes(context, &shapes));
+    Tensor* z = nullptr;
+    Tensor* kl = nullptr;
+    OP_REQUIRES_OK(context, context->allocate_output(0, shapes.z, &z));
+    OP_REQUIRES_OK(context, context->allocate_output(1, shapes.kl, &kl));
+    GaussianSampleKl(DeviceOf(context), shapes.sizes, Data<Element>(context->input(0)),
+                     Data<Element>(context->input(1)), StreamOf(context->input(2)),
+                     Data<Element>(z), Data<ComputeType<Element>>(kl));
+  }
+};
+
+template <typename T>
+class GaussianSampleKlGradOp : public SampleKernel {
+ public:
+  using SampleKernel::SampleKernel;
+
+  void Compute(OpKernelContext* context) override {
+    using Element = typename ElementOf<T>::Type;
+    Shapes shapes;
+    OP_REQUIRES_OK(context, GetShapes(context, &shapes));
+    OP_REQUIRES_OK(context,
+                   CheckShape("z_gradient", context->input(3).shape(), "z", shapes.z));
+    OP_REQUIRES_OK(context,
+                   CheckShape("kl_gradient", context->input(4).shape(), "kl", shapes.kl));
+    const TensorShape& shape = context->input(0).shape();
+    Tensor* mean_gradient = nullptr;
+    Tensor* log_variance_gradient = nullptr;
+    // Nothing else needs the memory of z_gradient as a rule.
+    OP_REQUIRES_OK(context, context->forward_input_or_allocate_output({3}, 0, shape,
+                                                                      &mean_gradient));
+    OP_REQUIRES_OK(context, context->allocate_output(1, shape, &log_variance_gradient));
+    GaussianSampleKlGradient(
+        DeviceOf(context), shapes.sizes, Data<Element>(context->input(0)),
+        Data<Element>(context->input(1)), StreamOf(context->input(2)),
+        Data<Element>(context->input(3)), Data<ComputeType<Element>>(context->input(4)),
+        Data<Element>(mean_gradient), Data<Element>(log_variance_gradient));
+  }
+};
+
+#define TFAE_REGISTER(T, U)                                                    \
+  REGISTER_KERNEL_BUILDER(Name("Tfae>GaussianSampleKl")                        \
+                              .Device(tensorflow::DEVICE_CPU)                  \
+                              .TypeConstraint<T>("T")                          \
+                              .TypeConstraint<U>("kl_type"),                   \
+                          GaussianSampleKlOp<T>);                              \
+  REGISTER_KERNEL_BUILDER(Name("Tfae>GaussianSampleKlGrad")                    \
+                              .Device(tensorflow::DEVICE_CPU)                  \
+                              .TypeConstraint<T>("T")                          \
+                              .TypeConstraint<U>("kl_type"),                   \
+                          GaussianSampleKlGradOp<T>);
+TFAE_REGISTER(float, float)
+TFAE_REGISTER(Eigen::half, float)
+TFAE_REGISTER(Eigen::bfloat16, float)
+TFAE_REGISTER(double, double)
+#undef TFAE_REGISTER
+
+}  // namespace
+}  // namespace tfae
