@@ -1,16 +1,32 @@
-"""Settings that hold for every test."""
+"""Data that tests share: real handwritten digits, small enough for every test."""
 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.datasets import load_digits
 
 # Before TensorFlow starts: two logical CPUs, for the tests with two replicas.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+
+@pytest.fixture(scope="session")
+def digits() -> np.ndarray:
+    """All 1,797 digits, (n, 8, 8, 1) float32 in [0, 1]; read-only."""
+    images = (load_digits().images / 16.0).astype("float32")[..., None]
+    images.setflags(write=False)
+    return images
+
+
+@pytest.fixture(scope="session")
+def few_digits(digits) -> np.ndarray:
+    """203 digits: six batches of 32 and a partial one."""
+    return digits[:203]
 
 
 @pytest.fixture

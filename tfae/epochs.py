@@ -23,16 +23,18 @@ Both functions find the variable through any chain of `map`, `prefetch`, `zip`, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
 __all__ = [
     "EpochOrder",
+    "Place",
     "count_passes",
     "epoch_ordered",
     "epoch_variable",
+    "ordered_rows",
     "pass_order",
     "per_pass",
     "set_epoch",
@@ -66,33 +68,74 @@ def epoch_ordered(
     Raises:
         ValueError: when there is no array, one is a scalar, or leading dimensions differ.
     """
+    tensors = [None if a is None else _on_host(a) for a in keras.tree.flatten(arrays)]
+    n = _common_length(arrays, tensors)
+
+    def fetch(place: Place) -> Any:
+        batch = [None if t is None else tf.gather(t, place.rows) for t in tensors]
+        return keras.tree.lists_to_tuples(keras.tree.pack_sequence_as(arrays, batch))
+
+    dataset = ordered_rows(n, batch_size, seed, epoch, shuffle, drop_remainder)
+    epoch = dataset.tfae_epoch
+    dataset = dataset.map(fetch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return _carrying(dataset.prefetch(tf.data.AUTOTUNE), epoch)
+
+
+class Place(NamedTuple):
+    """Where a batch stands.
+
+    Attributes:
+        number: which pass it belongs to, int64 scalar.
+        first: how many rows of the pass come before it, int64 scalar.
+        rows: the rows it holds, int64 `(batch,)`.
+    """
+
+    number: tf.Tensor
+    first: tf.Tensor
+    rows: tf.Tensor
+
+
+def ordered_rows(
+    n: int,
+    batch_size: int,
+    seed: int,
+    epoch: tf.Variable | None = None,
+    shuffle: bool = True,
+    drop_remainder: bool = False,
+) -> tf.data.Dataset:
+    """The order alone: for each batch its `Place`, for whatever is read by row number.
+
+    Args:
+        n: number of rows.
+        batch_size, seed, epoch, shuffle, drop_remainder: as for `epoch_ordered`.
+
+    Returns:
+        A dataset of `Place`s of known cardinality, which carries its epoch variable.
+    """
     if isinstance(batch_size, bool) or int(batch_size) != batch_size or batch_size < 1:
         raise ValueError(f"batch_size must be a positive integer, received {batch_size!r}.")
     batch_size = int(batch_size)
-    tensors = [None if a is None else _on_host(a) for a in keras.tree.flatten(arrays)]
-    n = _common_length(arrays, tensors)
-    num_batches = n // batch_size if drop_remainder else -(-n // batch_size)
-
     whole = n // batch_size
+    num_batches = whole if drop_remainder else -(-n // batch_size)
 
-    def rows_of_pass(number: tf.Tensor) -> tf.data.Dataset:
+    def places_of_pass(number: tf.Tensor) -> tf.data.Dataset:
         order = pass_order(n, seed, number) if shuffle else tf.range(n, dtype=tf.int64)
+        first = tf.range(num_batches, dtype=tf.int64) * batch_size
+        end = whole * batch_size
         # Slices of one matrix cost less than a function call a batch.
-        batches = tf.data.Dataset.from_tensor_slices(
-            tf.reshape(order[: whole * batch_size], [whole, batch_size])
+        places = tf.data.Dataset.from_tensor_slices(
+            Place(
+                tf.fill([whole], number),
+                first[:whole],
+                tf.reshape(order[:end], [whole, batch_size]),
+            )
         )
         if num_batches > whole:
-            batches = batches.concatenate(tf.data.Dataset.from_tensors(order[whole * batch_size :]))
-        return batches
+            rest = Place(number, first[whole], order[end:])
+            places = places.concatenate(tf.data.Dataset.from_tensors(rest))
+        return places
 
-    def fetch(rows: tf.Tensor) -> Any:
-        batch = [None if t is None else tf.gather(t, rows) for t in tensors]
-        return keras.tree.lists_to_tuples(keras.tree.pack_sequence_as(arrays, batch))
-
-    epoch = epoch_variable() if epoch is None else epoch
-    dataset = per_pass(rows_of_pass, num_batches, epoch)
-    dataset = dataset.map(fetch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return _carrying(dataset.prefetch(tf.data.AUTOTUNE), epoch)
+    return per_pass(places_of_pass, num_batches, epoch_variable() if epoch is None else epoch)
 
 
 def per_pass(
