@@ -58,12 +58,10 @@ class EncoderDecoder(Trainer):
 
     def _build_if_possible(self) -> None:
         """For the end of a constructor: builds when the encoder declares its input."""
-        if isinstance(self.encoder, keras.Model) and self.encoder.built:
-            try:
-                shape = self.encoder.input_shape
-            except (AttributeError, ValueError):
-                return  # A subclassed model: built from the first data instead.
-            self.build(shape)
+        shape = getattr(self.encoder, "input_shape", None) if self.encoder.built else None
+        if shape is not None:  # Else, a subclassed model: built from the first data.
+            # A symbolic call, not `build` alone: Keras' own export wants a model that was called.
+            self(keras.KerasTensor(shape))
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Builds both networks for inputs of `input_shape`, `(batch, ...)`, and checks them.

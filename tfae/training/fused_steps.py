@@ -27,9 +27,10 @@ def fused_train_function(
         shapes are all run, each in a program of its shape.
     """
 
-    # Both are traced once for each kind of data, with the batch size left open: XLA compiles a
-    # program for each size that comes.
+    # Traced once for each kind of data, with the batch size left open: XLA compiles a program for
+    # each size that comes.
     traced: dict[str, tuple[Callable, Callable]] = {}
+    ahead = _Ahead()
 
     def trace(element_spec: Any) -> tuple[Callable, Callable]:
         @tf.function(jit_compile=True)
@@ -45,40 +46,63 @@ def fused_train_function(
         def collect(iterator: Any, pending: Any, limit: tf.Tensor) -> tuple:
             return _stack_equal_shapes(iterator, pending, limit, max_steps)
 
+        @tf.function
+        def run_and_collect(
+            stacked: Any, count: tf.Tensor, iterator: Any, pending: Any, limit: tf.Tensor
+        ) -> tuple:
+            # Two parts that do not depend on each other: TensorFlow runs them at the same time.
+            return run(stacked, count), collect(iterator, pending, limit)
+
         scalar = tf.TensorSpec([], tf.int32)
-        stacked_spec = tf.nest.map_structure(
+        stacked = tf.nest.map_structure(
             lambda s: (
-                tf.TensorSpec([max_steps, *s.shape], s.dtype)
-                if isinstance(s, tf.TensorSpec)
-                else None
+                tf.TensorSpec([None, *s.shape], s.dtype) if isinstance(s, tf.TensorSpec) else None
             ),
             element_spec,
         )
+        source = (tf.data.IteratorSpec(element_spec), tf.OptionalSpec(element_spec), scalar)
         return (
-            collect.get_concrete_function(
-                tf.data.IteratorSpec(element_spec), tf.OptionalSpec(element_spec), scalar
-            ),
-            run.get_concrete_function(stacked_spec, scalar),
+            collect.get_concrete_function(*source),
+            run_and_collect.get_concrete_function(stacked, scalar, *source),
         )
 
     def train_function(iterator: tf.data.Iterator) -> dict:
         spec = iterator.element_spec
         if repr(spec) not in traced:
             traced[repr(spec)] = trace(spec)
-        collect, run = traced[repr(spec)]
+        collect, run_and_collect = traced[repr(spec)]
+        if ahead.iterator is not iterator:
+            nothing = tf.experimental.Optional.empty(spec)
+            ahead.iterator = iterator
+            ahead.stacked, ahead.count, ahead.pending = collect(
+                iterator, nothing, tf.constant(max_steps)
+            )
         result, remaining = None, max_steps
-        pending = tf.experimental.Optional.empty(spec)
-        while remaining:
-            stacked, count, pending = collect(iterator, pending, tf.constant(remaining))
-            if not count:
-                break
-            result = run(stacked, count)
-            remaining -= int(count)
+        while remaining and ahead.count:
+            remaining -= int(ahead.count)
+            result, (ahead.stacked, ahead.count, ahead.pending) = run_and_collect(
+                ahead.stacked,
+                ahead.count,
+                iterator,
+                ahead.pending,
+                # What this call still lacks, or the whole of the next call.
+                tf.constant(remaining or max_steps),
+            )
         if result is None:
+            ahead.iterator = None
             raise StopIteration
         return result
 
     return train_function
+
+
+class _Ahead:
+    """The batches that are read already: while a program runs, the next ones are stacked."""
+
+    iterator: tf.data.Iterator | None = None
+    stacked: Any = None
+    count: tf.Tensor | None = None
+    pending: Any = None
 
 
 def _stack_equal_shapes(

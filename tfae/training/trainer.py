@@ -188,6 +188,12 @@ class Trainer(keras.Model):
             jit_compile=jit_compile,
             auto_scale_loss=auto_scale_loss,
         )
+        self._build_optimizer()
+
+    def _build_optimizer(self) -> None:
+        """Makes the slots exist before anything is saved, loaded or traced."""
+        if self.built and self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
 
     def get_compile_config(self) -> dict:
         config = super().get_compile_config()
@@ -198,8 +204,6 @@ class Trainer(keras.Model):
 
     def compile_from_config(self, config: dict) -> None:
         self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.built:
-            self.optimizer.build(self.trainable_variables)
 
     # ------------------------------------------------------------------ fit and evaluate
 
@@ -330,11 +334,13 @@ class Trainer(keras.Model):
             return self.data_contract().checked_batches(x)
         if type(x).__module__.startswith("torch.utils.data"):
             return x
+        x, y, sample_weight = self._checked_arrays(x, y, sample_weight)
+        if y is None and sample_weight is not None:
+            # tf.distribute cannot pass `None` on, so the target is spelled out.
+            y = x["x"] if isinstance(x, dict) else x
+        present = tuple(a for a in (x, y, sample_weight) if a is not None)
         return epoch_ordered(
-            self._checked_arrays(x, y, sample_weight),
-            batch_size=batch_size or 32,
-            seed=self.seed,
-            shuffle=bool(shuffle),
+            present, batch_size=batch_size or 32, seed=self.seed, shuffle=bool(shuffle)
         )
 
     def _checked_arrays(self, x: Any, y: Any, sample_weight: Any) -> tuple:
@@ -345,7 +351,7 @@ class Trainer(keras.Model):
 
     def _build_for(self, shape: tf.TensorShape) -> None:
         if not self.built:
-            self.build((None, *shape[1:]))
+            self(keras.KerasTensor((None, *shape[1:])))
 
     # ------------------------------------------------------------------ compiled functions
 
@@ -376,8 +382,7 @@ class Trainer(keras.Model):
         force = self._is_outdated("train") or force
         if self.train_function is not None and not force:
             return
-        if self.optimizer is not None and not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)
+        self._build_optimizer()
         super().make_train_function(force=True)
         if self.steps_per_execution == 1 or not self._steps_can_be_fused():
             return

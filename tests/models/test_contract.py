@@ -1,0 +1,642 @@
+"""What every model of the package promises, checked for each of them.
+
+A new file in tfae/models/ is found by itself. What only one model does is tested in its own file.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfae
+
+MODELS = [m for m in tfae.models.MODELS.values() if hasattr(m, "from_shape")]
+DETERMINISTIC = {"Autoencoder"}
+
+every_model = pytest.mark.parametrize("model_class", MODELS, ids=lambda m: m.__name__)
+
+
+def small(model_class, seed=7, compiled=True, encoder=None, decoder=None, **hyperparameters):
+    """A quick model; `encoder` and `decoder` take the place of the standard ones."""
+    hyperparameters = {"hidden_units": (24,), **hyperparameters}
+    keras.utils.set_random_seed(7 if seed is None else seed)
+    model = model_class.from_shape((8, 8, 1), 3, seed=seed, **hyperparameters)
+    if encoder or decoder:
+        config = model_class.from_config(model.get_config()).get_config()
+        for name, network in (("encoder", encoder), ("decoder", decoder)):
+            if network:
+                config[name] = network
+        model = model_class.from_config(config)
+    if compiled:
+        model.compile(keras.optimizers.Adam(1e-2))
+    return model
+
+
+def small_with_dropout(model_class, seed=7, **compile_options):
+    """A model whose encoder holds random layers of the user's own."""
+    x = keras.Input((8, 8, 1))
+    noisy = keras.layers.Dropout(0.2, seed=1)(keras.layers.GaussianNoise(0.1)(x))
+    standard = small(model_class, seed, compiled=False)
+    model = small(model_class, seed, False, encoder=keras.Model(x, standard.encoder(noisy)))
+    model.compile(keras.optimizers.Adam(1e-2), **compile_options)
+    return model
+
+
+def weights(model):
+    return [np.asarray(w) for w in model.trainable_variables]
+
+
+def assert_equal_weights(a, b, atol=0.0):
+    for x, y in zip(weights(a), weights(b), strict=True):
+        np.testing.assert_allclose(x, y, rtol=0, atol=atol)
+
+
+# ---------------------------------------------------------------------------- training
+
+
+@every_model
+def test_fit_lowers_the_loss_and_logs_every_term_with_its_validation_twin(model_class, digits):
+    model = small(model_class)
+    history = model.fit(digits, epochs=4, validation_split=0.2, verbose=0).history
+    names = {"loss", *model_class.loss_names}
+    assert set(history) == names | {f"val_{n}" for n in names}
+    assert history["loss"][-1] < 0.9 * history["loss"][0]
+    assert np.isfinite(list(history.values())).all()
+
+
+@every_model
+def test_the_logged_terms_add_up_to_the_logged_loss(model_class, few_digits):
+    model = small(model_class)
+    logs = model.evaluate(few_digits, verbose=0, return_dict=True)
+    term_weights = {k: float(v) for k, v in model.term_weights().items()}
+    total = sum(term_weights.get(n, 1.0) * logs[n] for n in model_class.loss_names)
+    assert logs["loss"] == pytest.approx(total, rel=1e-5)
+
+
+@every_model
+def test_arrays_datasets_pydatasets_and_generators_are_accepted(model_class, few_digits):
+    class Sequence(keras.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            x = few_digits[index * 32 : (index + 1) * 32]
+            return x, x
+
+    def generator():
+        while True:
+            yield (few_digits[:32],)
+
+    dataset = tf.data.Dataset.from_tensor_slices(few_digits).batch(32)
+    model = small(model_class)
+    assert np.isfinite(model.fit(few_digits, verbose=0).history["loss"])
+    assert np.isfinite(model.fit(tf.constant(few_digits), verbose=0).history["loss"])
+    assert np.isfinite(model.fit(dataset, verbose=0).history["loss"])
+    assert np.isfinite(model.fit(dataset.repeat(), steps_per_epoch=5, verbose=0).history["loss"])
+    assert np.isfinite(model.fit(Sequence(), verbose=0).history["loss"])
+    assert np.isfinite(model.fit(generator(), steps_per_epoch=3, verbose=0).history["loss"])
+    assert np.isfinite(model.evaluate(dataset, verbose=0)).all()
+    assert np.isfinite(model.evaluate(Sequence(), verbose=0)).all()
+
+
+@every_model
+def test_labels_beside_the_data_do_not_disturb(model_class, few_digits):
+    labelled = {"x": few_digits, "label": np.arange(len(few_digits)) % 10}
+    model = small(model_class)
+    model.fit(labelled, verbose=0)
+    model.fit(tf.data.Dataset.from_tensor_slices(labelled).batch(50), verbose=0)
+    assert model.encode(labelled).shape == (len(few_digits), 3)
+
+
+@every_model
+@pytest.mark.parametrize("n", [1, 2, 33])
+def test_one_row_and_odd_sizes_train(model_class, digits, n):
+    model = small(model_class)
+    history = model.fit(digits[:n], batch_size=16, verbose=0)
+    assert np.isfinite(history.history["loss"])
+    assert int(model.optimizer.iterations) == -(-n // 16)
+    assert model.predict(digits[:n], verbose=0).shape == (n, 8, 8, 1)
+
+
+@every_model
+def test_integer_zero_one_arrays_are_accepted(model_class, few_digits):
+    binary = (few_digits > 0.5).astype("uint8")
+    a, b = small(model_class), small(model_class)
+    a.fit(binary, verbose=0)
+    b.fit(binary.astype("float32"), verbose=0)
+    assert_equal_weights(a, b)
+
+
+@every_model
+def test_y_is_the_data_to_reconstruct(model_class, few_digits):
+    to_zeros = small(model_class)
+    to_zeros.fit(few_digits, np.zeros_like(few_digits), epochs=30, verbose=0)
+    assert to_zeros.reconstruct(few_digits).mean() < 0.1 * few_digits.mean()
+
+
+@every_model
+def test_train_and_test_on_batch(model_class, few_digits):
+    model = small(model_class)
+    logs = model.train_on_batch(few_digits, return_dict=True)
+    assert set(logs) == {"loss", *model_class.loss_names}
+    assert int(model.optimizer.iterations) == 1
+    assert set(model.test_on_batch(few_digits, return_dict=True)) == set(logs)
+    model.train_on_batch(few_digits, sample_weight=np.ones(len(few_digits)))
+
+
+@every_model
+def test_metrics_of_compile_see_target_and_reconstruction(model_class, few_digits):
+    model = small(model_class, compiled=False)
+    model.compile(metrics=["mse"])
+    logs = model.evaluate(few_digits, verbose=0, return_dict=True)
+    expected = np.mean((model.reconstruct(few_digits) - few_digits) ** 2)
+    assert logs["mse"] == pytest.approx(expected, rel=1e-4)
+    assert "mse" in model.fit(few_digits, verbose=0).history
+
+
+@every_model
+def test_regularisers_of_the_users_layers_count(model_class, few_digits):
+    code = keras.Input((3,))
+    regularised = keras.layers.Dense(64, kernel_regularizer=keras.regularizers.L2(0.5))
+    model = small(
+        model_class, decoder=keras.Model(code, keras.layers.Reshape((8, 8, 1))(regularised(code)))
+    )
+    penalty = 0.5 * float(tf.reduce_sum(regularised.kernel**2))
+    logs = model.evaluate(few_digits, verbose=0, return_dict=True)
+    terms = sum(logs[n] for n in model_class.loss_names)
+    assert logs["loss"] == pytest.approx(terms + penalty, rel=1e-5)
+
+
+# ---------------------------------------------------------------------------- sample weights
+
+
+@every_model
+def test_the_loss_is_the_weighted_sum_over_the_batch_size(model_class, few_digits):
+    model = small(model_class, compiled=False)
+    model.compile(keras.optimizers.SGD(0.0))
+    w = np.where(np.arange(len(few_digits)) < 100, 2.0, 0.0).astype("float32")
+    first = model.evaluate(few_digits[:100], verbose=0, return_dict=True, batch_size=100)
+    model = small(model_class, compiled=False)  # the same noise again
+    model.compile(keras.optimizers.SGD(0.0))
+    both = model.evaluate(
+        few_digits, sample_weight=w, verbose=0, return_dict=True, batch_size=len(few_digits)
+    )
+    for name in ("loss", "reconstruction_loss"):
+        rel = 1e-4 if model_class.__name__ in DETERMINISTIC else 0.05  # other noise
+        assert both[name] == pytest.approx(2.0 * 100 / len(few_digits) * first[name], rel=rel)
+
+
+@every_model
+def test_examples_of_weight_zero_teach_nothing(model_class, few_digits):
+    model = small(model_class, compiled=False)
+    model.compile(keras.optimizers.SGD(0.1))
+    before = weights(model)
+    model.fit(few_digits, sample_weight=np.zeros(len(few_digits)), verbose=0)
+    for a, b in zip(before, weights(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+    model.fit(few_digits, sample_weight=np.ones(len(few_digits)), verbose=0)
+    assert any((a != b).any() for a, b in zip(before, weights(model), strict=True))
+
+
+@every_model
+def test_unit_weights_change_nothing_also_in_validation(model_class, few_digits):
+    ones = np.ones(len(few_digits), "float32")
+    plain, weighted = small(model_class), small(model_class)
+    a = plain.fit(few_digits, validation_data=few_digits, verbose=0).history
+    b = weighted.fit(
+        few_digits,
+        sample_weight=ones,
+        validation_data=(few_digits, None, ones),
+        verbose=0,
+    ).history
+    for name in a:
+        assert a[name] == pytest.approx(b[name], rel=1e-6)
+
+
+# ---------------------------------------------------------------------------- bad input
+
+
+@every_model
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x: x * 255.0, r"`x` must lie in \[0, 1\].*255"),
+        (lambda x: x - 0.5, r"`x` must lie in \[0, 1\]"),
+        (lambda x: np.where(x > 0.5, np.nan, x), "NaN"),
+        (lambda x: np.where(x > 0.5, np.inf, x), "infinite"),
+        (lambda x: x[:, :7], r"`x` must have shape \(n, 8, 8, 1\).*received \(203, 7, 8, 1\)"),
+        (lambda x: x[0], "A single example needs a batch axis"),
+        (lambda x: x[:0], "no examples"),
+        (lambda x: x.astype(str), "must be an array of numbers"),
+        (lambda x: np.array(None), "must be an array of numbers"),
+    ],
+    ids=["too large", "negative", "nan", "inf", "shape", "one example", "empty", "text", "none"],
+)
+def test_bad_arrays_are_refused_before_training(model_class, few_digits, change, message):
+    model = small(model_class)
+    before = weights(model)
+    with pytest.raises(ValueError, match=message):
+        model.fit(change(few_digits), verbose=0)
+    for a, b in zip(before, weights(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@every_model
+def test_labels_passed_as_targets_are_refused_with_advice(model_class, few_digits):
+    labels = np.arange(len(few_digits)) % 10
+    model = small(model_class)
+    with pytest.raises(ValueError, match="Class labels go to fit"):
+        model.fit(few_digits, labels, verbose=0)
+    dataset = tf.data.Dataset.from_tensor_slices((few_digits, labels)).batch(32)
+    with pytest.raises(ValueError, match="Class labels go to fit"):
+        model.fit(dataset, verbose=0)
+
+
+@every_model
+def test_bad_values_in_a_dataset_stop_training(model_class, few_digits):
+    model = small(model_class)
+    for bad, message in ((few_digits * 255, "must lie in"), (few_digits * np.nan, "NaN")):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            model.fit(tf.data.Dataset.from_tensor_slices(bad).batch(32), verbose=0)
+    with pytest.raises(ValueError, match="must be batched"):
+        model.fit(tf.data.Dataset.from_tensor_slices(few_digits), verbose=0)
+
+
+@every_model
+def test_bad_validation_data_and_batches_are_refused(model_class, few_digits):
+    model = small(model_class)
+    with pytest.raises(ValueError, match="must lie in"):
+        model.fit(few_digits, validation_data=few_digits * 255, verbose=0)
+    with pytest.raises(ValueError, match="must lie in"):
+        model.evaluate(few_digits * 255, verbose=0)
+    with pytest.raises(ValueError, match="must lie in"):
+        model.train_on_batch(few_digits * 255)
+    with pytest.raises(ValueError, match="same number of examples"):
+        model.fit(few_digits, sample_weight=np.ones(5), verbose=0)
+    with pytest.raises(ValueError, match="one weight an example"):
+        model.fit(few_digits, sample_weight=np.ones_like(few_digits), verbose=0)
+
+
+@every_model
+def test_what_keras_offers_and_makes_no_sense_here_is_refused(model_class, few_digits):
+    model = small(model_class)
+    with pytest.raises(ValueError, match="class_weight"):
+        model.fit(few_digits, class_weight={0: 1.0}, verbose=0)
+    with pytest.raises(ValueError, match="likelihood"):
+        model.compile(loss="mse")
+    with pytest.raises(ValueError, match="steps_per_execution"):
+        model.compile(steps_per_execution=0)
+
+
+@every_model
+def test_unknown_hyperparameters_and_architectures_are_named(model_class):
+    with pytest.raises(ValueError, match=r"no hyperparameter depth; it has .*hidden_units"):
+        model_class.from_shape((8, 8, 1), 3, depth=4)
+    with pytest.raises(ValueError, match=r"one of \['conv', 'mlp'\]"):
+        model_class.from_shape((8, 8, 1), 3, architecture="transformer")
+    with pytest.raises(ValueError, match="likelihood"):
+        model_class.from_shape((8, 8, 1), 3, likelihood="poisson")
+
+
+# ---------------------------------------------------------------------------- saving
+
+
+@every_model
+def test_a_loaded_model_gives_the_same_outputs_and_trains_on_equally(
+    model_class, few_digits, tmp_path
+):
+    model = small_with_dropout(model_class)
+    model.fit(few_digits, epochs=2, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        model.predict(few_digits, verbose=0), loaded.predict(few_digits, verbose=0)
+    )
+    assert int(loaded.optimizer.iterations) == int(model.optimizer.iterations)
+    a = model.fit(few_digits, epochs=3, initial_epoch=2, verbose=0).history
+    b = loaded.fit(few_digits, epochs=3, initial_epoch=2, verbose=0).history
+    assert a["loss"] == pytest.approx(b["loss"], rel=1e-6)
+    assert_equal_weights(model, loaded, atol=1e-6)
+
+
+@every_model
+def test_auto_is_saved_as_auto(model_class, tmp_path):
+    model = small(model_class, compiled=False)
+    model.compile()
+    assert model.jit_compile is True, "a dense network is faster with XLA"
+    model.save(tmp_path / "model.keras")
+    config = keras.saving.load_model(tmp_path / "model.keras").get_compile_config()
+    assert config["jit_compile"] == "auto"
+    assert config["steps_per_execution"] == "auto"
+
+
+@every_model
+def test_config_round_trip_and_clone(model_class, few_digits):
+    model = small(model_class)
+    again = model_class.from_config(model.get_config())
+    assert json.dumps(again.get_config(), default=str) == json.dumps(
+        model.get_config(), default=str
+    )
+    clone = keras.models.clone_model(model)
+    assert type(clone) is model_class
+    clone.set_weights(model.get_weights())
+    np.testing.assert_array_equal(clone.encode(few_digits), model.encode(few_digits))
+
+
+@every_model
+def test_every_constructor_argument_is_in_the_config(model_class):
+    config = small(model_class).get_config()
+    missing = set(model_class.hyperparameter_names()) - set(config)
+    assert not missing
+
+
+@every_model
+def test_save_weights_restores_optimizer_and_noise(model_class, few_digits, tmp_path):
+    model = small_with_dropout(model_class)
+    model.fit(few_digits, verbose=0)
+    model.save_weights(tmp_path / "m.weights.h5")
+    other = small_with_dropout(model_class, seed=8)
+    other.optimizer.build(other.trainable_variables)
+    other.load_weights(tmp_path / "m.weights.h5")
+    a = model.train_on_batch(few_digits, return_dict=True)
+    b = other.train_on_batch(few_digits, return_dict=True)
+    assert a["loss"] == pytest.approx(b["loss"], rel=1e-6)
+
+
+@every_model
+@pytest.mark.parametrize("jit_compile", [True, False])
+@pytest.mark.parametrize("seed", [7, None], ids=["seed", "no seed"])
+def test_an_interrupted_run_resumes_exactly(model_class, few_digits, tmp_path, jit_compile, seed):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    def new(global_seed):
+        """A new process of the user's; only with `seed=None` does its global seed matter."""
+        model = small_with_dropout(model_class, seed, jit_compile=jit_compile)
+        if seed is None:
+            keras.utils.set_random_seed(global_seed)
+            model = model_class.from_config({**model.get_config(), "seed": None})
+            model.compile(keras.optimizers.Adam(1e-2), jit_compile=jit_compile)
+        return model
+
+    def run(model, *callbacks):
+        model.fit(few_digits, epochs=4, verbose=0, callbacks=list(callbacks))
+        return model
+
+    whole = run(new(global_seed=1))
+    with pytest.raises(KeyboardInterrupt):
+        run(new(global_seed=1), keras.callbacks.BackupAndRestore(tmp_path), Stop())
+    resumed = run(new(global_seed=2), keras.callbacks.BackupAndRestore(tmp_path))
+    assert_equal_weights(whole, resumed, atol=0.0 if jit_compile else 1e-6)
+
+
+# ---------------------------------------------------------------------------- ways to run
+
+
+@every_model
+def test_the_order_of_arrays_follows_from_seed_and_epoch(model_class, few_digits):
+    def losses(seed, initial_epoch):
+        model = small(model_class, seed=7, compiled=False)
+        model.seed = seed
+        model.compile(keras.optimizers.SGD(1e-2), steps_per_execution=1)
+        seen = []
+        model.fit(
+            few_digits,
+            initial_epoch=initial_epoch,
+            epochs=initial_epoch + 1,
+            verbose=0,
+            callbacks=[
+                keras.callbacks.LambdaCallback(
+                    on_train_batch_end=lambda _, logs: seen.append(logs["reconstruction_loss"])
+                )
+            ],
+        )
+        return np.array(seen)
+
+    np.testing.assert_array_equal(losses(7, 0), losses(7, 0))
+    assert (losses(7, 0) != losses(7, 1)).any()
+    assert (losses(7, 0) != losses(8, 0)).any()
+
+
+@every_model
+def test_eager_graph_and_xla_train_alike(model_class, few_digits):
+    def trained(**options):
+        model = small(model_class, compiled=False)
+        model.compile(keras.optimizers.Adam(1e-2), **options)
+        model.fit(few_digits, epochs=2, verbose=0)
+        return model
+
+    xla = trained(jit_compile=True)
+    assert_equal_weights(xla, trained(jit_compile=False), atol=1e-4)
+    assert_equal_weights(xla, trained(run_eagerly=True), atol=1e-4)
+
+
+@every_model
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_steps_per_execution_changes_speed_not_results(model_class, few_digits, jit_compile):
+    def trained(steps):
+        model = small(model_class, compiled=False)
+        model.compile(
+            keras.optimizers.Adam(1e-2), jit_compile=jit_compile, steps_per_execution=steps
+        )
+        history = model.fit(few_digits, epochs=2, validation_data=few_digits, verbose=0)
+        return model, history.history
+
+    one, history = trained(1)
+    for steps in (3, 7, 50, "auto"):
+        several, several_history = trained(steps)
+        assert_equal_weights(one, several, atol=1e-5)
+        for name, values in history.items():
+            assert values == pytest.approx(several_history[name], rel=1e-4)
+
+
+@every_model
+def test_a_callback_that_wants_every_batch_gets_every_batch(model_class, few_digits):
+    class Count(keras.callbacks.Callback):
+        batches, losses = 0, ()
+
+        def on_train_batch_end(self, batch, logs=None):
+            assert batch == self.batches
+            self.batches += 1
+            self.losses += (float(logs["loss"]),)
+
+    count = Count()
+    small(model_class).fit(few_digits, batch_size=32, callbacks=[count], verbose=0)
+    assert count.batches == 7
+    assert len(set(count.losses)) == 7
+
+
+@every_model
+def test_a_callback_can_stop_training_and_predict_within_it(model_class, few_digits):
+    class Look(keras.callbacks.Callback):
+        shapes = ()
+
+        def on_epoch_end(self, epoch, logs=None):
+            prediction = self.model.predict(few_digits, batch_size=20, verbose=0)
+            self.shapes += (prediction.shape,)
+            self.model.evaluate(few_digits, verbose=0)
+            self.model.stop_training = epoch == 1
+
+    look = Look()
+    model = small(model_class)
+    model.predict(few_digits, verbose=0)
+    history = model.fit(few_digits, epochs=9, callbacks=[look], verbose=0)
+    assert len(history.epoch) == 2
+    assert set(look.shapes) == {few_digits.shape}
+
+
+@every_model
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_mixed_precision_trains(model_class, few_digits, policy, jit_compile, tmp_path):
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = small(model_class, compiled=False)
+        model.compile(keras.optimizers.Adam(1e-2), jit_compile=jit_compile)
+        history = model.fit(few_digits, epochs=6, verbose=0).history
+        assert history["loss"][-1] < history["loss"][0]
+        is_scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+        assert is_scaled == (policy == "mixed_float16")
+        model.save(tmp_path / "m.keras")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    assert loaded.optimizer.get_config() == model.optimizer.get_config()
+    np.testing.assert_array_equal(loaded.encode(few_digits), model.encode(few_digits))
+
+
+@every_model
+def test_kerases_own_random_layers_turn_automatic_xla_off(model_class):
+    assert small_with_dropout(model_class).jit_compile is False
+    assert small(model_class).jit_compile is True
+
+
+@every_model
+def test_convolutions_train_and_keep_odd_sizes(model_class):
+    x = np.random.default_rng(0).random((20, 7, 9, 2)).astype("float32")
+    model = model_class.from_shape((7, 9, 2), 3, architecture="conv", filters=(4, 6), seed=1)
+    model.compile()
+    assert model.jit_compile is False or tf.config.list_physical_devices("GPU")
+    model.fit(x, verbose=0)
+    assert model.reconstruct(x).shape == x.shape
+
+
+# ---------------------------------------------------------------------------- inference
+
+
+@every_model
+def test_predict_reconstruct_and_decode_of_encode_agree(model_class, few_digits):
+    model = small(model_class)
+    predicted = model.predict(few_digits, verbose=0)
+    np.testing.assert_allclose(model.reconstruct(few_digits), predicted, rtol=1e-5, atol=1e-6)
+    decoded = model.decode(model.encode(few_digits))
+    np.testing.assert_allclose(decoded, predicted, rtol=1e-5, atol=1e-6)
+    dataset = tf.data.Dataset.from_tensor_slices(few_digits).batch(50)
+    np.testing.assert_allclose(model.reconstruct(dataset), predicted, rtol=1e-5, atol=1e-6)
+    assert predicted.min() >= 0
+    assert predicted.max() <= 1
+
+
+@every_model
+def test_inference_handles_any_number_of_rows(model_class, few_digits):
+    model = small(model_class)
+    whole = model.encode(few_digits)
+    for batch_size in (1, 64, 1000):
+        np.testing.assert_allclose(
+            model.encode(few_digits, batch_size=batch_size), whole, rtol=1e-5, atol=1e-6
+        )
+    assert model.encode(few_digits[:0]).shape == (0, 3)
+    assert model.anomaly_score(few_digits[:1]).shape == (1,)
+    with pytest.raises(ValueError, match="batch_size"):
+        model.encode(few_digits, batch_size=0)
+
+
+@every_model
+def test_features_gives_every_encoder_layer_after_its_activation(model_class, few_digits):
+    model = small(model_class)
+    features = model.features(few_digits)
+    assert list(features)[:2] == ["flatten", "hidden_1"]
+    assert features["hidden_1"].shape == (len(few_digits), 24)
+    assert (features["hidden_1"] >= 0).all()
+    np.testing.assert_allclose(
+        list(features.values())[2], model.encode(few_digits), rtol=1e-5, atol=1e-6
+    )
+
+
+@every_model
+def test_anomaly_score_is_deterministic_and_higher_for_what_was_never_seen(model_class, digits):
+    model = small(model_class)
+    model.fit(digits, epochs=8, verbose=0)
+    noise = np.random.default_rng(0).random((100, 8, 8, 1)).astype("float32")
+    scores = model.anomaly_score(digits[:100])
+    np.testing.assert_array_equal(scores, model.anomaly_score(digits[:100]))
+    assert scores.shape == (100,)
+    assert model.anomaly_score(noise).mean() > scores.mean() + 3 * scores.std()
+
+
+@every_model
+def test_keras_export_works_and_holds_no_op_of_ours(model_class, few_digits, tmp_path):
+    model = small(model_class)
+    model.export(tmp_path / "saved", verbose=False)
+    assert b"Tfae>" not in (tmp_path / "saved" / "saved_model.pb").read_bytes()
+    served = tf.saved_model.load(tmp_path / "saved").serve(few_digits)
+    np.testing.assert_allclose(served, model.predict(few_digits, verbose=0), rtol=1e-5, atol=1e-6)
+
+
+@every_model
+def test_a_model_can_be_a_layer_of_another(model_class, few_digits):
+    model = small(model_class)
+    x = keras.Input((8, 8, 1))
+    outer = keras.Model(x, keras.layers.Rescaling(2.0)(model(x)))
+    outer.compile("adam", "mse")
+    before = weights(model)
+    outer.fit(few_digits, few_digits, verbose=0)
+    assert any((a != b).any() for a, b in zip(before, weights(model), strict=True))
+    np.testing.assert_allclose(
+        outer.predict(few_digits, verbose=0), 2 * model.reconstruct(few_digits), rtol=1e-5
+    )
+
+
+# ---------------------------------------------------------------------------- replicas
+
+
+@pytest.fixture(scope="session")
+def replica_report(tmp_path_factory):
+    """What tests/models/replicas.py saw: it needs a process with two logical CPUs."""
+    out = tmp_path_factory.mktemp("replicas") / "report.json"
+    script = Path(__file__).with_name("replicas.py")
+    process = subprocess.run(
+        [sys.executable, str(script), str(out)], capture_output=True, text=True, timeout=300
+    )
+    assert process.returncode == 0, process.stderr[-4000:]
+    return json.loads(out.read_text())
+
+
+@every_model
+def test_two_replicas_train_as_one(model_class, replica_report):
+    report = replica_report[model_class.__name__]
+    assert report["replicas"] == 2
+    assert not report["jit_compile"]
+    if model_class.__name__ in DETERMINISTIC:
+        assert report["largest_weight_difference"] < 1e-5
+        assert report["loss"] == pytest.approx(report["loss_of_one"], rel=1e-5)
+    else:
+        assert report["loss"] == pytest.approx(report["loss_of_one"], rel=0.05)
+
+
+@every_model
+def test_replicas_draw_different_noise(model_class, replica_report):
+    assert replica_report["seeds_differ"]
+
+
+@every_model
+def test_the_first_step_of_two_replicas_has_the_gradient_of_one(model_class, replica_report):
+    """Without noise, whatever the model: an SGD step on an uneven last batch."""
+    assert replica_report[model_class.__name__]["epochs_with_uneven_batches"] > 0

@@ -1,0 +1,257 @@
+import keras
+import numpy as np
+import pytest
+import scipy.stats
+import tensorflow as tf
+
+import tfae
+from tfae.losses import LinearWarmUp
+
+
+def vae(seed=7, compiled=True, **hyperparameters):
+    hyperparameters = {"hidden_units": (24,), **hyperparameters}
+    keras.utils.set_random_seed(seed)
+    model = tfae.VariationalAutoencoder.from_shape((8, 8, 1), 3, seed=seed, **hyperparameters)
+    if compiled:
+        model.compile(keras.optimizers.Adam(1e-2))
+    return model
+
+
+def linear_gaussian(posterior_variance_factor=1.0):
+    """x = W z + b + noise, where p(x) is known, with the exact posterior as the encoder.
+
+    Orthogonal columns of W make the posterior's covariance diagonal.
+    """
+    rng = np.random.default_rng(3)
+    orthogonal = np.linalg.qr(rng.normal(size=(6, 2)))[0]
+    w, b, scale = orthogonal * [1.5, 0.7], rng.normal(size=6), 0.5
+    precision = 1.0 + np.sum(w**2, axis=0) / scale**2
+    x = keras.Input((6,))
+    mean, log_variance = keras.layers.Dense(2), keras.layers.Dense(2)
+    encoder = keras.Model(x, [mean(x), log_variance(x)])
+    to_mean = w / scale**2 / precision
+    mean.set_weights([to_mean, -b @ to_mean])
+    log_variance.set_weights([np.zeros((6, 2)), np.log(posterior_variance_factor / precision)])
+    code = keras.Input((2,))
+    out = keras.layers.Dense(6)
+    decoder = keras.Model(code, out(code))
+    out.set_weights([w.T, b])
+    model = tfae.VariationalAutoencoder(
+        encoder, decoder, likelihood=tfae.losses.Gaussian(scale), seed=1
+    )
+    marginal = scipy.stats.multivariate_normal(b, w @ w.T + scale**2 * np.eye(6))
+    data = marginal.rvs(300, random_state=5).astype("float32")
+    return model, data, marginal.logpdf(data)
+
+
+# ---------------------------------------------------------------------------- the objective
+
+
+def test_with_the_exact_posterior_the_elbo_is_the_log_likelihood():
+    model, data, log_p = linear_gaussian()
+    model.compile()
+    elbo = -np.mean([model.evaluate(data, verbose=0)[0] for _ in range(40)])
+    assert elbo == pytest.approx(log_p.mean(), abs=0.05)
+
+
+def test_log_likelihood_is_exact_with_the_exact_posterior_from_one_sample_on():
+    model, data, log_p = linear_gaussian()
+    for num_samples in (1, 7):
+        estimate = model.log_likelihood(data, num_samples, seed=2)
+        np.testing.assert_allclose(estimate, log_p, rtol=1e-3, atol=1e-3)
+
+
+def test_log_likelihood_rises_to_the_closed_form_with_more_samples():
+    model, data, log_p = linear_gaussian(posterior_variance_factor=2.0)
+    gaps = [np.mean(log_p - model.log_likelihood(data, k, seed=1)) for k in (1, 10, 1000)]
+    assert gaps[0] > gaps[1] > gaps[2] > -0.01
+    assert gaps[2] < 0.01
+
+
+def test_log_likelihood_is_batched_and_seeded():
+    model, data, _ = linear_gaussian(2.0)
+    a = model.log_likelihood(data, 5, seed=1)
+    np.testing.assert_array_equal(a, model.log_likelihood(data, 5, seed=1))
+    assert (a != model.log_likelihood(data, 5, seed=2)).any()
+    assert (a != model.log_likelihood(data, 5)).any()
+    dataset = tf.data.Dataset.from_tensor_slices(data).batch(256)
+    np.testing.assert_array_equal(a, model.log_likelihood(dataset, 5, seed=1))
+    same_rows = np.repeat(data[:1], 600, axis=0)
+    assert len(np.unique(model.log_likelihood(same_rows, 1, seed=1, batch_size=200))) > 550
+    with pytest.raises(ValueError, match="num_samples"):
+        model.log_likelihood(data, 0)
+
+
+def test_log_likelihood_needs_a_density(few_digits):
+    with pytest.raises(ValueError, match="is a density"):
+        vae(likelihood="squared_error").log_likelihood(few_digits)
+
+
+def test_the_logged_kl_is_the_closed_form(few_digits):
+    model = vae()
+    mean, log_variance = model.encoder(few_digits)
+    logs = model.evaluate(few_digits, verbose=0, return_dict=True)
+    expected = np.mean(tfae.losses.gaussian_kl(mean, log_variance))
+    assert logs["kl_loss"] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 4])
+def test_beta_weighs_the_kl_in_the_loss_only(few_digits, beta):
+    logs = vae(beta=beta).evaluate(few_digits, verbose=0, return_dict=True)
+    plain = vae().evaluate(few_digits, verbose=0, return_dict=True)
+    assert logs["kl_loss"] == pytest.approx(plain["kl_loss"])
+    assert logs["loss"] == pytest.approx(
+        logs["reconstruction_loss"] + beta * logs["kl_loss"], rel=1e-6
+    )
+
+
+def test_a_warm_up_follows_the_saved_step(few_digits, tmp_path):
+    model = vae(beta=LinearWarmUp(20))
+    assert float(model.term_weights()["kl_loss"]) == 0.0
+    model.fit(few_digits, batch_size=51, epochs=2, verbose=0)
+    assert float(model.term_weights()["kl_loss"]) == pytest.approx(8 / 20)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    assert float(loaded.term_weights()["kl_loss"]) == pytest.approx(8 / 20)
+    loaded.fit(few_digits, batch_size=51, epochs=9, verbose=0)
+    assert float(loaded.term_weights()["kl_loss"]) == 1.0
+
+
+def test_any_keras_schedule_serves_as_beta(few_digits):
+    decay = keras.optimizers.schedules.PolynomialDecay(4.0, 10, 1.0)
+    model = vae(beta=decay)
+    model.fit(few_digits, verbose=0)
+    assert 1.0 < float(model.term_weights()["kl_loss"]) < 4.0
+
+
+def test_free_bits_keep_the_code_alive(digits):
+    def kl(**options):
+        model = vae(**options)
+        model.fit(digits, epochs=4, verbose=0)
+        mean, log_variance = model.encoder(digits)
+        return tfae.losses.gaussian_kl_per_dimension(mean, log_variance).numpy().mean(0)
+
+    collapsed = kl(beta=30.0)
+    kept = kl(beta=30.0, free_bits=0.3)
+    assert collapsed.sum() < 0.1
+    assert (kept > 0.2).all()
+
+
+def test_several_samples_lower_the_variance_of_the_loss(few_digits):
+    def spread(num_samples):
+        model = vae(num_samples=num_samples)
+        losses = [model.test_on_batch(few_digits[:8])[0] for _ in range(60)]
+        return np.mean(losses), np.std(losses)
+
+    mean_1, std_1 = spread(1)
+    mean_16, std_16 = spread(16)
+    assert mean_16 == pytest.approx(mean_1, rel=0.02)
+    assert std_16 < 0.5 * std_1
+
+
+def test_several_samples_train(few_digits):
+    losses = vae(num_samples=3).fit(few_digits, epochs=3, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
+# ---------------------------------------------------------------------------- noise
+
+
+def test_validation_does_not_change_the_noise_of_training(few_digits):
+    with_validation, without = vae(), vae()
+    with_validation.fit(few_digits, epochs=2, validation_data=few_digits, verbose=0)
+    without.fit(few_digits, epochs=2, verbose=0)
+    for a, b in zip(with_validation.get_weights(), without.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_seed_decides_the_noise(few_digits):
+    def loss(seed):
+        model = vae(seed=7, compiled=False)
+        model = type(model).from_config({**model.get_config(), "seed": seed})
+        model.set_weights(vae(seed=7).get_weights())
+        model.compile()
+        return model.evaluate(few_digits, verbose=0)[0]
+
+    assert loss(1) == loss(1)
+    assert loss(1) != loss(2)
+
+
+# ---------------------------------------------------------------------------- generation
+
+
+def test_generate_is_seeded_and_the_first_of_many_are_the_few():
+    model = vae()
+    images = model.generate(5, seed=3)
+    assert images.shape == (5, 8, 8, 1)
+    assert images.min() >= 0
+    assert images.max() <= 1
+    np.testing.assert_array_equal(images, model.generate(5, seed=3))
+    np.testing.assert_allclose(images, model.generate(9, seed=3)[:5], rtol=1e-5)
+    assert (images != model.generate(5, seed=4)).any()
+    assert (model.generate(5) != model.generate(5)).any()
+    assert model.generate(0).shape == (0, 8, 8, 1)
+
+
+@pytest.mark.parametrize("n", [-1, 2.5, "3"])
+def test_generate_refuses_impossible_numbers(n):
+    with pytest.raises(ValueError, match="`n` must be"):
+        vae().generate(n)
+
+
+def test_samples_of_a_trained_model_look_like_digits(digits):
+    """Nearer to real digits than the mean digit's shuffled pixels are."""
+    model = vae(hidden_units=(128,))
+    model.fit(digits, epochs=15, verbose=0)
+    real, samples = digits.reshape(-1, 64), model.generate(200, seed=0).reshape(-1, 64)
+    shuffled = np.random.default_rng(0).permuted(samples, axis=1)
+
+    def distance(images):
+        return np.mean([((real - image) ** 2).sum(1).min() for image in images])
+
+    assert distance(samples) < 0.5 * distance(shuffled)
+    assert samples.std(axis=0).max() > 0.1, "the samples differ from each other"
+
+
+# ---------------------------------------------------------------------------- anomaly score
+
+
+def test_the_anomaly_score_is_reconstruction_plus_kl_at_the_mean(few_digits):
+    model = vae()
+    mean, log_variance = model.encoder(few_digits)
+    expected = model.likelihood.loss(few_digits, model.decoder(mean))
+    expected += tfae.losses.gaussian_kl(mean, log_variance)
+    np.testing.assert_allclose(model.anomaly_score(few_digits), expected, rtol=1e-5)
+
+
+# ---------------------------------------------------------------------------- bad arguments
+
+
+def test_an_encoder_without_two_equal_heads_is_refused():
+    x, code = keras.Input((8,)), keras.Input((2,))
+    dense = keras.layers.Dense
+    decoder = keras.Model(code, dense(8)(code))
+    encoders = {
+        r"one tensor \(None, 2\)": keras.Model(x, dense(2)(x)),
+        r"\[\(None, 2\), \(None, 3\)\]": keras.Model(x, [dense(2)(x), dense(3)(x)]),
+        r"\(None, 2\), \(None, 2\), \(None, 2\)": keras.Model(x, [dense(2)(x) for _ in range(3)]),
+    }
+    for given, encoder in encoders.items():
+        with pytest.raises(ValueError, match=rf"two heads of one shape.*{given}"):
+            tfae.VariationalAutoencoder(encoder, decoder)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"beta": -1}, "`beta`"),
+        ({"beta": "warm"}, "`beta`"),
+        ({"beta": float("nan")}, "`beta`"),
+        ({"num_samples": 0}, "`num_samples`"),
+        ({"num_samples": 1.5}, "`num_samples`"),
+        ({"free_bits": -0.1}, "`free_bits`"),
+    ],
+)
+def test_impossible_hyperparameters_are_named(option, message):
+    with pytest.raises(ValueError, match=message):
+        vae(**option)
