@@ -27,10 +27,12 @@ from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
+from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 
 __all__ = [
     "EpochOrder",
     "Place",
+    "as_int64",
     "count_passes",
     "epoch_ordered",
     "epoch_variable",
@@ -44,7 +46,7 @@ __all__ = [
 def epoch_ordered(
     arrays: Any,
     batch_size: int,
-    seed: int,
+    seed: int | tf.Variable,
     epoch: tf.Variable | None = None,
     shuffle: bool = True,
     drop_remainder: bool = False,
@@ -55,7 +57,8 @@ def epoch_ordered(
         arrays: an array or tensor, or a tuple, list or dict of them, nested at will, all with the
             same leading dimension `n`. `None` entries stay `None`, so `(x, None, weights)` works.
         batch_size: rows a batch; the last batch of a pass holds what is left.
-        seed: any integer of up to 64 bits.
+        seed: any integer of up to 64 bits, or an int64 variable on the CPU that is read at the
+            beginning of each pass (a model's seed may be restored after its data was prepared).
         epoch: the variable that says which pass it is, from `epoch_variable()`; a new one, in
             counting state, when `None`.
         shuffle: `False` gives the rows in their own order in every pass.
@@ -98,7 +101,7 @@ class Place(NamedTuple):
 def ordered_rows(
     n: int,
     batch_size: int,
-    seed: int,
+    seed: int | tf.Variable,
     epoch: tf.Variable | None = None,
     shuffle: bool = True,
     drop_remainder: bool = False,
@@ -175,22 +178,34 @@ def per_pass(
     return _carrying(dataset.with_options(options), epoch)
 
 
-def pass_order(n: int | tf.Tensor, seed: int, number: tf.Tensor) -> tf.Tensor:
+def pass_order(n: int | tf.Tensor, seed: int | tf.Variable, number: tf.Tensor) -> tf.Tensor:
     """The order of pass `number`: a uniformly random permutation of `range(n)`, int64 `[n]`.
 
     (`tf.random.experimental.index_shuffle` would need no memory, but its permutations are visibly
     not uniform: over 2,000 seeds, row 0 of 10 fell on one place 148 times and on another 264.)
     """
-    key = tf.stack([tf.constant(_as_int64(seed), tf.int64), tf.cast(number, tf.int64)])
+    seed = seed.read_value() if isinstance(seed, tf.Variable) else as_int64(seed)
+    key = tf.stack([tf.cast(seed, tf.int64), tf.cast(number, tf.int64)])
     rows = tf.range(tf.cast(n, tf.int64))
     return tf.random.experimental.stateless_shuffle(rows, seed=key, alg="philox")
 
 
 def epoch_variable(start: int = 0) -> tf.Variable:
     """Creates the state of one dataset, an int64 scalar, counting passes from `start`."""
-    # tf.data reads it on the host. `init_scope` allows the call while a function is being traced.
-    with tf.init_scope(), tf.device("CPU:0"):
-        return tf.Variable(-1 - start, dtype=tf.int64, trainable=False, name="tfae_epoch")
+    return host_variable(-1 - start)
+
+
+def host_variable(value: int) -> tf.Variable:
+    """Creates an int64 scalar that tf.data can read: on the CPU, once, whatever the strategy."""
+
+    def plain(next_creator: Callable, **kwargs: Any) -> tf.Variable:
+        # The last creator entered runs first. Passing the strategy's own over keeps `fit`, called
+        # in its scope, from mirroring a number that only the input pipeline reads.
+        del next_creator
+        return ResourceVariable(kwargs["initial_value"], dtype=tf.int64, trainable=False)
+
+    with tf.init_scope(), tf.device("CPU:0"), tf.variable_creator_scope(plain):
+        return tf.Variable(value)
 
 
 def set_epoch(dataset: Any, epoch: int) -> bool:
@@ -308,6 +323,6 @@ def _common_length(arrays: Any, tensors: list[tf.Tensor | None]) -> int:
     return shapes[0][0]
 
 
-def _as_int64(seed: int) -> int:
+def as_int64(seed: int) -> int:
     """The seed's lowest 64 bits as a signed number."""
     return (int(seed) + 2**63) % 2**64 - 2**63

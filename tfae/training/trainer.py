@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfae.epochs import EpochOrder, epoch_ordered
+from tfae.epochs import EpochOrder, epoch_ordered, host_variable
 from tfae.training.batches import (
     Batch,
     CheckedPyDataset,
@@ -242,14 +242,15 @@ class Trainer(keras.Model):
             )
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = _split(x, y, sample_weight, validation_split)
-        data = self._as_dataset(x, y, sample_weight, batch_size, shuffle)
+        seed = host_variable(self.seed)
+        data = self._as_dataset(x, y, sample_weight, batch_size, shuffle, seed)
         if validation_data is not None:
             val_x, val_y, val_weight = keras.utils.unpack_x_y_sample_weight(validation_data)
             validation_data = self._as_dataset(
                 val_x, val_y, val_weight, validation_batch_size or batch_size, shuffle=False
             )
         if isinstance(data, tf.data.Dataset):
-            callbacks = _with_callback(callbacks, EpochOrder(data))
+            callbacks = _with_callback(callbacks, _Order(data, seed))
         with self._steps_per_execution(callbacks, getattr(data, "element_spec", None)):
             return super().fit(
                 data,
@@ -312,7 +313,13 @@ class Trainer(keras.Model):
         return super().test_on_batch(*batch, return_dict=return_dict)
 
     def _as_dataset(
-        self, x: Any, y: Any, sample_weight: Any, batch_size: int | None, shuffle: bool
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        batch_size: int | None,
+        shuffle: bool,
+        seed: int | tf.Variable = 0,
     ) -> Any:
         """Turns whatever Keras accepts into checked data; arrays become a dataset."""
         if isinstance(x, tf.distribute.DistributedDataset):
@@ -340,7 +347,10 @@ class Trainer(keras.Model):
             y = x["x"] if isinstance(x, dict) else x
         present = tuple(a for a in (x, y, sample_weight) if a is not None)
         return epoch_ordered(
-            present, batch_size=batch_size or 32, seed=self.seed, shuffle=bool(shuffle)
+            present,
+            batch_size=batch_size or 32,
+            seed=seed,
+            shuffle=bool(shuffle),
         )
 
     def _checked_arrays(self, x: Any, y: Any, sample_weight: Any) -> tuple:
@@ -414,6 +424,7 @@ class Trainer(keras.Model):
 
     def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)
+        store[_ORDER_KEY] = self.seed
         for i, state in enumerate(self._seed_states()):
             store[f"{_SEED_KEY}{i}"] = state
 
@@ -423,7 +434,9 @@ class Trainer(keras.Model):
         # A file from before a random layer was added still loads; the new layer keeps its seed.
         for i, state in enumerate(states[: len(keys)]):
             state.assign(store[f"{_SEED_KEY}{i}"])
-        others = {k: store[k] for k in store.keys() if k not in keys}  # noqa: SIM118
+        if _ORDER_KEY in store:
+            self.seed = int(store[_ORDER_KEY][()])
+        others = {k: store[k] for k in store.keys() if k not in (*keys, _ORDER_KEY)}  # noqa: SIM118
         super().load_own_variables(others)
 
     def _seed_states(self) -> list[keras.Variable]:
@@ -431,8 +444,21 @@ class Trainer(keras.Model):
         return [v for v in self.variables if v.name == "seed_generator_state"]
 
 
+_ORDER_KEY = "seed"
 _SEED_KEY = "seed_generator_state_"
 _OWN_TRAIN_STEPS = {Trainer.train_step}
+
+
+class _Order(EpochOrder):
+    """Tells the data which pass an epoch is; the seed may have been restored at its beginning."""
+
+    def __init__(self, dataset: tf.data.Dataset, seed: tf.Variable):
+        super().__init__(dataset)
+        self._seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._seed.assign(self.model.seed)
+        super().on_epoch_begin(epoch, logs)
 
 
 def _with_callback(callbacks: Any, extra: keras.callbacks.Callback) -> Any:
