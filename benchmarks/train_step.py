@@ -14,6 +14,7 @@ appear where torch is installed (the `bench` extra).
 """
 
 import argparse
+import itertools
 import os
 import time
 
@@ -153,7 +154,7 @@ def torch_networks(name):
 
     def stack(sizes, activation):
         layers = []
-        for a, b in zip(sizes[:-1], sizes[1:], strict=True):
+        for a, b in itertools.pairwise(sizes):
             layers += [nn.Linear(a, b), activation()]
         return layers[:-1]
 

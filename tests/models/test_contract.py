@@ -106,6 +106,15 @@ def test_arrays_datasets_pydatasets_and_generators_are_accepted(model_class, few
 
 
 @every_model
+@pytest.mark.parametrize("steps", [1, 7, 12, 64])
+def test_steps_per_epoch_of_an_endless_dataset_are_kept_exactly(model_class, few_digits, steps):
+    endless = tf.data.Dataset.from_tensor_slices(few_digits).batch(16).repeat()
+    model = small(model_class)
+    model.fit(endless, steps_per_epoch=steps, epochs=2, verbose=0)
+    assert int(model.optimizer.iterations) == 2 * steps
+
+
+@every_model
 def test_labels_beside_the_data_do_not_disturb(model_class, few_digits):
     labelled = {"x": few_digits, "label": np.arange(len(few_digits)) % 10}
     model = small(model_class)

@@ -251,7 +251,8 @@ class Trainer(keras.Model):
             )
         if isinstance(data, tf.data.Dataset):
             callbacks = _with_callback(callbacks, _Order(data, seed))
-        with self._steps_per_execution(callbacks, getattr(data, "element_spec", None)):
+        spec = getattr(data, "element_spec", None)
+        with self._steps_per_execution(callbacks, spec, steps_per_epoch):
             return super().fit(
                 data,
                 epochs=epochs,
@@ -366,14 +367,16 @@ class Trainer(keras.Model):
     # ------------------------------------------------------------------ compiled functions
 
     @contextlib.contextmanager
-    def _steps_per_execution(self, callbacks: Any, element_spec: Any) -> Iterator[None]:
+    def _steps_per_execution(
+        self, callbacks: Any, element_spec: Any, steps_per_epoch: int | None
+    ) -> Iterator[None]:
         """Resolves `steps_per_execution="auto"` for the length of one `fit`."""
         if self._requested["steps_per_execution"] != "auto" or not self._steps_can_be_fused():
             yield
             return
         self.steps_per_execution = 1
         if element_spec is not None:
-            self.steps_per_execution = steps_per_program(callbacks, element_spec)
+            self.steps_per_execution = steps_per_program(callbacks, element_spec, steps_per_epoch)
         try:
             yield
         finally:
