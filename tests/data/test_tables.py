@@ -1,0 +1,181 @@
+"""Files of numbers: .npy, .npz, .csv."""
+
+import numpy as np
+import pytest
+
+from tfae import data
+
+
+def only_batch(path, **kwargs):
+    return next(iter(data.load(path, batch_size=10**6, shuffle=False, **kwargs)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "example"),
+    [((5, 3), (3,)), ((5, 4, 3), (4, 3, 1)), ((5, 4, 3, 2), (4, 3, 2)), ((5, 2, 4, 3, 2),) * 2],
+)
+def test_axes_of_npy(tmp_path, shape, example):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).random(shape))
+    assert only_batch(tmp_path / "x.npy").shape[1:] == example[-len(example) + (len(shape) == 5) :]
+
+
+@pytest.mark.parametrize(
+    ("names", "splits", "has_labels"),
+    [
+        (["x"], ("train",), False),
+        (["x", "y"], ("train",), True),
+        (["images", "labels"], ("train",), True),
+        (["data", "target"], ("train",), True),
+        (["arr_0"], ("train",), False),
+        (["spectra"], ("train",), False),
+        (["spectra", "y"], ("train",), True),
+        (["X_train", "Y_train", "X_test", "Y_test"], ("train", "test"), True),
+        (["x_train", "x_val"], ("train", "validation"), False),
+    ],
+)
+def test_names_in_npz(tmp_path, names, splits, has_labels):
+    arrays = {
+        name: np.arange(4) if name.lower()[0] in "yt" or "label" in name else np.ones((4, 3))
+        for name in names
+    }
+    np.savez(tmp_path / "x.npz", **arrays)
+    found = data.find(tmp_path / "x.npz")
+    assert found.splits == splits
+    assert found.describe().has_labels == has_labels
+    assert found.describe().shape == (3,)
+
+
+def test_npz_without_a_usable_name_lists_what_it_has(tmp_path):
+    np.savez(tmp_path / "x.npz", left=np.ones((2, 3)), right=np.ones((2, 4)))
+    with pytest.raises(ValueError, match=r"Name it 'x'.*left \(2, 3\), right \(2, 4\)"):
+        data.load(tmp_path / "x.npz")
+    np.savez(tmp_path / "empty.npz")
+    with pytest.raises(ValueError, match="found: nothing"):
+        data.load(tmp_path / "empty.npz")
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros(3), r"shape \(3,\)"),
+        (np.zeros((0, 3)), r"shape \(0, 3\)"),
+        (np.zeros((2, 0)), r"shape \(2, 0\)"),
+        (np.array([["a", "b"]]), "must hold numbers"),
+        (np.array([[1j]]), "must hold numbers"),
+        (np.array([[object()]]), "cannot be read as NumPy"),
+        (np.array([[1.0, 2.0], [np.nan, np.inf]]), "2 NaN or infinite values, .* example 1"),
+    ],
+)
+def test_unusable_arrays_are_explained(tmp_path, x, message):
+    np.save(tmp_path / "x.npy", x)
+    with pytest.raises(ValueError, match=rf"x\.npy.*{message}"):
+        data.load(tmp_path / "x.npy")
+
+
+def test_damaged_files_are_named(tmp_path, pixels):
+    for suffix, save in ((".npy", np.save), (".npz", np.savez)):
+        path = tmp_path / f"x{suffix}"
+        save(path, pixels)
+        path.write_bytes(path.read_bytes()[:200])
+        with pytest.raises(ValueError, match=f"x{suffix}"):
+            data.load(path)
+        path.write_text("not an array")
+        with pytest.raises(ValueError, match=f"x{suffix} cannot be read"):
+            data.load(path)
+
+
+@pytest.mark.parametrize(
+    ("label", "numbers", "names"),
+    [
+        ([0, 2, -1], [0, 2, -1], None),
+        ([[0], [2], [1]], [0, 2, 1], None),
+        ([0.0, 2.0, 1.0], [0, 2, 1], None),
+        (["cat", "ant", "cat"], [1, 0, 1], ("ant", "cat")),
+        (["0", "10", "9"], [0, 10, 9], None),
+    ],
+)
+def test_labels_become_numbers(tmp_path, label, numbers, names):
+    np.savez(tmp_path / "x.npz", x=np.ones((3, 2)), y=label)
+    assert only_batch(tmp_path / "x.npz", labels=True)["label"].numpy().tolist() == numbers
+    assert data.find(tmp_path / "x.npz").describe().class_names == names
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        (np.eye(3), "argmax"),
+        ([0.5, 1.0, 2.0], "whole numbers"),
+        ([np.nan, 1.0, 2.0], "whole numbers"),
+        ([0, 1], "3 examples but 2 labels"),
+        ([-2, 0, 1], "smallest is -2"),
+    ],
+)
+def test_unusable_labels_are_explained(tmp_path, label, message):
+    np.savez(tmp_path / "x.npz", x=np.ones((3, 2)), y=label)
+    with pytest.raises(ValueError, match=message):
+        data.load(tmp_path / "x.npz")
+
+
+def csv(tmp_path, text, **kwargs):
+    path = tmp_path / "t.csv"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return only_batch(path, **kwargs)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1,2\n3,4\n",
+        "a,b\n1,2\n3,4\n",
+        "1;2\n3;4",
+        "1\t2\r\n3\t4\r\n",
+        "\ufeffa,b\n1,2\n3,4\n",
+        '"a","b"\n"1","2"\n3, 4\n',
+        "1,2\n\n3,4\n\n",
+        "label,a,b\n7,1,2\n8,3,4\n",
+        "a,b,Class\n1,2,cat\n3,4,dog\n",
+        "1e0,2.0\n+3,4",
+    ],
+)
+def test_csv_dialects(tmp_path, text):
+    np.testing.assert_array_equal(csv(tmp_path, text), [[1, 2], [3, 4]])
+
+
+def test_csv_of_one_column_and_one_line(tmp_path):
+    np.testing.assert_array_equal(csv(tmp_path, "1\n2\n"), [[1], [2]])
+    np.testing.assert_array_equal(csv(tmp_path, "1,2"), [[1, 2]])
+
+
+def test_csv_label_by_header_name_or_number(tmp_path, iris_csv):
+    batch = only_batch(iris_csv, labels=True)
+    assert batch["x"].shape == (150, 4)
+    np.testing.assert_array_equal(batch["label"], np.repeat([0, 1, 2], 50))
+    assert data.find(iris_csv).describe().class_names == ("setosa", "versicolor", "virginica")
+    text = "k,a\n5,1\n6,2\n"
+    for column in ("k", 0, -2):
+        batch = csv(tmp_path, text, labels=True, label_column=column)
+        np.testing.assert_array_equal(batch["x"], [[1], [2]])
+        np.testing.assert_array_equal(batch["label"], [5, 6])
+
+
+@pytest.mark.parametrize(
+    ("text", "kwargs", "message"),
+    [
+        ("", {}, "is empty"),
+        ("\n", {}, "is empty"),
+        ("a,b\n", {}, r"a header \(a, b\) and no examples"),
+        ("1,2\n3\n", {}, "line 2: 1 cells, but line 1 has 2"),
+        ("a,b\n1,2\n3,4,5\n", {}, "line 3: 3 cells, but line 1 has 2"),
+        ("a,b\n1,2\n3,cat\n", {}, "line 3: column 'b' holds 'cat'.*label_column='b'"),
+        ("1,2\n3,\n", {}, "line 2: column 1 holds ''"),
+        ("1,2\n3,nan\n", {}, "NaN"),
+        ("a,b\n1,2\n", {"label_column": "c"}, "columns a, b"),
+        ("1,2\n", {"label_column": 5}, "2 columns and no header"),
+        ("label\n1\n", {}, "no column besides the label"),
+        ("a,label\n1,0.5\n", {}, "whole numbers or names"),
+        (b"a,b\n1,\xff\n", {}, "not UTF-8"),
+    ],
+)
+def test_unusable_csv_is_explained(tmp_path, text, kwargs, message):
+    with pytest.raises(ValueError, match=rf"t\.csv.*{message}"):
+        csv(tmp_path, text, **kwargs)

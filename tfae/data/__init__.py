@@ -1,0 +1,6 @@
+"""Data by name or path, as `tf.data` datasets ready for `fit`."""
+
+from tfae.data.load import find, load
+from tfae.data.source import BINARIZE, Description, Source
+
+__all__ = ["BINARIZE", "Description", "Source", "find", "load"]

@@ -1,0 +1,129 @@
+"""What a reader of data hands over: the examples of one split, in memory or read when due."""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfae.epochs import Place, epoch_variable, ordered_rows
+
+
+class Order(NamedTuple):
+    """How to go through the examples; see `tfae.epochs.epoch_ordered`."""
+
+    batch_size: int
+    seed: int
+    shuffle: bool
+    epoch: tf.Variable
+    drop_remainder: bool = False
+
+
+Finish = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor | None], Any]
+"""Takes the pass number, the number of rows before the batch, `x` as stored `(batch, *shape)` and
+the labels `(batch,)` or `None`; returns what the dataset yields."""
+
+
+class Examples(abc.ABC):
+    """The examples of one split.
+
+    Attributes:
+        size: how many there are.
+        shape: of one example: `(height, width, channels)`, `(features,)`, ...
+        dtype: as stored, before scaling.
+        has_labels: whether each has a class number, int64, -1 for unlabelled.
+        class_names: name of each class number, or `None`.
+    """
+
+    size: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    has_labels: bool = False
+    class_names: tuple[str, ...] | None = None
+
+    @abc.abstractmethod
+    def take(self, rows: np.ndarray) -> Examples:
+        """The examples of the given row numbers, which ascend."""
+
+    @abc.abstractmethod
+    def batches(self, order: Order, finish: Finish) -> tf.data.Dataset:
+        """A dataset of finished batches that carries `order.epoch`."""
+
+    def in_memory(self) -> InMemory:
+        """The same examples, all read now."""
+        x = np.empty((self.size, *self.shape), self.dtype)
+        label = np.empty(self.size, np.int64) if self.has_labels else None
+        order = Order(1024, seed=0, shuffle=False, epoch=epoch_variable())
+        batches = self.batches(order, lambda number, first, x, label: (first, x, label))
+        for first, some_x, some_labels in batches.prefetch(2):
+            x[int(first) : int(first) + len(some_x)] = some_x
+            if label is not None:
+                label[int(first) : int(first) + len(some_x)] = some_labels
+        return InMemory(x, label, self.class_names)
+
+    def bytes_in_memory(self) -> int:
+        """What `in_memory` takes once it is float32."""
+        return 4 * self.size * math.prod(self.shape)
+
+
+class ReadByRow(Examples):
+    """Examples of which any can be read at any time, so their order is exact."""
+
+    @abc.abstractmethod
+    def reader(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor | None]]:
+        """A function from rows, int64 `(batch,)`, to `x` as stored and labels `(batch,)`."""
+
+    def batches(self, order: Order, finish: Finish) -> tf.data.Dataset:
+        places = ordered_rows(self.size, **order._asdict())
+        fetch = self.reader()
+
+        def read(place: Place) -> Any:
+            return finish(place.number, place.first, *fetch(place.rows))
+
+        return places.map(read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+class InMemory(ReadByRow):
+    """Examples held as one array.
+
+    Args:
+        x: array `(size, *shape)` of integers or floats.
+        label: int64 `(size,)` or `None`.
+        class_names: name of each class number, or `None`.
+    """
+
+    def __init__(
+        self,
+        x: np.ndarray,
+        label: np.ndarray | None = None,
+        class_names: tuple[str, ...] | None = None,
+    ):
+        self.x, self.label, self.class_names = x, label, class_names
+        self.size, self.shape, self.dtype = len(x), tuple(x.shape[1:]), x.dtype
+        self.has_labels = label is not None
+
+    def take(self, rows: np.ndarray) -> InMemory:
+        label = None if self.label is None else self.label[rows]
+        return InMemory(self.x[rows], label, self.class_names)
+
+    def in_memory(self) -> InMemory:
+        return self
+
+    def reader(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor | None]]:
+        x, label = on_host(self.x), on_host(self.label)
+        return lambda rows: (
+            tf.gather(x, rows),
+            None if label is None else tf.gather(label, rows),
+        )
+
+
+def on_host(array: np.ndarray | None) -> tf.Tensor | None:
+    """The array as a tensor in the memory that tf.data reads; `None` stays `None`."""
+    if array is None:
+        return None
+    with tf.init_scope(), tf.device("CPU:0"):
+        return tf.constant(array)

@@ -1,0 +1,30 @@
+"""The validation split: the same examples in every run, whatever the training seed."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfae.data.examples import Examples
+from tfae.epochs import pass_order
+
+
+def hold_out(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
+    """Parts the examples in two, at random but always alike.
+
+    Args:
+        examples: all of them.
+        fraction: how many are held out, between 0 and 1.
+
+    Returns:
+        The examples that are left for training, and those held out.
+
+    Raises:
+        ValueError: when one of the parts would be empty.
+    """
+    held = round(examples.size * fraction)
+    if not 0 < fraction < 1 or not 0 < held < examples.size:
+        raise ValueError(
+            f"validation_split={fraction!r} of {examples.size} examples leaves none on one side; "
+            "give a fraction between 0 and 1 that leaves some on both."
+        )
+    order = pass_order(examples.size, 0, tf.constant(0)).numpy()
+    return examples.take(np.sort(order[held:])), examples.take(np.sort(order[:held]))

@@ -1,0 +1,44 @@
+"""Class labels of any kind, as numbers."""
+
+import numpy as np
+
+
+def as_numbers(values: np.ndarray, origin: str) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """Turns labels into int64.
+
+    Args:
+        values: `(n,)` or `(n, 1)`: integers (-1 for unlabelled), whole floats, or strings.
+        origin: where they came from, for messages.
+
+    Returns:
+        int64 `(n,)`, and for strings the class names, sorted; the numbers count them.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise ValueError(
+            f"{origin}: labels must have shape (n,), one class number each; they have shape "
+            f"{values.shape}. One-hot labels become numbers with numpy.argmax(labels, axis=1)."
+        )
+    if values.dtype.kind in "US":
+        texts = np.char.strip(values.astype(str))
+        try:
+            values = texts.astype(np.float64)
+        except ValueError:
+            names, numbers = np.unique(texts, return_inverse=True)
+            return numbers.astype(np.int64), tuple(names.tolist())
+    if values.dtype.kind not in "biuf" or not (values == np.floor(values)).all():
+        raise ValueError(
+            f"{origin}: labels must be whole numbers or names, received values such as "
+            f"{values[:3].tolist()}."
+        )
+    numbers = values.astype(np.int64)
+    if len(numbers) and numbers.min() < -1:
+        raise ValueError(
+            f"{origin}: labels must count from 0, with -1 for unlabelled; the smallest is "
+            f"{numbers.min()}."
+        )
+    return numbers, None

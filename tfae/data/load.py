@@ -1,0 +1,181 @@
+"""`tfae.data.load`: a name or a path, and out comes a dataset for `fit`."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+import tensorflow as tf
+
+from tfae.data.digits import read_digits
+from tfae.data.images import SUFFIXES, read_folder
+from tfae.data.source import Source
+from tfae.data.tables import read_csv, read_npy, read_npz
+from tfae.data.tfds import catalogue, read_tfds
+
+_FILES = (".npy", ".npz", ".csv")
+
+
+def load(
+    name_or_path: str | os.PathLike,
+    split: str = "train",
+    batch_size: int | None = None,
+    labels: bool = False,
+    data_dir: str | os.PathLike | None = None,
+    *,
+    shuffle: bool | None = None,
+    seed: int = 0,
+    initial_epoch: int = 0,
+    drop_remainder: bool = False,
+    validation_split: float = 0.0,
+    binarize: str | None = None,
+    scale: str | float | None = "auto",
+    image_size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    label_column: str | int | None = None,
+    memory_limit: int = 2**30,
+) -> tf.data.Dataset:
+    """Loads data as a `tf.data.Dataset` of float32.
+
+    Shuffled data comes in another order in each pass, a function of the seed and the number of the
+    pass alone. A dataset counts its passes; `fit` of tfae's models sets the number to the epoch, so
+    that `fit(dataset, initial_epoch=5)` goes on as the interrupted run would have. For other Keras
+    models there is the callback `tfae.epochs.EpochOrder`.
+
+    Args:
+        name_or_path: one of
+
+            * `"digits"`: 1,797 handwritten digits, 8x8, that come with scikit-learn (no network);
+            * a file `.npy`, `.npz` or `.csv`, see `tfae.data.tables`;
+            * a folder of images, its subfolders being classes, see `tfae.data.images`;
+            * a name of TensorFlow Datasets, such as `"mnist"`. A path that exists goes first.
+        split: `"train"`, `"test"`, `"validation"`, or another that the data has.
+        batch_size: examples a batch, the last one holding the rest; `None` for single examples.
+        labels: whether to yield `{"x": x, "label": label}`, labels int64, -1 meaning unlabelled.
+        data_dir: folder of prepared TensorFlow Datasets; `None` for the environment variable
+            `TFDS_DATA_DIR`, else `~/tensorflow_datasets`.
+        shuffle: whether to shuffle; by default only `"train"` is. Unshuffled data is the same in
+            every pass, dynamic binarization included.
+        seed: integer that orders and binarizations follow.
+        initial_epoch: number of the first pass.
+        drop_remainder: leave out a last batch that is not full.
+        validation_split: fraction of the training examples that `"train"` leaves out and
+            `"validation"` has. They are drawn at random, the same ones whatever `seed` is.
+        binarize: `None`; `"threshold"`: 1 where x is at least 0.5; `"static"`: each value is drawn
+            once, 1 with probability x (Larochelle and Murray, 2011); `"dynamic"`: drawn anew in
+            every pass (Salakhutdinov and Murray, 2008).
+        scale: `"auto"`: unsigned 8-bit and 16-bit integers are divided by 255 and 65,535, and so
+            by 255 are images in wider integers whose values lie within 0 to 255; everything else
+            stays. `None`: nothing is scaled. A number: x is divided by it. `"minmax"`: each feature
+            goes from its range in the training split to [0, 1], values beyond are clipped.
+            `"standard"`: each feature of the training split gets mean 0 and standard deviation 1.
+        image_size: (height, width) that images are resized to; needed when their sizes differ.
+        channels: 1 for grey and 3 for colour images; `None` as stored.
+        label_column: name or number of the column of a `.csv` that is the label.
+        memory_limit: bytes. A split of images or of TensorFlow Datasets that takes more, as
+            float32, is read from disk in each pass.
+
+    Returns:
+        A dataset of x: `(batch, height, width, channels)` for images, `(batch, features)` for
+        tables, and so on, of known cardinality, prefetched.
+
+    Raises:
+        ValueError: when the name is unknown, or the data or an argument cannot be used; the message
+            says what to do.
+        FileNotFoundError: when there is nothing at the path.
+        ConnectionError: when a data set must be downloaded and cannot be.
+    """
+    source = find(
+        name_or_path,
+        data_dir,
+        image_size=image_size,
+        channels=channels,
+        label_column=label_column,
+        memory_limit=memory_limit,
+    )
+    return source.load(
+        split,
+        batch_size,
+        labels,
+        shuffle=shuffle,
+        seed=seed,
+        initial_epoch=initial_epoch,
+        drop_remainder=drop_remainder,
+        validation_split=validation_split,
+        binarize=binarize,
+        scale=scale,
+    )
+
+
+def find(
+    name_or_path: str | os.PathLike,
+    data_dir: str | os.PathLike | None = None,
+    *,
+    image_size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    label_column: str | int | None = None,
+    memory_limit: int = 2**30,
+) -> Source:
+    """Finds out what a name or path means, and opens it.
+
+    Use it instead of `load` to take several splits from one reading, or to know shapes and sizes.
+
+    Args:
+        name_or_path, data_dir, image_size, channels, label_column, memory_limit: as for `load`.
+
+    Returns:
+        The source; `source.load(split, ...)` gives datasets, `source.describe(split)` sizes.
+    """
+    if not isinstance(name_or_path, (str, os.PathLike)):
+        raise ValueError(
+            f"name_or_path must be a name or path, received {type(name_or_path).__name__}. Arrays "
+            "go to fit as they are."
+        )
+    name = os.fspath(name_or_path)
+    path = Path(name_or_path).expanduser()
+    if name == "digits":
+        splits = read_digits()
+    elif path.is_dir():
+        splits = read_folder(path, image_size, channels)
+    elif path.is_file():
+        splits = _read_file(path, label_column)
+    elif isinstance(name_or_path, os.PathLike) or _looks_like_a_path(name):
+        raise FileNotFoundError(f"There is nothing at {path.absolute()}.")
+    else:
+        _check_name(name)
+        splits = read_tfds(name, data_dir, image_size, channels)
+    return Source(name, splits, memory_limit)
+
+
+def _read_file(path: Path, label_column: str | int | None) -> dict:
+    suffix = path.suffix.lower()
+    if suffix == ".npy":
+        return read_npy(path)
+    if suffix == ".npz":
+        return read_npz(path)
+    if suffix == ".csv":
+        return read_csv(path, label_column)
+    hint = " For images pass their folder." if suffix in SUFFIXES else ""
+    raise ValueError(
+        f"{path} is a file of a kind that is not read; use {', '.join(_FILES)} or a folder of "
+        f"images.{hint}"
+    )
+
+
+def _looks_like_a_path(name: str) -> bool:
+    return name.startswith((".", "/", "~")) or name.lower().endswith((*_FILES, *SUFFIXES))
+
+
+def _check_name(name: str) -> None:
+    """Raises `ValueError` for a name that is not in the catalogue."""
+    base = name.split("/")[0].split(":")[0]
+    names = catalogue()
+    if base in names:
+        return
+    near = difflib.get_close_matches(base, ["digits", *names], n=3)
+    raise ValueError(
+        f"{name!r} is neither 'digits', nor a name of TensorFlow Datasets, nor an existing file "
+        f"({', '.join(_FILES)}) or folder of images."
+        + (f" Did you mean {' or '.join(map(repr, near))}?" if near else "")
+    )

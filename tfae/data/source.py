@@ -1,0 +1,182 @@
+"""Data that has been found: its splits, and the datasets that can be made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfae.data import binarize as binarization
+from tfae.data.examples import Examples, InMemory, Order
+from tfae.data.holdout import hold_out
+from tfae.data.scaling import Scaling, scaling_for
+from tfae.epochs import epoch_variable
+
+BINARIZE = ("threshold", "static", "dynamic")
+"""Values of `binarize` besides `None`."""
+
+_READ_AT_ONCE = 256  # examples, where single ones are asked for
+
+
+class Description(NamedTuple):
+    """What a split holds.
+
+    Attributes:
+        num_examples: how many.
+        shape: of one example: `(height, width, channels)`, `(features,)`, ...
+        has_labels: whether `labels=True` works.
+        class_names: name of each class number, or `None`.
+    """
+
+    num_examples: int
+    shape: tuple[int, ...]
+    has_labels: bool
+    class_names: tuple[str, ...] | None
+
+
+class Source:
+    """Data by name or path, opened once; for several splits, several datasets or their sizes.
+
+    Args:
+        name: of the data, for messages.
+        splits: examples by split.
+        memory_limit: splits that take no more bytes than this as float32 are kept in memory.
+    """
+
+    def __init__(self, name: str, splits: Mapping[str, Examples], memory_limit: int):
+        self.name = name
+        self._splits = splits
+        self._memory_limit = memory_limit
+        self._read: dict[str, Examples] = {}
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that there are, without those that `validation_split` makes."""
+        return tuple(self._splits)
+
+    def describe(self, split: str = "train", validation_split: float = 0.0) -> Description:
+        """What `load` with the same arguments yields; reads nothing that is not needed for it."""
+        origin = self._origin(split, validation_split)
+        examples = self._splits[origin]
+        if validation_split and split in ("train", "validation"):
+            examples = hold_out(examples, validation_split)[split == "validation"]
+        return Description(examples.size, examples.shape, examples.has_labels, examples.class_names)
+
+    def load(
+        self,
+        split: str = "train",
+        batch_size: int | None = None,
+        labels: bool = False,
+        *,
+        shuffle: bool | None = None,
+        seed: int = 0,
+        initial_epoch: int = 0,
+        drop_remainder: bool = False,
+        validation_split: float = 0.0,
+        binarize: str | None = None,
+        scale: str | float | None = "auto",
+    ) -> tf.data.Dataset:
+        """Makes a dataset; the arguments are those of `tfae.data.load`."""
+        _check(batch_size, binarize)
+        origin = self._origin(split, validation_split)
+        examples = self._examples(origin)
+        if labels and not examples.has_labels:
+            raise ValueError(
+                f"labels=True, but {self.name!r} has none. Labels come from class subfolders of "
+                "images, an array 'y' in an .npz, or a column 'label' of a .csv (or label_column)."
+            )
+        scaling = scaling_for(scale, self._examples("train" if "train" in self._splits else origin))
+        if binarize:
+            _check_probabilities(examples, scaling, binarize)
+        if isinstance(examples, InMemory):
+            examples = _done_once(examples, scaling, binarize, seed)
+            scaling, binarize = Scaling(), binarize if binarize == "dynamic" else None
+        if validation_split and split in ("train", "validation"):
+            examples = hold_out(examples, validation_split)[split == "validation"]
+        shuffle = split == "train" if shuffle is None else shuffle
+
+        def finish(
+            number: tf.Tensor, first: tf.Tensor, x: tf.Tensor, label: tf.Tensor | None
+        ) -> Any:
+            x = scaling(x)
+            if binarize == "threshold":
+                x = binarization.threshold(x)
+            elif binarize == "dynamic":
+                x = binarization.bernoulli(x, seed, number if shuffle else 0, first)
+            return {"x": x, "label": label} if labels else x
+
+        order = Order(
+            batch_size or _READ_AT_ONCE,
+            seed,
+            shuffle,
+            epoch_variable(initial_epoch),
+            drop_remainder and batch_size is not None,
+        )
+        dataset = examples.batches(order, finish)
+        if batch_size is None:
+            size = tf.data.experimental.assert_cardinality(examples.size)
+            dataset = dataset.unbatch().apply(size)
+        dataset = dataset.prefetch(tf.data.AUTOTUNE)
+        dataset.tfae_epoch = order.epoch
+        return dataset
+
+    def _origin(self, split: str, validation_split: float) -> str:
+        """The split of the data itself that a split is taken from."""
+        origin = "train" if validation_split and split == "validation" else split
+        if origin not in self._splits:
+            hint = " Pass validation_split=0.1 to hold some out." if split == "validation" else ""
+            raise ValueError(
+                f"split={split!r} is not in {self.name!r}, which has "
+                f"{', '.join(map(repr, self.splits))}.{hint}"
+            )
+        return origin
+
+    def _examples(self, split: str) -> Examples:
+        if split not in self._read:
+            examples = self._splits[split]
+            if examples.bytes_in_memory() <= self._memory_limit:
+                examples = examples.in_memory()
+            self._read[split] = examples
+        return self._read[split]
+
+
+def _done_once(examples: InMemory, scaling: Scaling, binarize: str | None, seed: int) -> InMemory:
+    """Does to data in memory now what need not be done in each pass."""
+    x = scaling.of_array(examples.x)
+    if binarize == "threshold":
+        x = (x >= 0.5).astype(np.float32)
+    elif binarize == "static":
+        x = binarization.bernoulli_once(x, seed)
+    return InMemory(x, examples.label, examples.class_names)
+
+
+def _check_probabilities(examples: Examples, scaling: Scaling, binarize: str) -> None:
+    """Makes sure that values can be taken as probabilities, in the way that is asked for."""
+    if not isinstance(examples, InMemory):
+        if binarize == "static":
+            raise ValueError(
+                'binarize="static" keeps the data in memory, but it takes more than memory_limit '
+                'bytes: raise that, or use "threshold" or "dynamic".'
+            )
+        return
+    # Scaling is monotone in each element, so the ends of each element's range are enough.
+    low = float(scaling.of_array(examples.x.min(axis=0)).min())
+    high = float(scaling.of_array(examples.x.max(axis=0)).max())
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"binarize={binarize!r} takes values as probabilities, but they range from {low:g} to "
+            f'{high:g}; pass scale= a number to divide by, or "minmax".'
+        )
+
+
+def _check(batch_size: int | None, binarize: str | None) -> None:
+    is_whole = isinstance(batch_size, int) and not isinstance(batch_size, bool) and batch_size > 0
+    if batch_size is not None and not is_whole:
+        raise ValueError(f"batch_size must be a positive integer or None, received {batch_size!r}.")
+    if binarize is not None and binarize not in BINARIZE:
+        raise ValueError(
+            f"binarize must be None or one of {', '.join(map(repr, BINARIZE))}, received "
+            f"{binarize!r}."
+        )
