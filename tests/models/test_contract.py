@@ -415,7 +415,7 @@ def test_the_order_of_arrays_follows_from_seed_and_epoch(model_class, few_digits
     def losses(seed, initial_epoch):
         model = small(model_class, seed=7, compiled=False)
         model.seed = seed
-        model.compile(keras.optimizers.SGD(1e-2), steps_per_execution=1)
+        model.compile(keras.optimizers.SGD(1e-2), jit_compile=False)
         seen = []
         model.fit(
             few_digits,
@@ -460,7 +460,7 @@ def test_steps_per_execution_changes_speed_not_results(model_class, few_digits, 
         return model, history.history
 
     one, history = trained(1)
-    for steps in (3, 7, 50, "auto"):
+    for steps in (3, "auto"):  # 3 leaves a shorter program at the end of the seven steps
         several, several_history = trained(steps)
         assert_equal_weights(one, several, atol=1e-5)
         for name, values in history.items():
@@ -596,8 +596,10 @@ def test_keras_export_works_and_holds_no_op_of_ours(model_class, few_digits, tmp
     model = small(model_class)
     model.export(tmp_path / "saved", verbose=False)
     assert b"Tfae>" not in (tmp_path / "saved" / "saved_model.pb").read_bytes()
-    served = tf.saved_model.load(tmp_path / "saved").serve(few_digits)
-    np.testing.assert_allclose(served, model.predict(few_digits, verbose=0), rtol=1e-5, atol=1e-6)
+    served = tf.saved_model.load(tmp_path / "saved")
+    np.testing.assert_allclose(
+        served.serve(few_digits), model.predict(few_digits, verbose=0), rtol=1e-5, atol=1e-6
+    )
 
 
 @every_model
