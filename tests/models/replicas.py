@@ -28,7 +28,8 @@ def train(model_class, strategy, data):
         model.compile(
             keras.optimizers.SGD(1e-2), jit_compile="auto" if strategy is mirrored else False
         )
-    history = model.fit(data, epochs=3, batch_size=32, shuffle=False, verbose=0)
+        # `fit` inside the scope: its input pipeline must not become part of the strategy.
+        history = model.fit(data, epochs=3, batch_size=32, verbose=0)
     loss = model.evaluate(data, verbose=0, return_dict=True)["loss"]
     assert np.isfinite(history.history["loss"]).all()
     return model, loss

@@ -503,6 +503,28 @@ def test_a_callback_can_stop_training_and_predict_within_it(model_class, few_dig
 
 
 @every_model
+def test_tensorboard_and_checkpoints_do_not_slow_training_down(model_class, few_digits, tmp_path):
+    """Keras' callbacks that could look at batches, but do not, leave whole programs running."""
+    steps = []
+    watch = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda *_: steps.append(model.steps_per_execution)
+    )
+    model = small(model_class)
+    callbacks = [
+        keras.callbacks.TensorBoard(tmp_path / "logs"),
+        keras.callbacks.ModelCheckpoint(tmp_path / "best.keras"),
+        watch,
+    ]
+    model.fit(few_digits, callbacks=callbacks, verbose=0)
+    model.fit(few_digits, callbacks=[keras.callbacks.TensorBoard(tmp_path, update_freq=1), watch],
+              verbose=0)  # fmt: skip
+    assert steps[0] > 1
+    assert steps[1] == 1
+    assert list((tmp_path / "logs" / "train").iterdir())
+    assert (tmp_path / "best.keras").exists()
+
+
+@every_model
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_mixed_precision_trains(model_class, few_digits, policy, jit_compile, tmp_path):
@@ -621,7 +643,7 @@ def test_a_model_can_be_a_layer_of_another(model_class, few_digits):
 
 @pytest.fixture(scope="session")
 def replica_report(tmp_path_factory):
-    """What tests/models/replicas.py saw: it needs a process with two logical CPUs."""
+    """What tests/models/replicas.py saw: it needs a process of its own, with two logical CPUs."""
     out = tmp_path_factory.mktemp("replicas") / "report.json"
     script = Path(__file__).with_name("replicas.py")
     process = subprocess.run(
@@ -643,12 +665,5 @@ def test_two_replicas_train_as_one(model_class, replica_report):
         assert report["loss"] == pytest.approx(report["loss_of_one"], rel=0.05)
 
 
-@every_model
-def test_replicas_draw_different_noise(model_class, replica_report):
+def test_replicas_draw_different_noise(replica_report):
     assert replica_report["seeds_differ"]
-
-
-@every_model
-def test_the_first_step_of_two_replicas_has_the_gradient_of_one(model_class, replica_report):
-    """Without noise, whatever the model: an SGD step on an uneven last batch."""
-    assert replica_report[model_class.__name__]["epochs_with_uneven_batches"] > 0

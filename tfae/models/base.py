@@ -13,7 +13,8 @@ from tfae.losses import likelihoods
 from tfae.models.features import feature_model
 from tfae.networks import ARCHITECTURES
 from tfae.training import Trainer
-from tfae.training.batches import Batch, DataContract, unpack
+from tfae.training.batches import Batch, unpack
+from tfae.training.contract import DataContract
 
 
 class EncoderDecoder(Trainer):

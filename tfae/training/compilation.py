@@ -87,7 +87,8 @@ def _takes_part_in_batches(callback: keras.callbacks.Callback) -> bool:
     if type(callback) in (c.ModelCheckpoint, c.BackupAndRestore):
         return callback.save_freq != "epoch"
     if type(callback) is c.TensorBoard:
-        return callback.update_freq != "epoch" or bool(callback.profile_batch)
+        profiles = getattr(callback, "_should_trace", True)
+        return callback.update_freq != "epoch" or callback.write_steps_per_second or profiles
     hooks = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
     return any(
         getattr(getattr(callback, hook), "__func__", None) is not getattr(c.Callback, hook)

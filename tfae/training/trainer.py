@@ -8,14 +8,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfae.epochs import EpochOrder, epoch_ordered, host_variable
-from tfae.training.batches import (
-    Batch,
-    CheckedPyDataset,
-    DataContract,
-    unpack,
-)
+from tfae.epochs import host_variable
+from tfae.training.batches import Batch, unpack
 from tfae.training.compilation import faster_with_xla, steps_per_program
+from tfae.training.contract import DataContract
+from tfae.training.feeding import (
+    SeededOrder,
+    checked_batches,
+    hold_out,
+    with_callback,
+)
 from tfae.training.fused_steps import fused_train_function
 
 
@@ -241,7 +243,7 @@ class Trainer(keras.Model):
                 "each example its weight with `sample_weight` instead of `class_weight`."
             )
         if validation_split and validation_data is None:
-            (x, y, sample_weight), validation_data = _split(x, y, sample_weight, validation_split)
+            (x, y, sample_weight), validation_data = hold_out(x, y, sample_weight, validation_split)
         seed = host_variable(self.seed)
         data = self._as_dataset(x, y, sample_weight, batch_size, shuffle, seed)
         if validation_data is not None:
@@ -250,7 +252,7 @@ class Trainer(keras.Model):
                 val_x, val_y, val_weight, validation_batch_size or batch_size, shuffle=False
             )
         if isinstance(data, tf.data.Dataset):
-            callbacks = _with_callback(callbacks, _Order(data, seed))
+            callbacks = with_callback(callbacks, SeededOrder(data, seed))
         spec = getattr(data, "element_spec", None)
         with self._steps_per_execution(callbacks, spec, steps_per_epoch):
             return super().fit(
@@ -322,47 +324,22 @@ class Trainer(keras.Model):
         shuffle: bool,
         seed: int | tf.Variable = 0,
     ) -> Any:
-        """Turns whatever Keras accepts into checked data; arrays become a dataset."""
-        if isinstance(x, tf.distribute.DistributedDataset):
-            return x
-        in_batches = isinstance(x, tf.data.Dataset | keras.utils.PyDataset) or hasattr(
-            x, "__next__"
-        )
-        if in_batches and (y is not None or sample_weight is not None):
-            raise ValueError(
-                f"`y` and `sample_weight` must come from the {type(x).__name__} itself, as "
-                "(x, y, sample_weight) tuples, when `x` is not an array."
-            )
-        if isinstance(x, tf.data.Dataset):
-            self._build_for(unpack(x.element_spec).x.shape)
-            return self.data_contract().checked_dataset(x)
-        if isinstance(x, keras.utils.PyDataset):
-            return CheckedPyDataset(x, self.data_contract())
-        if hasattr(x, "__next__"):
-            return self.data_contract().checked_batches(x)
-        if type(x).__module__.startswith("torch.utils.data"):
-            return x
-        x, y, sample_weight = self._checked_arrays(x, y, sample_weight)
-        if y is None and sample_weight is not None:
-            # tf.distribute cannot pass `None` on, so the target is spelled out.
-            y = x["x"] if isinstance(x, dict) else x
-        present = tuple(a for a in (x, y, sample_weight) if a is not None)
-        return epoch_ordered(
-            present,
-            batch_size=batch_size or 32,
-            seed=seed,
-            shuffle=bool(shuffle),
-        )
+        """Turns whatever Keras accepts into checked batches."""
+        self._build_for(x.element_spec if isinstance(x, tf.data.Dataset) else x)
+        return checked_batches(self.data_contract(), x, y, sample_weight, batch_size, shuffle, seed)
 
     def _checked_arrays(self, x: Any, y: Any, sample_weight: Any) -> tuple:
-        if not self.built:
-            first = x.get("x") if isinstance(x, dict) else x
-            self._build_for(tf.TensorShape(getattr(first, "shape", None)))
+        self._build_for(x)
         return self.data_contract().checked_arrays(x, y, sample_weight)
 
-    def _build_for(self, shape: tf.TensorShape) -> None:
-        if not self.built:
-            self(keras.KerasTensor((None, *shape[1:])))
+    def _build_for(self, x: Any) -> None:
+        """Builds a model whose encoder declares no input, from the shape of its first data."""
+        if isinstance(x, tuple):
+            x = x[0]
+        if isinstance(x, dict):
+            x = x.get("x")
+        if not self.built and hasattr(x, "shape"):
+            self(keras.KerasTensor((None, *x.shape[1:])))
 
     # ------------------------------------------------------------------ compiled functions
 
@@ -388,7 +365,7 @@ class Trainer(keras.Model):
             and not self.run_eagerly
             and self.distribute_strategy.num_replicas_in_sync == 1
             # A user's own step may return other logs than the metrics: Keras' loop keeps them.
-            and type(self).train_step in _OWN_TRAIN_STEPS
+            and self.train_step.__func__.__module__.startswith("tfae.")
         )
 
     def make_train_function(self, force: bool = False) -> None:
@@ -449,51 +426,3 @@ class Trainer(keras.Model):
 
 _ORDER_KEY = "seed"
 _SEED_KEY = "seed_generator_state_"
-_OWN_TRAIN_STEPS = {Trainer.train_step}
-
-
-class _Order(EpochOrder):
-    """Tells the data which pass an epoch is; the seed may have been restored at its beginning."""
-
-    def __init__(self, dataset: tf.data.Dataset, seed: tf.Variable):
-        super().__init__(dataset)
-        self._seed = seed
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self._seed.assign(self.model.seed)
-        super().on_epoch_begin(epoch, logs)
-
-
-def _with_callback(callbacks: Any, extra: keras.callbacks.Callback) -> Any:
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        callbacks.append(extra)
-        return callbacks
-    if callbacks is None:
-        return [extra]
-    return [*(callbacks if isinstance(callbacks, list | tuple) else [callbacks]), extra]
-
-
-def _split(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[tuple, tuple]:
-    """Holds out the last `fraction` of arrays, as Keras does."""
-    if not 0.0 < fraction < 1.0:
-        raise ValueError(f"`validation_split` must lie in (0, 1); received {fraction!r}.")
-    arrays = [a for a in tf.nest.flatten((x, y, sample_weight)) if a is not None]
-    if not all(hasattr(a, "shape") for a in arrays):
-        raise ValueError(
-            "`validation_split` works on arrays; for other data give `validation_data`. Received "
-            f"x of type {type(x).__name__}."
-        )
-    size = arrays[0].shape[0]
-    boundary = int(size * (1.0 - fraction))
-    if boundary in (0, size):
-        raise ValueError(
-            f"`validation_split`={fraction} of {size} examples leaves one side empty; give "
-            "`validation_data` instead."
-        )
-
-    def part(rows: slice) -> tuple:
-        return tf.nest.map_structure(
-            lambda a: None if a is None else a[rows], (x, y, sample_weight)
-        )
-
-    return part(slice(None, boundary)), part(slice(boundary, None))

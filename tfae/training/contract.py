@@ -1,0 +1,179 @@
+"""What a model accepts, and clear errors for everything else."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfae.training.batches import unpack
+
+
+class DataContract(NamedTuple):
+    """What a model accepts.
+
+    Attributes:
+        input_shape: Shape of one input example; `None` entries are free.
+        target_shape: Shape of one target example.
+        support: Closed interval of the targets, or `None`.
+    """
+
+    input_shape: tuple[int | None, ...]
+    target_shape: tuple[int | None, ...]
+    support: tuple[float, float] | None
+
+    def checked_arrays(self, x: Any, y: Any = None, sample_weight: Any = None) -> tuple:
+        """Checks whole arrays before training.
+
+        Args:
+            x: Array `(n, ...)`, or a dictionary with the keys "x" and, optionally, "label".
+            y: Array `(n, ...)` to reconstruct, or `None` for `x`.
+            sample_weight: Array `(n,)` or `None`.
+
+        Returns:
+            The same three, as NumPy arrays or tensors (`None` stays `None`).
+
+        Raises:
+            ValueError: If an array is empty, has the wrong shape, is not numeric, holds NaN or
+                infinity, or a target lies outside the likelihood's support.
+        """
+        label = None
+        if isinstance(x, dict):
+            unknown = sorted(set(x) - {"x", "label"})
+            if unknown or "x" not in x:
+                raise ValueError(
+                    'A dictionary of inputs must have the key "x" and may have "label"; received '
+                    f"the keys {sorted(x)}."
+                )
+            x, label = x["x"], x.get("label")
+        elif isinstance(x, list | tuple) and len(x) == 1 and np.ndim(x[0]) > 1:
+            (x,) = x  # Keras lets a single input stand in a list.
+        x = _array("x", x)
+        _check_shape("x", x.shape, self.input_shape)
+        if y is None:
+            _check_values("x", x, self.support)
+        else:
+            y = _array("y", y)
+            _check_shape("y", y.shape, self.target_shape)
+            _check_values("x", x, None)
+            _check_values("y", y, self.support)
+        if sample_weight is not None:
+            sample_weight = _array("sample_weight", sample_weight)
+            if len(sample_weight.shape) != 1:
+                raise ValueError(
+                    "`sample_weight` must have one weight an example, shape (n,); received shape "
+                    f"{tuple(sample_weight.shape)}."
+                )
+            _check_values("sample_weight", sample_weight, None)
+        if label is not None:
+            label = _array("label", label)
+        sizes = {
+            name: a.shape[0]
+            for name, a in [("x", x), ("y", y), ("sample_weight", sample_weight), ("label", label)]
+            if a is not None
+        }
+        if len(set(sizes.values())) > 1:
+            raise ValueError(f"All arrays need the same number of examples; received {sizes}.")
+        if not sizes["x"]:
+            raise ValueError(f"`x` holds no examples: its shape is {tuple(x.shape)}.")
+        return (x if label is None else {"x": x, "label": label}), y, sample_weight
+
+    def checked_dataset(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
+        """Checks what a dataset declares now, and its values as they come.
+
+        The values are asserted in the input pipeline because XLA removes assertions from a
+        compiled step.
+
+        Raises:
+            ValueError: If the declared shapes do not fit. Bad values raise
+                `tf.errors.InvalidArgumentError` when their batch is read.
+        """
+        spec = unpack(dataset.element_spec)
+        _check_shape("x", spec.x.shape, self.input_shape, _UNBATCHED)
+        if spec.target is not spec.x:
+            _check_shape("y", spec.target.shape, self.target_shape, _UNBATCHED)
+
+        def assert_values(*data):
+            batch = unpack(data if len(data) > 1 else data[0])
+            checks = _value_assertions(
+                "x", batch.x, None if spec.target is not spec.x else self.support
+            )
+            if spec.target is not spec.x:
+                checks += _value_assertions("y", batch.target, self.support)
+            with tf.control_dependencies(checks):
+                return tf.nest.map_structure(
+                    lambda t: None if t is None else tf.identity(t),
+                    data if len(data) > 1 else data[0],
+                )
+
+        return dataset.map(assert_values, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+_UNBATCHED = " A dataset must be batched: call dataset.batch(n) first."
+_LABELS = (
+    " `y` is the data to reconstruct, for example fit(noisy, clean). Class labels go to "
+    'fit({"x": x, "label": label}), in the models that use them.'
+)
+
+
+def _array(name: str, value: Any) -> np.ndarray | tf.Tensor:
+    if value is None:
+        raise ValueError(f"`{name}` must not be None.")
+    array = value if tf.is_tensor(value) else np.asarray(value)
+    dtype = array.dtype.as_numpy_dtype if tf.is_tensor(array) else array.dtype
+    if np.dtype(dtype).kind not in "fiub" and array.dtype != tf.bfloat16:
+        raise ValueError(
+            f"`{name}` must be an array of numbers; received dtype {array.dtype}. Convert it "
+            "with numpy.asarray(..., dtype='float32')."
+        )
+    return array
+
+
+def _check_shape(name: str, shape: Any, expected: tuple, hint: str = "") -> None:
+    """Compares a shape with its leading batch axis against the shape of one example."""
+    shape = tf.TensorShape(shape)
+    if shape.is_compatible_with(tf.TensorShape([None, *expected])):
+        return
+    if name == "y":
+        hint = _LABELS
+    elif shape.is_compatible_with(tf.TensorShape(expected)):
+        hint = hint or f" A single example needs a batch axis: {name}[None]."
+    else:
+        hint = ""
+    raise ValueError(
+        f"`{name}` must have shape (n, {', '.join(map(str, expected))}); "
+        f"received {tuple(shape) if shape.rank is not None else 'an unknown rank'}.{hint}"
+    )
+
+
+def _range_message(name: str, support: tuple[float, float]) -> str:
+    low, high = support
+    return (
+        f"`{name}` must lie in [{low:g}, {high:g}] for this likelihood. Scale the data (divide "
+        "8-bit images by 255), or choose likelihood='gaussian' or 'squared_error'."
+    )
+
+
+def _check_values(name: str, array: Any, support: tuple[float, float] | None) -> None:
+    """One pass each for the minimum and the maximum: NaN and infinity show in them."""
+    array = np.asarray(array)
+    if array.size == 0:
+        return  # reported as "no examples" by the caller
+    low, high = float(array.min()), float(array.max())
+    if not np.isfinite([low, high]).all():
+        raise ValueError(
+            f"`{name}` holds NaN or infinite values (minimum {low}, maximum {high}); remove or "
+            "impute them first."
+        )
+    if support is not None and (low < support[0] or high > support[1]):
+        raise ValueError(f"{_range_message(name, support)} Received [{low:g}, {high:g}].")
+
+
+def _value_assertions(name: str, tensor: tf.Tensor, support: tuple[float, float] | None) -> list:
+    tensor = tf.cast(tensor, tf.float32)
+    finite = tf.debugging.Assert(
+        tf.reduce_all(tf.math.is_finite(tensor)), [f"`{name}` holds NaN or infinite values."]
+    )
+    if support is None:
+        return [finite]
+    inside = tf.reduce_all((tensor >= support[0]) & (tensor <= support[1]))
+    return [finite, tf.debugging.Assert(inside, [_range_message(name, support)])]
