@@ -74,6 +74,9 @@ TFAE_INLINE void Store(float value, Half* target) {
   target->bits = static_cast<uint16_t>(magnitude | sign >> 16);
 }
 
+TFAE_INLINE float Magnitude(float x) { return FloatOfBits(BitsOfFloat(x) & 0x7FFFFFFF); }
+TFAE_INLINE double Magnitude(double x) { return std::fabs(x); }
+
 TFAE_INLINE double Exp(double x) { return std::exp(x); }
 
 TFAE_INLINE int32_t Least(int32_t a, int32_t b) { return a < b ? a : b; }

@@ -41,16 +41,42 @@ struct CpuDevice {
 };
 
 template <typename T>
-void GaussianSampleKl(const CpuDevice& device, SampleShape shape, const T* mean,
-                      const T* log_variance, PhiloxStream stream, T* z, ComputeType<T>* kl);
+struct ForwardTensors {
+  const T* mean;
+  const T* log_variance;
+  PhiloxStream stream;
+  T* z;
+  ComputeType<T>* kl;
+};
 
-// Draws the noise again instead of keeping it. `z_gradient` and `kl_gradient`, shaped as z and kl,
-// come from above. With one sample, `mean_gradient` may be the memory of `z_gradient`.
 template <typename T>
-void GaussianSampleKlGradient(const CpuDevice& device, SampleShape shape, const T* mean,
-                              const T* log_variance, PhiloxStream stream, const T* z_gradient,
-                              const ComputeType<T>* kl_gradient, T* mean_gradient,
-                              T* log_variance_gradient);
+void GaussianSampleKl(const CpuDevice& device, SampleShape shape,
+                      const ForwardTensors<T>& tensors);
+
+// The gradients of a loss, shaped as what they are the gradients with respect to. Those of z and
+// kl come from above:
+//
+//   mean_gradient           sum over samples of z_gradient, + kl_gradient * mean
+//   log_variance_gradient   half of: sum over samples of z_gradient * noise * exp(log_variance / 2)
+//                           + kl_gradient * (exp(log_variance) - 1)
+//
+// The noise is found in z where that is accurate, and drawn again elsewhere. With one sample,
+// `mean_gradient` may be the memory of `z_gradient`, and `log_variance_gradient` that of `z`.
+template <typename T>
+struct BackwardTensors {
+  const T* mean;
+  const T* log_variance;
+  PhiloxStream stream;
+  const T* z;
+  const T* z_gradient;
+  const ComputeType<T>* kl_gradient;
+  T* mean_gradient;
+  T* log_variance_gradient;
+};
+
+template <typename T>
+void GaussianSampleKlGradient(const CpuDevice& device, SampleShape shape,
+                              const BackwardTensors<T>& tensors);
 
 }  // namespace tfae
 

@@ -1,6 +1,8 @@
 // Cuts tensors into tiles, which threads share out among themselves and compute with the best
 // instructions of the processor (gaussian_sample_kl_tile.h).
 
+#include "kernels/core/gaussian_sample_kl.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -12,24 +14,20 @@
 #include <immintrin.h>
 #endif
 
+// Tells the compiler that no element depends on an earlier one of the same loop.
 #if defined(__clang__)
 #define TFAE_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #else
 #define TFAE_INDEPENDENT _Pragma("GCC ivdep")
-// Loops that choose between two floating-point results are vectorised only where arithmetic cannot
-// trap. This counts for inline functions too, hence before their headers.
-#pragma GCC optimize("no-trapping-math")
 #endif
-
-#include "kernels/core/gaussian_sample_kl.h"
 
 namespace tfae {
 namespace {
 
-// A tile with its intermediate results fits in 48 kB, float32.
-constexpr int kTileElements = 2048;
-constexpr int kBlocksAtOnce = 32;
-constexpr int kTileBlocks = kTileElements / 4 + kBlocksAtOnce;
+// A tile with its intermediate results fits in 32 kB.
+constexpr int kTileElements = 512;
+// Blocks of noise that it takes, the unused ends of the first and the last vectors included.
+constexpr int kTileBlocks = kTileElements / 4 + 32;
 
 // Elements of a tensor: whole rows, or part of one row.
 struct Tile {
@@ -42,33 +40,39 @@ namespace avx512 {
 #define TFAE_TARGET __attribute__((target("arch=x86-64-v4")))
 #define TFAE_LANES 8
 #define TFAE_MULTIPLY(a, b) ((Lanes)_mm512_maskz_mul_epu32(0xFF, (__m512i)(a), (__m512i)(b)))
+#define TFAE_STREAM(to, from) _mm512_stream_si512((__m512i*)(to), (__m512i)(from))
 #include "kernels/core/gaussian_sample_kl_tile.h"
 #undef TFAE_TARGET
 #undef TFAE_LANES
 #undef TFAE_MULTIPLY
+#undef TFAE_STREAM
 }  // namespace avx512
 
 namespace avx2 {
 #define TFAE_TARGET __attribute__((target("arch=x86-64-v3")))
 #define TFAE_LANES 4
 #define TFAE_MULTIPLY(a, b) ((Lanes)_mm256_mul_epu32((__m256i)(a), (__m256i)(b)))
+#define TFAE_STREAM(to, from) _mm256_stream_si256((__m256i*)(to), (__m256i)(from))
 #include "kernels/core/gaussian_sample_kl_tile.h"
 #undef TFAE_TARGET
 #undef TFAE_LANES
 #undef TFAE_MULTIPLY
+#undef TFAE_STREAM
 }  // namespace avx2
 
 namespace baseline {
 #define TFAE_TARGET
 #define TFAE_LANES 2
 #define TFAE_MULTIPLY(a, b) ((Lanes)_mm_mul_epu32((__m128i)(a), (__m128i)(b)))
+#define TFAE_STREAM(to, from) _mm_stream_si128((__m128i*)(to), (__m128i)(from))
 #include "kernels/core/gaussian_sample_kl_tile.h"
 }  // namespace baseline
 #else
 namespace baseline {
 #define TFAE_TARGET
 #define TFAE_LANES 1
-#define TFAE_MULTIPLY(a, b) (((a) & kLow) * (b))
+#define TFAE_MULTIPLY(a, b) (((a) & 0xFFFFFFFF) * (b))
+#define TFAE_STREAM(to, from) memcpy(to, &(from), sizeof(from))
 #include "kernels/core/gaussian_sample_kl_tile.h"
 }  // namespace baseline
 #endif
@@ -78,10 +82,11 @@ class Tiling {
  public:
   Tiling(int64_t rows, int64_t columns) : rows_(rows), columns_(columns) {
     rows_a_tile_ = std::max<int64_t>(1, kTileElements / columns);
-    tiles_a_row_ = (columns + kTileElements - 1) / kTileElements;
-    // Parts of about one length, which begin with whole vectors.
-    part_ = ((columns + tiles_a_row_ - 1) / tiles_a_row_ + 63) / 64 * 64;
-    part_ = std::min<int64_t>(part_, kTileElements);
+    // Tiles that begin with a block of noise waste none of it.
+    if (rows_a_tile_ > 4) rows_a_tile_ = rows_a_tile_ / 4 * 4;
+    // Parts of about one length, in whole vectors.
+    const int64_t parts = (columns + kTileElements - 1) / kTileElements;
+    part_ = ((columns + parts - 1) / parts + 15) / 16 * 16;
     tiles_a_row_ = (columns + part_ - 1) / part_;
   }
 
@@ -111,11 +116,19 @@ class Tiling {
 };
 
 // About 10 microseconds of work, what it costs to wake a thread.
-constexpr int64_t kTilesPerThread = 8;
+constexpr int64_t kTilesPerThread = 32;
+
+// Tensors of this size will not stay in the caches until somebody reads them.
+constexpr int64_t kStreamedBytes = 8 << 20;
 
 }  // namespace
 
 #if defined(__x86_64__)
+namespace {
+// Streamed results become visible to other threads before anything that follows.
+void FinishStreaming() { _mm_sfence(); }
+}  // namespace
+
 InstructionSet BestInstructionSet() {
   static const InstructionSet best = __builtin_cpu_supports("x86-64-v4")   ? InstructionSet::kAvx512
                                      : __builtin_cpu_supports("x86-64-v3") ? InstructionSet::kAvx2
@@ -132,50 +145,47 @@ InstructionSet BestInstructionSet() { return InstructionSet::kBaseline; }
 #endif
 
 template <typename T>
-void GaussianSampleKl(const CpuDevice& device, SampleShape shape, const T* mean,
-                      const T* log_variance, PhiloxStream stream, T* z, ComputeType<T>* kl) {
-  if (shape.columns == 0) std::fill(kl, kl + shape.rows, ComputeType<T>{0});
+void GaussianSampleKl(const CpuDevice& device, SampleShape shape,
+                      const ForwardTensors<T>& tensors) {
+  using C = ComputeType<T>;
+  if (shape.columns == 0) std::fill(tensors.kl, tensors.kl + shape.rows, C{0});
   if (shape.rows == 0 || shape.columns == 0) return;
   const auto run = TFAE_SELECT(device.instruction_set, ForwardTile<T>);
   const Tiling tiling(shape.samples * shape.rows, shape.columns);
   const int64_t parts = tiling.tiles_a_row();
   // The sums of parts of long rows are added up in the end.
-  std::vector<ComputeType<T>> sums(parts > 1 ? shape.rows * parts : 0);
+  std::vector<C> sums(parts > 1 ? shape.rows * parts : 0);
   ParallelFor(device.threads, tiling.tiles(), kTilesPerThread, [&](int64_t begin, int64_t end) {
     for (int64_t index = begin; index < end; ++index) {
       const Tile tile = tiling[index];
-      run(tile, shape, mean, log_variance, stream, z,
-          parts > 1 ? sums.data() + index : kl + tile.begin / shape.columns);
+      run(tile, shape, tensors,
+          parts > 1 ? sums.data() + index : tensors.kl + tile.begin / shape.columns);
     }
   });
   for (int64_t row = 0; row < shape.rows; ++row) {
-    if (parts > 1) kl[row] = baseline::Sum(&sums[row * parts], parts);
-    kl[row] *= ComputeType<T>{0.5};
+    if (parts > 1) tensors.kl[row] = baseline::Sum(&sums[row * parts], parts);
+    tensors.kl[row] *= C{0.5};
   }
 }
 
 template <typename T>
-void GaussianSampleKlGradient(const CpuDevice& device, SampleShape shape, const T* mean,
-                              const T* log_variance, PhiloxStream stream, const T* z_gradient,
-                              const ComputeType<T>* kl_gradient, T* mean_gradient,
-                              T* log_variance_gradient) {
+void GaussianSampleKlGradient(const CpuDevice& device, SampleShape shape,
+                              const BackwardTensors<T>& tensors) {
   if (shape.rows == 0 || shape.columns == 0) return;
   const auto run = TFAE_SELECT(device.instruction_set, BackwardTile<T>);
   const Tiling tiling(shape.rows, shape.columns);
+  const bool stream =
+      shape.rows * shape.columns * static_cast<int64_t>(sizeof(T)) >= kStreamedBytes;
   ParallelFor(device.threads, tiling.tiles(), kTilesPerThread, [&](int64_t begin, int64_t end) {
-    for (int64_t index = begin; index < end; ++index) {
-      run(tiling[index], shape, mean, log_variance, stream, z_gradient, kl_gradient,
-          mean_gradient, log_variance_gradient);
-    }
+    for (int64_t index = begin; index < end; ++index) run(tiling[index], shape, tensors, stream);
+    if (stream) FinishStreaming();
   });
 }
 
-#define TFAE_INSTANTIATE(T)                                                                     \
-  template void GaussianSampleKl<T>(const CpuDevice&, SampleShape, const T*, const T*,          \
-                                    PhiloxStream, T*, ComputeType<T>*);                         \
-  template void GaussianSampleKlGradient<T>(const CpuDevice&, SampleShape, const T*, const T*,  \
-                                            PhiloxStream, const T*, const ComputeType<T>*, T*, \
-                                            T*);
+#define TFAE_INSTANTIATE(T)                                                                       \
+  template void GaussianSampleKl<T>(const CpuDevice&, SampleShape, const ForwardTensors<T>&);     \
+  template void GaussianSampleKlGradient<T>(const CpuDevice&, SampleShape,                        \
+                                            const BackwardTensors<T>&);
 TFAE_INSTANTIATE(float)
 TFAE_INSTANTIATE(double)
 TFAE_INSTANTIATE(Half)

@@ -5,6 +5,7 @@
 //   TFAE_TARGET            the attribute of functions that selects the instruction set
 //   TFAE_LANES             64-bit lanes of a vector
 //   TFAE_MULTIPLY(a, b)    the products of the lower halves of the lanes of two vectors
+//   TFAE_STREAM(to, from)  stores a vector past the caches, to where it is aligned
 //
 // Functions of other files are used here only where they are always inlined, and thus compiled
 // for the instruction set of their caller. Loops are left to the compiler to vectorise, but for
@@ -16,53 +17,45 @@ typedef uint64_t Lanes __attribute__((vector_size(8 * TFAE_LANES)));
 typedef uint64_t Lanes;
 #endif
 
-// Writes word w of block `first + i` to words[w][i] for i < blocks, a multiple of kBlocksAtOnce.
-TFAE_TARGET inline void DrawWords(const PhiloxStream& stream, uint64_t first, int blocks,
-                                  uint32_t (*words)[kTileBlocks]) {
-  // Each lane computes one block, of whose words only the lower halves of lanes count. Even and
-  // odd blocks are apart, to be merged at the end, and there is a second pair of vectors because
-  // the multiplications of one round have to wait for those of the round before.
-  constexpr int kVectors = 4;
-  static_assert(kBlocksAtOnce % (kVectors * TFAE_LANES) == 0);
+// Writes word w of block `first + i` to words[w][i] for i < kPairs * 2 * TFAE_LANES.
+template <int kPairs>
+TFAE_TARGET inline void DrawWordsAtOnce(const PhiloxStream& stream, uint64_t first,
+                                        uint32_t* const words[4]) {
+  // Each lane computes one block; of its words only the lower halves of lanes count. A pair of
+  // vectors, of even and of odd blocks, is merged in the end. Several pairs keep the processor
+  // busy, for the multiplications of one round wait for those of the round before.
   constexpr uint64_t kLow = 0xFFFFFFFF;
-  Lanes twice_lane;
   const uint64_t kTwiceLane[8] = {0, 2, 4, 6, 8, 10, 12, 14};
-  memcpy(&twice_lane, kTwiceLane, sizeof(Lanes));
   const Lanes zero = {};
-  const Lanes multiplier0 = zero + kPhiloxMultiplier0;
-  const Lanes multiplier1 = zero + kPhiloxMultiplier1;
-
-  for (int i = 0; i < blocks; i += kVectors * TFAE_LANES) {
-    Lanes c0[kVectors], c1[kVectors], c2[kVectors], c3[kVectors];
-    for (int v = 0; v < kVectors; ++v) {
-      c0[v] = twice_lane + (first + i + v / 2 * 2 * TFAE_LANES + v % 2);
-      c1[v] = c0[v] >> 32;
-      c2[v] = zero + stream.counter[0];
-      c3[v] = zero + stream.counter[1];
-    }
-    uint32_t key0 = stream.key[0];
-    uint32_t key1 = stream.key[1];
+  Lanes twice_lane;
+  memcpy(&twice_lane, kTwiceLane, sizeof(Lanes));
+  Lanes c0[2 * kPairs], c1[2 * kPairs], c2[2 * kPairs], c3[2 * kPairs];
+  for (int v = 0; v < 2 * kPairs; ++v) {
+    c0[v] = twice_lane + (first + v / 2 * 2 * TFAE_LANES + v % 2);
+    c1[v] = c0[v] >> 32;
+    c2[v] = zero + stream.counter[0];
+    c3[v] = zero + stream.counter[1];
+  }
+  uint32_t key0 = stream.key[0];
+  uint32_t key1 = stream.key[1];
 #pragma GCC unroll 10
-    for (int round = 0; round < kPhiloxRounds; ++round) {
-      for (int v = 0; v < kVectors; ++v) {
-        const Lanes product0 = TFAE_MULTIPLY(c0[v], multiplier0);
-        const Lanes product1 = TFAE_MULTIPLY(c2[v], multiplier1);
-        c0[v] = (product1 >> 32) ^ c1[v] ^ (zero + key0);
-        c1[v] = product1;
-        c2[v] = (product0 >> 32) ^ c3[v] ^ (zero + key1);
-        c3[v] = product0;
-      }
-      key0 += kPhiloxKeyStep0;
-      key1 += kPhiloxKeyStep1;
+  for (int round = 0; round < kPhiloxRounds; ++round) {
+    for (int v = 0; v < 2 * kPairs; ++v) {
+      const Lanes product0 = TFAE_MULTIPLY(c0[v], zero + kPhiloxMultiplier0);
+      const Lanes product1 = TFAE_MULTIPLY(c2[v], zero + kPhiloxMultiplier1);
+      c0[v] = (product1 >> 32) ^ c1[v] ^ (zero + key0);
+      c1[v] = product1;
+      c2[v] = (product0 >> 32) ^ c3[v] ^ (zero + key1);
+      c3[v] = product0;
     }
-    for (int v = 0; v < kVectors; v += 2) {
-      const Lanes merged[4] = {
-          (c0[v] & kLow) | (c0[v + 1] << 32), (c1[v] & kLow) | (c1[v + 1] << 32),
-          (c2[v] & kLow) | (c2[v + 1] << 32), (c3[v] & kLow) | (c3[v + 1] << 32)};
-      for (int w = 0; w < 4; ++w) {
-        memcpy(&words[w][i + v * TFAE_LANES], &merged[w], sizeof(Lanes));
-      }
-    }
+    key0 += kPhiloxKeyStep0;
+    key1 += kPhiloxKeyStep1;
+  }
+  for (int v = 0; v < 2 * kPairs; v += 2) {
+    const Lanes merged[4] = {
+        (c0[v] & kLow) | (c0[v + 1] << 32), (c1[v] & kLow) | (c1[v + 1] << 32),
+        (c2[v] & kLow) | (c2[v + 1] << 32), (c3[v] & kLow) | (c3[v + 1] << 32)};
+    for (int w = 0; w < 4; ++w) memcpy(words[w] + v * TFAE_LANES, &merged[w], sizeof(Lanes));
   }
 }
 
@@ -71,9 +64,20 @@ TFAE_TARGET inline const float* DrawNoise(const PhiloxStream& stream, int64_t be
                                           float buffer[4 * kTileBlocks]) {
   const int offset = static_cast<int>(begin % 4);
   const int needed = (offset + count + 3) / 4;
-  const int blocks = (needed + kBlocksAtOnce - 1) / kBlocksAtOnce * kBlocksAtOnce;
   alignas(64) uint32_t words[4][kTileBlocks];
-  DrawWords(stream, static_cast<uint64_t>(begin / 4), blocks, words);
+  int blocks = 0;
+  while (blocks < needed) {
+    const uint64_t first = static_cast<uint64_t>(begin / 4 + blocks);
+    uint32_t* const at[4] = {&words[0][blocks], &words[1][blocks], &words[2][blocks],
+                             &words[3][blocks]};
+    if (blocks + 2 * TFAE_LANES < needed) {
+      DrawWordsAtOnce<2>(stream, first, at);
+      blocks += 4 * TFAE_LANES;
+    } else {
+      DrawWordsAtOnce<1>(stream, first, at);
+      blocks += 2 * TFAE_LANES;
+    }
+  }
   TFAE_INDEPENDENT
   for (int i = 0; i < blocks; ++i) {
     BoxMuller(words[0][i], words[1][i], &buffer[4 * i], &buffer[4 * i + 1]);
@@ -118,72 +122,138 @@ TFAE_TARGET inline C Sum(const C* terms, int64_t count) {
 // Sets z in [tile.begin, tile.begin + tile.count) and, where this is part of the first sample, the
 // sums of the KL divergence's terms over each row's part of it, from kl_sums[0] on.
 template <typename T>
-TFAE_TARGET void ForwardTile(Tile tile, SampleShape shape, const T* mean, const T* log_variance,
-                             const PhiloxStream& stream, T* z, ComputeType<T>* kl_sums) {
+TFAE_TARGET void ForwardTile(Tile tile, SampleShape shape, const ForwardTensors<T>& tensors,
+                             ComputeType<T>* kl_sums) {
   using C = ComputeType<T>;
   alignas(64) float buffer[4 * kTileBlocks];
-  alignas(64) C terms[kTileElements];
-  const int64_t sample_size = shape.rows * shape.columns;
-  const float* noise = DrawNoise(stream, tile.begin, tile.count, buffer);
+  const float* noise = DrawNoise(tensors.stream, tile.begin, tile.count, buffer);
 
   // A tile may have parts of several samples, which share mean and log_variance.
+  const int64_t sample_size = shape.rows * shape.columns;
   int64_t source = tile.begin % sample_size;
   for (int64_t done = 0; done < tile.count; source = 0) {
     const int64_t left = tile.count - done;
     const int64_t count = left < sample_size - source ? left : sample_size - source;
-    const T* m = mean + source;
-    const T* v = log_variance + source;
-    T* target = z + tile.begin + done;
+    const T* mean = tensors.mean + source;
+    const T* log_variance = tensors.log_variance + source;
+    T* z = tensors.z + tile.begin + done;
+    alignas(64) C kl_terms[kTileElements];
     TFAE_INDEPENDENT
     for (int64_t i = 0; i < count; ++i) {
-      const C x = Load(m[i]);
-      const C y = Load(v[i]);
-      const C deviation = Exp(C{0.5} * y);
-      Store(x + deviation * static_cast<C>(noise[done + i]), &target[i]);
-      terms[i] = x * x + deviation * deviation - C{1} - y;
+      const C m = Load(mean[i]);
+      const C v = Load(log_variance[i]);
+      const C deviation = Exp(C{0.5} * v);
+      Store(m + deviation * static_cast<C>(noise[done + i]), &z[i]);
+      kl_terms[i] = m * m + deviation * deviation - C{1} - v;
     }
     if (tile.begin + done < sample_size) {
       const int64_t width = count < shape.columns ? count : shape.columns;
-      for (int64_t i = 0; i < count; i += width) *kl_sums++ = Sum(terms + i, width);
+      for (int64_t i = 0; i < count; i += width) *kl_sums++ = Sum(kl_terms + i, width);
     }
     done += count;
   }
 }
 
+// Copies a tile, past the caches but for the ends.
+template <typename T>
+TFAE_TARGET inline void Stream(const T* from, int count, T* to) {
+  constexpr int kWidth = sizeof(Lanes) / sizeof(T);
+  int i = 0;
+  while (i < count && reinterpret_cast<uintptr_t>(to + i) % sizeof(Lanes) != 0) {
+    to[i] = from[i];
+    ++i;
+  }
+  for (; i + kWidth <= count; i += kWidth) {
+    Lanes vector;
+    memcpy(&vector, from + i, sizeof(vector));
+    TFAE_STREAM(to + i, vector);
+  }
+  for (; i < count; ++i) to[i] = from[i];
+}
+
+// The gradients of one element, of whose samples `z_gradient` and `z_gradient * step` are summed.
+template <typename T>
+TFAE_TARGET inline __attribute__((always_inline)) void StoreGradients(
+    ComputeType<T> gradient_sum, ComputeType<T> step_sum, ComputeType<T> kl_gradient,
+    ComputeType<T> mean, ComputeType<T> deviation, T* mean_gradient, T* log_variance_gradient) {
+  using C = ComputeType<T>;
+  Store(gradient_sum + kl_gradient * mean, mean_gradient);
+  Store(C{0.5} * (step_sum + kl_gradient * (deviation * deviation - C{1})),
+        log_variance_gradient);
+}
+
 // Sets both gradients in [tile.begin, tile.begin + tile.count).
 template <typename T>
-TFAE_TARGET void BackwardTile(Tile tile, SampleShape shape, const T* mean, const T* log_variance,
-                              const PhiloxStream& stream, const T* z_gradient,
-                              const ComputeType<T>* kl_gradient, T* mean_gradient,
-                              T* log_variance_gradient) {
+TFAE_TARGET void BackwardTile(Tile tile, SampleShape shape, const BackwardTensors<T>& tensors,
+                              bool stream_results) {
   using C = ComputeType<T>;
-  alignas(64) float buffer[4 * kTileBlocks];
-  alignas(64) C sum[kTileElements];             // over samples, of z_gradient
-  alignas(64) C sum_with_noise[kTileElements];  // of z_gradient * noise
-  alignas(64) C weight[kTileElements];          // kl_gradient of each element's row
-  const int64_t sample_size = shape.rows * shape.columns;
-  for (int64_t sample = 0; sample < shape.samples; ++sample) {
-    const int64_t begin = sample * sample_size + tile.begin;
-    const float* noise = DrawNoise(stream, begin, tile.count, buffer);
-    for (int i = 0; i < tile.count; ++i) {
-      const C gradient = Load(z_gradient[begin + i]);
-      const C before = sample == 0 ? C{0} : sum[i];
-      const C before_with_noise = sample == 0 ? C{0} : sum_with_noise[i];
-      sum[i] = before + gradient;
-      sum_with_noise[i] = before_with_noise + gradient * static_cast<C>(noise[i]);
+  const int count = tile.count;
+  const T* mean = tensors.mean + tile.begin;
+  const T* log_variance = tensors.log_variance + tile.begin;
+
+  alignas(64) C kl_gradient[kTileElements];  // each row's for all its elements
+  const int64_t first_row = tile.begin / shape.columns;
+  const int64_t width = count < shape.columns ? count : shape.columns;
+  for (int64_t i = 0; i < count; i += width) {
+    const C of_row = tensors.kl_gradient[first_row + i / width];
+    for (int64_t j = 0; j < width; ++j) kl_gradient[i + j] = of_row;
+  }
+
+  // The step, deviation * noise, is z - mean but for the rounding of z. That is no worse than the
+  // tolerance of the noise, 4e-6 deviations, unless the mean is many deviations from 0. The
+  // comparison takes NaN for that.
+  alignas(64) C deviation[kTileElements];
+  int inaccurate = sizeof(T) < sizeof(C);
+  for (int i = 0; i < count; ++i) {
+    deviation[i] = Exp(C{0.5} * Load(log_variance[i]));
+    inaccurate |= !(Magnitude(Load(mean[i])) <= C{64} * deviation[i]);
+  }
+
+  alignas(64) T results[2][kTileElements];
+  // Memory that was just read is in the caches already.
+  T* mean_gradient = stream_results && tensors.mean_gradient != tensors.z_gradient
+                         ? results[0]
+                         : tensors.mean_gradient + tile.begin;
+  T* log_variance_gradient = stream_results && tensors.log_variance_gradient != tensors.z
+                                 ? results[1]
+                                 : tensors.log_variance_gradient + tile.begin;
+
+  if (shape.samples == 1 && !inaccurate) {
+    const T* z = tensors.z + tile.begin;
+    const T* z_gradient = tensors.z_gradient + tile.begin;
+    TFAE_INDEPENDENT
+    for (int i = 0; i < count; ++i) {
+      const C gradient = Load(z_gradient[i]);
+      StoreGradients(gradient, gradient * (Load(z[i]) - Load(mean[i])), kl_gradient[i],
+                     Load(mean[i]), deviation[i], &mean_gradient[i], &log_variance_gradient[i]);
+    }
+  } else {
+    alignas(64) float buffer[4 * kTileBlocks];
+    alignas(64) C step[kTileElements];
+    alignas(64) C gradient_sum[kTileElements] = {};
+    alignas(64) C step_sum[kTileElements] = {};
+    for (int64_t sample = 0; sample < shape.samples; ++sample) {
+      const int64_t begin = sample * shape.rows * shape.columns + tile.begin;
+      if (inaccurate) {
+        const float* noise = DrawNoise(tensors.stream, begin, count, buffer);
+        for (int i = 0; i < count; ++i) step[i] = deviation[i] * static_cast<C>(noise[i]);
+      } else {
+        for (int i = 0; i < count; ++i) step[i] = Load(tensors.z[begin + i]) - Load(mean[i]);
+      }
+      for (int i = 0; i < count; ++i) {
+        const C gradient = Load(tensors.z_gradient[begin + i]);
+        gradient_sum[i] += gradient;
+        step_sum[i] += gradient * step[i];
+      }
+    }
+    TFAE_INDEPENDENT
+    for (int i = 0; i < count; ++i) {
+      StoreGradients(gradient_sum[i], step_sum[i], kl_gradient[i], Load(mean[i]), deviation[i],
+                     &mean_gradient[i], &log_variance_gradient[i]);
     }
   }
-  const int64_t first_row = tile.begin / shape.columns;
-  const int64_t width = tile.count < shape.columns ? tile.count : shape.columns;
-  for (int64_t i = 0; i < tile.count; i += width) {
-    const C row_weight = kl_gradient[first_row + i / width];
-    for (int64_t j = 0; j < width; ++j) weight[i + j] = row_weight;
-  }
-  TFAE_INDEPENDENT
-  for (int i = 0; i < tile.count; ++i) {
-    const C deviation = Exp(C{0.5} * Load(log_variance[tile.begin + i]));
-    Store(sum[i] + weight[i] * Load(mean[tile.begin + i]), &mean_gradient[tile.begin + i]);
-    Store(C{0.5} * (sum_with_noise[i] * deviation + weight[i] * (deviation * deviation - C{1})),
-          &log_variance_gradient[tile.begin + i]);
+  if (mean_gradient == results[0]) Stream(results[0], count, tensors.mean_gradient + tile.begin);
+  if (log_variance_gradient == results[1]) {
+    Stream(results[1], count, tensors.log_variance_gradient + tile.begin);
   }
 }

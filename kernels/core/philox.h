@@ -72,52 +72,53 @@ TFAE_INLINE uint32_t BitsOfFloat(float value) {
   return bits;
 }
 
-// The natural logarithm of a positive normal number, to 1e-7 of itself.
-TFAE_INLINE float Log(float x) {
+TFAE_INLINE int32_t Greatest(int32_t a, int32_t b) { return a > b ? a : b; }
+
+// -2 log(x) of a positive normal number, to 1e-7 of itself.
+TFAE_INLINE float MinusTwoLog(float x) {
   // x = 2^exponent * (1 + t), where 1 + t lies in [sqrt(1/2), sqrt(2)).
   const uint32_t bits = BitsOfFloat(x);
   const int32_t exponent = static_cast<int32_t>(bits - 0x3F3504F3) >> 23;
   const float t = FloatOfBits(bits - (static_cast<uint32_t>(exponent) << 23)) - 1.0f;
-  float p = 0.0873475048f;
-  p = p * t - 0.1430748302f;
-  p = p * t + 0.1491798881f;
-  p = p * t - 0.1657051408f;
-  p = p * t + 0.1996207128f;
-  p = p * t - 0.2500175501f;
-  p = p * t + 0.3333395024f;
-  p = p * t - 0.4999999161f;
-  return static_cast<float>(exponent) * 0.6931471806f + (p * (t * t) + t);
+  float p = -0.17469500969f;
+  p = p * t + 0.28614966039f;
+  p = p * t - 0.29835977618f;
+  p = p * t + 0.33141028155f;
+  p = p * t - 0.39924142563f;
+  p = p * t + 0.50003510027f;
+  p = p * t - 0.66667900478f;
+  p = p * t + 0.99999983216f;
+  p = p * t - 2.0f;
+  return p * t + static_cast<float>(exponent) * -1.3862943611f;
 }
 
 // Two standard normal numbers from the lower 23 bits of each of two random words.
 TFAE_INLINE void BoxMuller(uint32_t word0, uint32_t word1, float* normal0, float* normal1) {
-  const uint32_t mask = 0x7FFFFF;
-  const float scale = 1.0f / (1 << 23);
-
-  // TensorFlow keeps the first uniform number above 1e-7. As numbers that are not negative have
-  // the order of their bits, and integers have a maximum instruction on every processor:
-  const float uniform = static_cast<float>(static_cast<int32_t>(word0 & mask)) * scale;
+  // TensorFlow keeps the first uniform number above 1e-7. Numbers that are not negative have the
+  // order of their bits, and every processor has a maximum of integers.
+  const float uniform = static_cast<float>(static_cast<int32_t>(word0 & 0x7FFFFF)) * 0x1p-23f;
   const int32_t uniform_bits = static_cast<int32_t>(BitsOfFloat(uniform));
   const int32_t least_bits = 0x33D6BF95;  // of 1e-7
-  const float positive = FloatOfBits(uniform_bits > least_bits ? uniform_bits : least_bits);
-  const float radius = sqrtf(-2.0f * Log(positive));
+  const float positive = FloatOfBits(Greatest(uniform_bits, least_bits));
+  const float radius = sqrtf(MinusTwoLog(positive));
 
   // The second is an angle in turns, here in quarter turns and a rest of at most half of one,
   // without rounding.
-  const int32_t turn = static_cast<int32_t>(word1 & mask);
+  const int32_t turn = static_cast<int32_t>(word1 & 0x7FFFFF);
   const int32_t quarters = (turn + (1 << 20)) >> 21;
-  const float x = static_cast<float>(turn - (quarters << 21)) * (6.283185307f * scale);
+  const float x = static_cast<float>(turn - (quarters << 21)) * (6.283185307f * 0x1p-23f);
   const float x2 = x * x;
   const float sine =
       ((-1.9517233607e-4f * x2 + 8.3321776765e-3f) * x2 - 0.16666654936f) * (x2 * x) + x;
   const float cosine = ((-1.3597764e-3f * x2 + 0.0416562904f) * x2 - 0.4999989472f) * x2 + 1.0f;
 
   // A quarter turn takes (sine, cosine) to (cosine, -sine).
-  const bool odd = quarters & 1;
+  const uint32_t odd = -static_cast<uint32_t>(quarters & 1);
+  const uint32_t swap = (BitsOfFloat(sine) ^ BitsOfFloat(cosine)) & odd;
   const uint32_t sine_sign = static_cast<uint32_t>(quarters & 2) << 30;
   const uint32_t cosine_sign = static_cast<uint32_t>((quarters + 1) & 2) << 30;
-  *normal0 = radius * FloatOfBits(BitsOfFloat(odd ? cosine : sine) ^ sine_sign);
-  *normal1 = radius * FloatOfBits(BitsOfFloat(odd ? sine : cosine) ^ cosine_sign);
+  *normal0 = radius * FloatOfBits(BitsOfFloat(sine) ^ swap ^ sine_sign);
+  *normal1 = radius * FloatOfBits(BitsOfFloat(cosine) ^ swap ^ cosine_sign);
 }
 
 }  // namespace tfae

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "kernels/core/gaussian_sample_kl.h"
+#include "kernels/tensorflow/sample_shapes.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/op_kernel.h"
@@ -106,6 +107,7 @@ REGISTER_OP("Tfae>GaussianSampleKlGrad")
     .Input("mean: T")
     .Input("log_variance: T")
     .Input("seed: seed_type")
+    .Input("z: T")
     .Input("z_gradient: T")
     .Input("kl_gradient: kl_type")
     .Output("mean_gradient: T")
@@ -117,18 +119,20 @@ REGISTER_OP("Tfae>GaussianSampleKlGrad")
     .SetShapeFn([](InferenceContext* context) {
       ShapeHandle mean, z, kl, merged;
       TF_RETURN_IF_ERROR(InferShapes(context, &mean, &z, &kl));
+      TF_RETURN_IF_ERROR(MergeNamed(context, "z", context->input(3), "z of mean", z, &merged));
       TF_RETURN_IF_ERROR(
-          MergeNamed(context, "z_gradient", context->input(3), "z", z, &merged));
+          MergeNamed(context, "z_gradient", context->input(4), "z", z, &merged));
       TF_RETURN_IF_ERROR(
-          MergeNamed(context, "kl_gradient", context->input(4), "kl", kl, &merged));
+          MergeNamed(context, "kl_gradient", context->input(5), "kl", kl, &merged));
       context->set_output(0, mean);
       context->set_output(1, mean);
       return absl::OkStatus();
     })
     .Doc(R"doc(
-The gradient of Tfae>GaussianSampleKl, whose noise it draws again.
+The gradient of Tfae>GaussianSampleKl.
 
 mean, log_variance, seed: Those given to Tfae>GaussianSampleKl.
+z: What it returned.
 z_gradient: The gradient from above, in the shape of z.
 kl_gradient: The gradient from above, in the shape of kl.
 mean_gradient: `sum over samples(z_gradient) + kl_gradient * mean`, in the shape of mean.
@@ -179,15 +183,7 @@ PhiloxStream StreamOf(const Tensor& seed) {
   return StreamOfSeed(int64_t{words(0)}, int64_t{words(1)});
 }
 
-absl::Status CheckShape(const char* name, const TensorShape& shape, const char* other_name,
-                        const TensorShape& other) {
-  if (shape == other) return absl::OkStatus();
-  return InvalidArgumentError(StrCat(name, " must have the shape of ", other_name, ", but ", name,
-                         " has shape ", shape.DebugString(), " and ", other_name, " has shape ",
-                         other.DebugString()));
-}
-
-// Both ops: checked shapes of their tensors.
+// What both ops have in common.
 class SampleKernel : public OpKernel {
  public:
   explicit SampleKernel(OpKernelConstruction* context) : OpKernel(context) {
@@ -195,27 +191,9 @@ class SampleKernel : public OpKernel {
   }
 
  protected:
-  struct Shapes {
-    TensorShape z;
-    TensorShape kl;
-    SampleShape sizes;
-  };
-
-  absl::Status GetShapes(OpKernelContext* context, Shapes* shapes) const {
-    const TensorShape& mean = context->input(0).shape();
-    TF_RETURN_IF_ERROR(CheckShape("log_variance", context->input(1).shape(), "mean", mean));
-    if (mean.dims() == 0) return InvalidArgumentError("mean must have at least one axis, but is a scalar");
-    const TensorShape& seed = context->input(2).shape();
-    if (seed != TensorShape({2})) {
-      return InvalidArgumentError(StrCat("seed must have shape [2], but has shape ", seed.DebugString()));
-    }
-    shapes->kl = mean;
-    shapes->kl.RemoveLastDims(1);
-    shapes->z = mean;
-    if (num_samples_ > 0) TF_RETURN_IF_ERROR(shapes->z.InsertDimWithStatus(0, num_samples_));
-    shapes->sizes = {num_samples_ > 0 ? num_samples_ : 1, shapes->kl.num_elements(),
-                     mean.dim_size(mean.dims() - 1)};
-    return absl::OkStatus();
+  absl::Status GetShapes(OpKernelContext* context, SampleShapes* shapes) const {
+    return CheckInputs(num_samples_, context->input(0).shape(), context->input(1).shape(),
+                       context->input(2).shape(), shapes);
   }
 
  private:
@@ -229,15 +207,16 @@ class GaussianSampleKlOp : public SampleKernel {
 
   void Compute(OpKernelContext* context) override {
     using Element = typename ElementOf<T>::Type;
-    Shapes shapes;
+    SampleShapes shapes;
     OP_REQUIRES_OK(context, GetShapes(context, &shapes));
     Tensor* z = nullptr;
     Tensor* kl = nullptr;
     OP_REQUIRES_OK(context, context->allocate_output(0, shapes.z, &z));
     OP_REQUIRES_OK(context, context->allocate_output(1, shapes.kl, &kl));
-    GaussianSampleKl(DeviceOf(context), shapes.sizes, Data<Element>(context->input(0)),
-                     Data<Element>(context->input(1)), StreamOf(context->input(2)),
-                     Data<Element>(z), Data<ComputeType<Element>>(kl));
+    GaussianSampleKl<Element>(
+        DeviceOf(context), shapes.sizes,
+        {Data<Element>(context->input(0)), Data<Element>(context->input(1)),
+         StreamOf(context->input(2)), Data<Element>(z), Data<ComputeType<Element>>(kl)});
   }
 };
 
@@ -248,24 +227,25 @@ class GaussianSampleKlGradOp : public SampleKernel {
 
   void Compute(OpKernelContext* context) override {
     using Element = typename ElementOf<T>::Type;
-    Shapes shapes;
+    SampleShapes shapes;
     OP_REQUIRES_OK(context, GetShapes(context, &shapes));
-    OP_REQUIRES_OK(context,
-                   CheckShape("z_gradient", context->input(3).shape(), "z", shapes.z));
-    OP_REQUIRES_OK(context,
-                   CheckShape("kl_gradient", context->input(4).shape(), "kl", shapes.kl));
+    OP_REQUIRES_OK(context, CheckGradientInputs(shapes, context->input(3).shape(),
+                                                context->input(4).shape(),
+                                                context->input(5).shape()));
     const TensorShape& shape = context->input(0).shape();
     Tensor* mean_gradient = nullptr;
     Tensor* log_variance_gradient = nullptr;
-    // Nothing else needs the memory of z_gradient as a rule.
-    OP_REQUIRES_OK(context, context->forward_input_or_allocate_output({3}, 0, shape,
+    // As a rule nobody else needs z_gradient any more, and often nobody needs z.
+    OP_REQUIRES_OK(context, context->forward_input_or_allocate_output({4}, 0, shape,
                                                                       &mean_gradient));
-    OP_REQUIRES_OK(context, context->allocate_output(1, shape, &log_variance_gradient));
-    GaussianSampleKlGradient(
-        DeviceOf(context), shapes.sizes, Data<Element>(context->input(0)),
-        Data<Element>(context->input(1)), StreamOf(context->input(2)),
-        Data<Element>(context->input(3)), Data<ComputeType<Element>>(context->input(4)),
-        Data<Element>(mean_gradient), Data<Element>(log_variance_gradient));
+    OP_REQUIRES_OK(context, context->forward_input_or_allocate_output(
+                                {3}, 1, shape, &log_variance_gradient));
+    GaussianSampleKlGradient<Element>(
+        DeviceOf(context), shapes.sizes,
+        {Data<Element>(context->input(0)), Data<Element>(context->input(1)),
+         StreamOf(context->input(2)), Data<Element>(context->input(3)),
+         Data<Element>(context->input(4)), Data<ComputeType<Element>>(context->input(5)),
+         Data<Element>(mean_gradient), Data<Element>(log_variance_gradient)});
   }
 };
 

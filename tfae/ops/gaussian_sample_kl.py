@@ -63,7 +63,7 @@ def _first_derivative(
     seed: None.
     """
     gradients = library.operations().tfae_gaussian_sample_kl_grad(
-        *op.inputs, z_gradient, kl_gradient, num_samples=op.get_attr("num_samples")
+        *op.inputs, op.outputs[0], z_gradient, kl_gradient, num_samples=op.get_attr("num_samples")
     )
     return *gradients, None
 
@@ -73,7 +73,7 @@ def _second_derivative(
     op: tf.Operation, mean_upstream: tf.Tensor, log_variance_upstream: tf.Tensor
 ) -> tuple[tf.Tensor | None, ...]:
     """The gradient of the gradient, in TensorFlow's ops, so that higher ones follow from it."""
-    mean, log_variance, seed, z_gradient, kl_gradient = op.inputs
+    mean, log_variance, seed, _, z_gradient, kl_gradient = op.inputs
     compute_dtype = kl_gradient.dtype
     inputs = (mean, log_variance, z_gradient, mean_upstream, log_variance_upstream)
     m, v, dz, u, w = (tf.cast(tensor, compute_dtype) for tensor in inputs)
@@ -91,6 +91,7 @@ def _second_derivative(
         u * dkl,
         w * (per_sample + 0.5 * dkl * tf.exp(v)),
         None,
+        None,  # z only tells the noise, which is constant
         tf.broadcast_to(u, tf.shape(dz)) + w * half_deviation_noise,
         tf.reduce_sum(u * m + 0.5 * w * (tf.exp(v) - 1.0), axis=-1),
     )

@@ -1,0 +1,21 @@
+// The fused op as functions of XLA's foreign function interface, for TensorFlow and JAX.
+
+#ifndef TFAE_KERNELS_XLA_GAUSSIAN_SAMPLE_KL_FFI_H_
+#define TFAE_KERNELS_XLA_GAUSSIAN_SAMPLE_KL_FFI_H_
+
+#include "xla/ffi/api/c_api.h"
+
+extern "C" {
+
+// (mean, log_variance, seed) -> (z, kl), with the tensors of kernels/core/gaussian_sample_kl.h.
+// mean and log_variance are f32, f16, bf16 or f64, s32 or s64 the seed. z has one axis more than
+// mean if it has an axis of samples.
+XLA_FFI_Error* TfaeGaussianSampleKlCpu(XLA_FFI_CallFrame* call_frame);
+
+// (mean, log_variance, seed, z, z_gradient, kl_gradient) -> (mean_gradient,
+// log_variance_gradient).
+XLA_FFI_Error* TfaeGaussianSampleKlGradCpu(XLA_FFI_CallFrame* call_frame);
+
+}  // extern "C"
+
+#endif  // TFAE_KERNELS_XLA_GAUSSIAN_SAMPLE_KL_FFI_H_
