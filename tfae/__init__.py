@@ -9,8 +9,8 @@ if _keras.config.backend() != "tensorflow":
         '"backend": "tensorflow" in ~/.keras/keras.json) before Python starts.'
     )
 
-from tfae import data, layers, losses, models, networks, ops
+from tfae import data, layers, losses, models, networks, ops, pictures
 from tfae.models import *  # noqa: F403
 
 __version__ = "0.1.0"
-__all__ = [*models.MODELS, "data", "layers", "losses", "models", "networks", "ops"]
+__all__ = [*models.MODELS, "data", "layers", "losses", "models", "networks", "ops", "pictures"]
