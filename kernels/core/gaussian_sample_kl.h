@@ -36,7 +36,7 @@ InstructionSet BestInstructionSet();
 
 // What runs the CPU code.
 struct CpuDevice {
-  Threads threads = {};
+  Threads threads;
   InstructionSet instruction_set = BestInstructionSet();
 };
 

@@ -190,6 +190,9 @@ class SampleKernel : public OpKernel {
     OP_REQUIRES_OK(context, context->GetAttr("num_samples", &num_samples_));
   }
 
+  // Expensive kernels are handed to another thread, for little: this one has threads of its own.
+  bool IsExpensive() override { return false; }
+
  protected:
   absl::Status GetShapes(OpKernelContext* context, SampleShapes* shapes) const {
     return CheckInputs(num_samples_, context->input(0).shape(), context->input(1).shape(),
