@@ -1,6 +1,10 @@
 """Autoencoders for Keras with a compiled sampling kernel."""
 
-import keras as _keras
+from tfae._startup import quieten_the_command as _quieten
+
+_quieten()  # before TensorFlow is imported
+
+import keras as _keras  # noqa: E402
 
 if _keras.config.backend() != "tensorflow":
     raise ImportError(
@@ -9,8 +13,8 @@ if _keras.config.backend() != "tensorflow":
         '"backend": "tensorflow" in ~/.keras/keras.json) before Python starts.'
     )
 
-from tfae import data, layers, losses, models, networks, ops, pictures
-from tfae.models import *  # noqa: F403
+from tfae import data, layers, losses, models, networks, ops, pictures  # noqa: E402
+from tfae.models import *  # noqa: E402, F403
 
 __version__ = "0.1.0"
 __all__ = [*models.MODELS, "data", "layers", "losses", "models", "networks", "ops", "pictures"]

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 __all__ = ["curves", "image_grid", "latent_map", "latent_plane", "reconstructions"]
@@ -110,7 +111,8 @@ def latent_map(
             colour = "lightgrey" if label == -1 else f"C{i % 10}"
             marker = "o^sDv"[i // 10 % 5]
             here = codes[labels == label]
-            axes.scatter(*here.T, s=12, c=colour, marker=marker, linewidths=0, alpha=0.8, label=name)
+            looks = {"s": 12, "c": colour, "marker": marker, "linewidths": 0, "alpha": 0.8}
+            axes.scatter(*here.T, label=name, **looks)
         if len(classes) <= 30:
             legend = {"fontsize": 8, "frameon": False, "markerscale": 1.5}
             figure.legend(loc="outside right upper", **legend)
@@ -190,7 +192,7 @@ def _tiled(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
     return canvas.reshape(rows * (height + gap), columns * (width + gap), channels)
 
 
-def _show(axes, image: np.ndarray) -> None:
+def _show(axes: Axes, image: np.ndarray) -> None:
     image = np.clip(image, 0, 1)
     axes.imshow(image.squeeze(-1) if image.shape[-1] == 1 else image, **_SHOWN)
     axes.set_axis_off()

@@ -1,0 +1,5 @@
+"""The command line: `tfae list`, `train`, `evaluate`, `generate` and `demo`."""
+
+from tfae.cli.main import main
+
+__all__ = ["main"]

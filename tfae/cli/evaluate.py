@@ -1,0 +1,58 @@
+"""`tfae evaluate RUN`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from tfae.cli.console import console, table_of
+from tfae.cli.evaluation import measure
+from tfae.cli.options import held_out_split, open_data
+from tfae.cli.runs import read_run, write_json
+from tfae.cli.train import rows
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--split", help="Split to evaluate.  [default: test, else validation, else train]")
+@click.option("--data", help="Other data than that of the run.")
+@click.option("--data-dir", help="Another folder of prepared TensorFlow Datasets.")
+@click.option(
+    "--importance-samples",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Estimate log p(x) of a variational model with so many samples an example.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of that estimate.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def evaluate(
+    run: Path,
+    split: str | None,
+    data: str | None,
+    data_dir: str | None,
+    importance_samples: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Measure a trained model on held-out data.
+
+    The numbers are also written to RUN/evaluation.json.
+    """
+    model, config = read_run(run)
+    of_data = config["data"]
+    of_data.update({k: v for k, v in (("data", data), ("data_dir", data_dir)) if v})
+    source = open_data(of_data)
+    split = split or held_out_split(source, of_data)
+    measured = measure(model, source, config, split, importance_samples, seed)
+    if not data:
+        file = run / "evaluation.json"
+        before = json.loads(file.read_text()) if file.exists() else {}
+        write_json(file, {**before, split: {**before.get(split, {}), **measured}})
+    if as_json:
+        click.echo(json.dumps({split: measured}, indent=2))
+        return
+    title = f"{type(model).__name__} on {source.name}, {split}"
+    console.print(table_of(title, rows(measured), ("", "per example")))

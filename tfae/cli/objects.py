@@ -1,0 +1,66 @@
+"""Option values that are objects: `Gaussian:scale=learned`, `LinearWarmUp:steps=1000`.
+
+The classes are those of `tfae.losses` and `tfae.layers`, by name, so a new one can be given at
+once. In a run's configuration such a value stays text.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from typing import Any
+
+from tfae import layers, losses
+
+_SYNTAX = re.compile(r"([A-Z]\w*)(?::(.*))?")
+
+
+def is_object(value: Any) -> bool:
+    """Whether a value is the text of an object."""
+    return isinstance(value, str) and bool(_SYNTAX.fullmatch(value))
+
+
+def make(value: Any) -> Any:
+    """The object of a text such as `is_object` recognises; any other value as it is.
+
+    Raises:
+        ValueError: when there is no such class, or it does not take the arguments.
+    """
+    if not is_object(value):
+        return value
+    name, arguments = _SYNTAX.fullmatch(value).groups()
+    known = classes()
+    if name not in known:
+        raise ValueError(f"{value!r}: there is no {name!r}; there are {', '.join(sorted(known))}.")
+    cls = known[name]
+    given = {}
+    for part in filter(None, (arguments or "").split(",")):
+        key, equals, text = part.partition("=")
+        if not equals:
+            raise ValueError(
+                f"{value!r}: arguments are written {name}:name=value,name=value; received {part!r}."
+            )
+        given[key.strip()] = _literal(text.strip())
+    try:
+        return cls(**given)
+    except TypeError as error:
+        takes = [p for p in inspect.signature(cls).parameters if p != "kwargs"]
+        raise ValueError(f"{value!r}: {error}. {name} takes {', '.join(takes)}.") from error
+
+
+def classes() -> dict[str, type]:
+    """Names and classes that texts can mean."""
+    return {
+        name: getattr(module, name)
+        for module in (losses, layers)
+        for name in module.__all__
+        if inspect.isclass(getattr(module, name))
+    }
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

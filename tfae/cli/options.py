@@ -1,0 +1,139 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tfae import data
+
+READING = ("data_dir", "image_size", "channels", "label_column")
+"""Options of a data set that `tfae.data.find` takes; the others are for `Source.load`."""
+
+
+class ImageSize(click.ParamType):
+    """HEIGHTxWIDTH, or one number for both."""
+
+    name = "HxW"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        parts = value.lower().split("x")
+        if len(parts) > 2 or not all(part.isdigit() for part in parts):
+            self.fail(f"{value!r} is not HEIGHTxWIDTH in pixels, such as 64x64.", param, ctx)
+        return [int(parts[0]), int(parts[-1])]
+
+
+class Scale(click.ParamType):
+    """A name, a number, or "none"."""
+
+    name = "SCALE"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            return value
+
+
+class Column(click.ParamType):
+    """The name or number of a column."""
+
+    name = "COLUMN"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        return int(value) if isinstance(value, str) and value.lstrip("-").isdigit() else value
+
+
+DATA = (
+    click.Option(
+        ["--data"],
+        required=True,
+        metavar="NAME|PATH",
+        help="digits, a name of TensorFlow Datasets, a folder of images, or a .npy, .npz or .csv "
+        "file; see `tfae list`.",
+    ),
+    click.Option(
+        ["--data-dir"],
+        metavar="DIR",
+        help="Folder of prepared TensorFlow Datasets.  [default: $TFDS_DATA_DIR, or "
+        "~/tensorflow_datasets]",
+    ),
+    click.Option(
+        ["--validation-split"],
+        type=click.FloatRange(0, 1, max_open=True),
+        default=0.1,
+        show_default=True,
+        help="Fraction of the training examples held out for validation.",
+    ),
+    click.Option(
+        ["--binarize"],
+        type=click.Choice(data.BINARIZE),
+        help="Make values 0 and 1: cut at one half, or draw once, or anew in every epoch.",
+    ),
+    click.Option(
+        ["--scale"],
+        type=Scale(),
+        default="auto",
+        show_default=True,
+        help="auto (8-bit images to [0, 1]), none, a number to divide by, minmax, or standard.",
+    ),
+    click.Option(["--image-size"], type=ImageSize(), help="Resize images to this."),
+    click.Option(["--channels"], type=click.Choice(["1", "3"]), help="Images in grey or colour."),
+    click.Option(["--label-column"], type=Column(), help="Column of a .csv that is the label."),
+    click.Option(["--labels"], is_flag=True, help="Give the labels to the model, too."),
+)
+
+
+def with_options(options: tuple[click.Option, ...]) -> Callable:
+    """Decorator that adds options to a command."""
+
+    def add(command: click.Command) -> click.Command:
+        command.params.extend(options)
+        return command
+
+    return add
+
+
+def data_config(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of `DATA` as they are kept with a run, for any working directory."""
+    config = {option.name: options[option.name] for option in DATA}
+    for key in ("data", "data_dir"):
+        if config[key] and config[key] != "digits" and Path(config[key]).expanduser().exists():
+            config[key] = os.path.abspath(Path(config[key]).expanduser())
+    config["channels"] = int(config["channels"]) if config["channels"] else None
+    config["scale"] = None if config["scale"] == "none" else config["scale"]
+    return config
+
+
+def open_data(config: dict[str, Any]) -> data.Source:
+    """Opens the data of `data_config`."""
+    return data.find(config["data"], **{key: config[key] for key in READING})
+
+
+def load_split(
+    source: data.Source, config: dict[str, Any], split: str, batch_size: int, **kwargs: Any
+) -> Any:
+    """The dataset of a split, as the options of `data_config` ask."""
+    return source.load(
+        split,
+        batch_size,
+        validation_split=config["validation_split"],
+        binarize=config["binarize"],
+        scale=config["scale"],
+        **kwargs,
+    )
+
+
+def held_out_split(source: data.Source, config: dict[str, Any]) -> str:
+    """The best split for judging a model: test, else validation, else train."""
+    if "test" in source.splits:
+        return "test"
+    if config["validation_split"] or "validation" in source.splits:
+        return "validation"
+    return "train"

@@ -1,0 +1,78 @@
+"""What training shows while it runs."""
+
+from __future__ import annotations
+
+import time
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class ShowProgress(keras.callbacks.ProgbarLogger):
+    """A bar over all epochs on a terminal, else a line every few seconds.
+
+    It is a `ProgbarLogger` because that is how tfae's models know a callback that only watches:
+    they run several steps as one program all the same.
+    """
+
+    def __init__(self, console: Console, epochs: int, done: int):
+        super().__init__()
+        self._console, self._epochs, self._done = console, epochs, done
+        self._line = ""
+        self._printed = time.monotonic()
+        self._progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            BarColumn(),
+            TextColumn("{task.fields[losses]}"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        fields = {"epoch": self._done, "epochs": self._epochs, "losses": ""}
+        self._task = self._progress.add_task(
+            "training", total=self._epochs, completed=self._done, **fields
+        )
+        self._progress.start()
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._done = epoch
+        self._progress.update(self._task, epoch=epoch + 1)
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        steps = self.params.get("steps")
+        if steps:
+            fraction = min(1.0, (batch + 1) / steps)
+            self._progress.update(self._task, completed=self._done + fraction)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        names = ("loss", "val_loss")
+        losses = "  ".join(f"{name} {logs[name]:.4g}" for name in names if name in logs)
+        self._progress.update(self._task, completed=epoch + 1, losses=losses)
+        self._line = f"epoch {epoch + 1}/{self._epochs}  {losses}"
+        if not self._console.is_terminal and time.monotonic() - self._printed > 5:
+            self._print()
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self.close()
+        if self._line:
+            self._print()
+
+    def close(self) -> None:
+        """Gives the terminal back."""
+        self._progress.stop()
+
+    def _print(self) -> None:
+        if not self._console.is_terminal:
+            self._console.print(self._line)
+        self._line = ""
+        self._printed = time.monotonic()
+
+    # What the parent does with its own bar:
+    def on_test_begin(self, logs: dict | None = None) -> None: ...
+    def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None: ...
+    def on_test_end(self, logs: dict | None = None) -> None: ...
+    def set_params(self, params: dict) -> None:
+        self.params = params

@@ -1,0 +1,198 @@
+"""Training a run: what `tfae train` and `tfae demo` share."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import platform
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfae import data, ops
+from tfae.cli import models
+from tfae.cli.console import console
+from tfae.cli.evaluation import draw_pictures, measure
+from tfae.cli.objects import make
+from tfae.cli.options import held_out_split, load_split, open_data
+from tfae.cli.progress import ShowProgress
+from tfae.cli.runs import History, PartialRun, write_history, write_json
+
+
+def train_run(config: dict[str, Any], out: Path, resume: bool) -> dict[str, float]:
+    """Trains a model and makes the folder of its run.
+
+    Args:
+        config: "model", "hyperparameters", "data" and "training"; kept with the run.
+        out: folder of the run, which must not exist.
+        resume: whether to go on with an interrupted run.
+
+    Returns:
+        What `measure` says on held-out data; it is kept with the run, too.
+
+    Raises:
+        ValueError: when something that was asked for cannot be.
+        KeyboardInterrupt: on Ctrl-C and SIGTERM; the run can then go on.
+    """
+    run = PartialRun(out)
+    source = open_data(config["data"])
+    description = source.describe("train", config["data"]["validation_split"])
+    with run.claimed({**config, **_circumstances()}, resume), _sigterm_as_ctrl_c():
+        state = run.last_checkpoint()
+        model, history = state or (_new_model(config, description), [])
+        _announce(config, source, model, history, resume)
+        _fit(model, source, config, run, history)
+        return _finish(model, source, config, run, history)
+
+
+def _new_model(config: dict[str, Any], description: data.Description) -> keras.Model:
+    training = config["training"]
+    keras.utils.set_random_seed(training["seed"])  # of the first weights
+    cls = models.resolve(config["model"])
+    hyperparameters = {key: make(value) for key, value in config["hyperparameters"].items()}
+    hyperparameters["seed"] = training["seed"]
+    if models.has_architectures(cls):
+        model = cls.from_shape(
+            description.shape, training["latent_dim"], training["architecture"], **hyperparameters
+        )
+    else:
+        model = cls(**hyperparameters)
+    model.compile(optimizer=keras.optimizers.Adam(training["learning_rate"]))
+    return model
+
+
+def _announce(
+    config: dict[str, Any],
+    source: data.Source,
+    model: keras.Model,
+    history: History,
+    resume: bool,
+) -> None:
+    of_data = config["data"]
+    description = source.describe("train", of_data["validation_split"])
+    examples = f"{description.num_examples:,} training"
+    if of_data["validation_split"]:
+        held_out = source.describe("validation", of_data["validation_split"]).num_examples
+        examples += f" and {held_out:,} validation"
+    weights = f", {model.count_params():,} weights" if model.built else ""
+    console.print(
+        f"{type(model).__name__}{weights}, on {source.name}: {examples} examples of shape "
+        f"{description.shape}"
+    )
+    if history:
+        console.print(f"Going on after epoch {len(history)}.")
+    elif resume:
+        console.print("Nothing to resume: starting with the first epoch.")
+
+
+def _fit(
+    model: keras.Model,
+    source: data.Source,
+    config: dict[str, Any],
+    run: PartialRun,
+    history: History,
+) -> None:
+    training, of_data = config["training"], config["data"]
+    common = {"batch_size": training["batch_size"], "labels": of_data["labels"]}
+    seed = training["seed"]
+    validation = None
+    if of_data["validation_split"] or "validation" in source.splits:
+        validation = load_split(source, of_data, "validation", **common, seed=seed)
+    log = run.log(history)
+    progress = ShowProgress(console, training["epochs"], len(history))
+    try:
+        model.fit(
+            load_split(source, of_data, "train", **common, seed=seed),
+            epochs=training["epochs"],
+            initial_epoch=len(history),
+            validation_data=validation,
+            verbose=0,
+            callbacks=[_Keep(run, history, log), progress],
+        )
+    finally:
+        progress.close()
+        log.close()
+
+
+class _Keep(keras.callbacks.Callback):
+    """Keeps everything that the next epoch needs, after each epoch."""
+
+    def __init__(self, run: PartialRun, history: History, log: Any):
+        super().__init__()
+        self._run, self._history, self._log = run, history, log
+        self._start = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self._start = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        losses = {name: float(value) for name, value in logs.items()}
+        if not all(map(math.isfinite, losses.values())):
+            raise ValueError(
+                f"The loss is not finite any more in epoch {epoch + 1}: {losses}. Try a lower "
+                "--learning-rate, or look at the range of the data (--scale)."
+            )
+        seconds = round(time.monotonic() - self._start, 3)
+        self._history.append({"epoch": epoch + 1, "seconds": seconds, **losses})
+        self._run.save_checkpoint(self.model, self._history)
+        self._log.write(self._history[-1])
+
+
+def _finish(
+    model: keras.Model,
+    source: data.Source,
+    config: dict[str, Any],
+    run: PartialRun,
+    history: History,
+) -> dict[str, float]:
+    split = held_out_split(source, config["data"])
+    folder = run.begin_finishing()
+    model.save(folder / "model.keras")  # before measuring, which draws noise
+    measured = measure(model, source, config, split)
+    write_json(folder / "config.json", {**config, **_circumstances()})
+    write_json(folder / "evaluation.json", {split: measured})
+    write_history(folder / "history.csv", history)
+    draw_pictures(model, source, config, history, folder / "pictures", config["training"]["seed"])
+    run.finish()
+    return measured
+
+
+def _circumstances() -> dict[str, Any]:
+    """With what, on what and when a run is made."""
+    import tfae
+
+    return {
+        "versions": {
+            "tfae": tfae.__version__,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        "machine": {
+            "platform": platform.platform(),
+            "devices": [device.name for device in tf.config.list_logical_devices()],
+            "compiled_ops": ops.kernel_available(),
+        },
+        "command": sys.argv,
+        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+class _sigterm_as_ctrl_c:  # noqa: N801
+    """While entered, SIGTERM ends the process as Ctrl-C does."""
+
+    def __enter__(self) -> None:
+        def interrupt(*_: Any) -> None:
+            raise KeyboardInterrupt
+
+        self._before = signal.signal(signal.SIGTERM, interrupt)
+
+    def __exit__(self, *_: Any) -> None:
+        signal.signal(signal.SIGTERM, self._before)
