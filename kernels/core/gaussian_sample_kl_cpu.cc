@@ -17,6 +17,7 @@
 // Tells the compiler that no element depends on an earlier one of the same loop.
 #if defined(__clang__)
 #define TFAE_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#pragma clang diagnostic ignored "-Wpass-failed"  // not in double, whose exp() is a call
 #else
 #define TFAE_INDEPENDENT _Pragma("GCC ivdep")
 #endif
@@ -37,7 +38,7 @@ struct Tile {
 
 #if defined(__x86_64__)
 namespace avx512 {
-#define TFAE_TARGET __attribute__((target("arch=x86-64-v4")))
+#define TFAE_TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")))
 #define TFAE_LANES 8
 #define TFAE_MULTIPLY(a, b) ((Lanes)_mm512_maskz_mul_epu32(0xFF, (__m512i)(a), (__m512i)(b)))
 #define TFAE_STREAM(to, from) _mm512_stream_si512((__m512i*)(to), (__m512i)(from))
@@ -49,7 +50,7 @@ namespace avx512 {
 }  // namespace avx512
 
 namespace avx2 {
-#define TFAE_TARGET __attribute__((target("arch=x86-64-v3")))
+#define TFAE_TARGET __attribute__((target("avx2,fma")))
 #define TFAE_LANES 4
 #define TFAE_MULTIPLY(a, b) ((Lanes)_mm256_mul_epu32((__m256i)(a), (__m256i)(b)))
 #define TFAE_STREAM(to, from) _mm256_stream_si256((__m256i*)(to), (__m256i)(from))
@@ -67,6 +68,14 @@ namespace baseline {
 #define TFAE_STREAM(to, from) _mm_stream_si128((__m128i*)(to), (__m128i)(from))
 #include "kernels/core/gaussian_sample_kl_tile.h"
 }  // namespace baseline
+
+#define TFAE_SELECT(instruction_set, function)                      \
+  ((instruction_set) == InstructionSet::kAvx512 ? &avx512::function \
+   : (instruction_set) == InstructionSet::kAvx2 ? &avx2::function   \
+                                                : &baseline::function)
+
+// Before anything that follows, makes streamed results visible to other threads.
+void FinishStreaming() { _mm_sfence(); }
 #else
 namespace baseline {
 #define TFAE_TARGET
@@ -75,6 +84,10 @@ namespace baseline {
 #define TFAE_STREAM(to, from) memcpy(to, &(from), sizeof(from))
 #include "kernels/core/gaussian_sample_kl_tile.h"
 }  // namespace baseline
+
+#define TFAE_SELECT(instruction_set, function) (&baseline::function)
+
+void FinishStreaming() {}
 #endif
 
 // How a tensor of rows is cut: several rows a tile, or several tiles a row.
@@ -123,26 +136,23 @@ constexpr int64_t kStreamedBytes = 8 << 20;
 
 }  // namespace
 
-#if defined(__x86_64__)
-namespace {
-// Streamed results become visible to other threads before anything that follows.
-void FinishStreaming() { _mm_sfence(); }
-}  // namespace
-
 InstructionSet BestInstructionSet() {
-  static const InstructionSet best = __builtin_cpu_supports("x86-64-v4")   ? InstructionSet::kAvx512
-                                     : __builtin_cpu_supports("x86-64-v3") ? InstructionSet::kAvx2
-                                                                           : InstructionSet::kBaseline;
+#if defined(__x86_64__)
+  static const InstructionSet best = [] {
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {
+      return InstructionSet::kBaseline;
+    }
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+      return InstructionSet::kAvx512;
+    }
+    return InstructionSet::kAvx2;
+  }();
   return best;
-}
-#define TFAE_SELECT(instruction_set, function)                               \
-  ((instruction_set) == InstructionSet::kAvx512 ? &avx512::function          \
-   : (instruction_set) == InstructionSet::kAvx2 ? &avx2::function            \
-                                                : &baseline::function)
 #else
-InstructionSet BestInstructionSet() { return InstructionSet::kBaseline; }
-#define TFAE_SELECT(instruction_set, function) (&baseline::function)
+  return InstructionSet::kBaseline;
 #endif
+}
 
 template <typename T>
 void GaussianSampleKl(const CpuDevice& device, SampleShape shape,
