@@ -175,6 +175,9 @@ def test_a_plain_keras_model_trains_on_it():
         ({"name_or_path": "digits", "batch_size": 2.5}, "batch_size.*received 2.5"),
         ({"name_or_path": "digits", "binarize": "yes"}, "binarize.*'dynamic'.*received 'yes'"),
         ({"name_or_path": "digits", "scale": "maybe"}, "scale.*'minmax'.*received 'maybe'"),
+        ({"name_or_path": "digits", "image_size": (3, 3)}, r"image_size=\(3, 3\) is for images"),
+        ({"name_or_path": "digits", "channels": 1}, "channels=1 is for images"),
+        ({"name_or_path": "digits", "label_column": 1}, "label_column=1 is for tables"),
         ({"name_or_path": "digits", "scale": -1}, "scale.*received -1"),
     ],
 )

@@ -44,6 +44,8 @@ def evaluate(
     model, config = read_run(run)
     of_data = config["data"]
     of_data.update({k: v for k, v in (("data", data), ("data_dir", data_dir)) if v})
+    if data:
+        of_data["validation_split"] = 0.0  # nothing of it was trained on
     source = open_data(of_data)
     split = split or held_out_split(source, of_data)
     measured = measure(model, source, config, split, importance_samples, seed)

@@ -223,7 +223,7 @@ def _as_text(value: Any) -> str:
 
 
 def _words(name: str) -> list[str]:
-    return re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z][a-z0-9]*|[A-Z]+", name)
+    return re.findall(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]{2,}|[A-Z][a-z0-9]*", name)
 
 
 def _initials(cls: type) -> str:

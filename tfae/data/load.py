@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -134,6 +135,7 @@ def find(
         )
     name = os.fspath(name_or_path)
     path = Path(name_or_path).expanduser()
+    _check_use(name, path, image_size=image_size, channels=channels, label_column=label_column)
     if name == "digits":
         splits = read_digits()
     elif path.is_dir():
@@ -146,6 +148,16 @@ def find(
         _check_name(name)
         splits = read_tfds(name, data_dir, image_size, channels)
     return Source(name, splits, memory_limit)
+
+
+def _check_use(name: str, path: Path, **options: Any) -> None:
+    """Raises `ValueError` for an option that this kind of data has no use for."""
+    is_table = path.suffix.lower() == ".csv"
+    is_array = name == "digits" or path.is_file()
+    for option, value in options.items():
+        if value is not None and (not is_table if option == "label_column" else is_array):
+            kinds = "tables (.csv)" if option == "label_column" else "images in folders or by name"
+            raise ValueError(f"{option}={value!r} is for {kinds}, and not for {name!r}.")
 
 
 def _read_file(path: Path, label_column: str | int | None) -> dict:

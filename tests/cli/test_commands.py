@@ -1,0 +1,143 @@
+"""The other commands, and the command as such."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfae as package
+
+
+def test_help_and_version(tfae):
+    shown = tfae("--help").output
+    for command in ("list", "train", "evaluate", "generate", "demo"):
+        assert command in shown
+        assert "Usage" in tfae(f"{command} --help").output
+    assert package.__version__ in tfae("--version").output
+
+
+def test_list_names_models_architectures_objects_and_data(tfae, tmp_path, monkeypatch):
+    (tmp_path / "mnist" / "3.0.1").mkdir(parents=True)
+    (tmp_path / "mnist" / "3.0.1" / "dataset_info.json").touch()
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    shown = tfae("list").output
+    for word in ("autoencoder", "variational", "mlp", "conv", "Gaussian", "digits", "mnist"):
+        assert word in shown
+
+
+def test_evaluate_prints_and_keeps_the_numbers(tfae, run, tmp_path):
+    run = shutil.copytree(run, tmp_path / "copy")
+    before = json.loads((run / "evaluation.json").read_text())["test"]
+    measured = json.loads(tfae(f"evaluate {run} --json").output)["test"]
+    assert measured == before
+    assert measured["elbo"] == -measured["reconstruction_loss"] - measured["kl_loss"]
+    assert measured["loss"] == pytest.approx(
+        measured["reconstruction_loss"] + 0.5 * measured["kl_loss"], rel=1e-6
+    )
+    assert measured["squared_error"] == pytest.approx(64 * measured["mean_squared_error"])
+    shown = tfae(f"evaluate {run} --importance-samples 8 --split validation").output
+    assert "log likelihood" in shown
+    kept = json.loads((run / "evaluation.json").read_text())
+    assert kept["test"] == before
+    assert kept["validation"]["log_likelihood"] > kept["validation"]["elbo"]
+
+
+def test_evaluate_measures_what_the_model_says(tfae, run):
+    import keras
+
+    model = keras.saving.load_model(run / "model.keras")
+    test = np.concatenate(list(package.data.load("digits", "test", 100)))
+    measured = json.loads(tfae(f"evaluate {run} --json").output)["test"]
+    error = np.square(model.reconstruct(test) - test).sum() / len(test)
+    assert measured["squared_error"] == pytest.approx(error, rel=1e-5)
+
+
+def test_evaluate_other_data(tfae, run):
+    before = (run / "evaluation.json").read_text()
+    np.save("x.npy", np.zeros((5, 8, 8, 1), np.float32))
+    measured = json.loads(tfae(f"evaluate {run} --data x.npy --split train --json").output)
+    assert measured["train"]["squared_error"] > 0
+    assert (run / "evaluation.json").read_text() == before
+
+
+def test_generate_writes_a_picture_or_numbers(tfae, run):
+    assert "samples.png" in tfae(f"generate {run} -n 9").output
+    assert tf.io.decode_png(Path("samples.png").read_bytes()).shape[0] > 100
+    tfae(f"generate {run} -n 9 --seed 3 --out a.npy")
+    tfae(f"generate {run} -n 9 --seed 3 --out b.npy")
+    a, b = np.load("a.npy"), np.load("b.npy")
+    assert a.shape == (9, 8, 8, 1)
+    np.testing.assert_array_equal(a, b)
+    tfae(f"generate {run} -n 9 --seed 4 --out b.npy")
+    assert (np.load("b.npy") != a).any()
+    assert sorted(os.listdir()) == ["a.npy", "b.npy", "samples.png"]
+
+
+def test_what_cannot_be_generated_is_explained(tfae, run):
+    assert "must end in .png or .npy" in tfae(f"generate {run} --out x.txt", exit_code=2).output
+    tfae("train autoencoder --data digits --latent-dim 2 --hidden-units 8 --epochs 1 --out plain")
+    assert "no distribution over codes" in tfae("generate plain", exit_code=2).output
+    result = tfae("evaluate plain --importance-samples 3", exit_code=2)
+    assert "no likelihood of the data" in result.output
+
+
+@pytest.mark.parametrize("command", ["evaluate", "generate"])
+def test_a_folder_that_is_no_run_is_explained(tfae, command):
+    assert "is not the folder of a run" in tfae(f"{command} .", exit_code=2).output
+
+
+def test_demo(tfae):
+    shown = tfae("demo --epochs 3").output
+    for word in ("ELBO", "PCA", "3.331", "355 test digits", "tfae generate tfae-demo"):
+        assert word in shown
+    assert Path("tfae-demo/model.keras").exists()
+    assert "tfae-demo-2" in tfae("demo --epochs 1 --latent-dim 3").output
+    assert "exists already" in tfae("demo --out tfae-demo", exit_code=2).output
+
+
+@pytest.mark.slow
+def test_the_demo_is_better_than_pca(tfae):
+    tfae("demo")
+    measured = json.loads(Path("tfae-demo/evaluation.json").read_text())["test"]
+    assert measured["squared_error"] < 0.6 * 3.331
+    assert measured["elbo"] > 12
+
+
+def python(code, *arguments, **environment):
+    parent = str(Path(package.__file__).parent.parent)
+    return subprocess.run(
+        [sys.executable, *code, *arguments],
+        env={**os.environ, "PYTHONPATH": parent, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_the_terminal_stays_free_of_tensorflows_messages(tmp_path, run):
+    out = str(tmp_path / "x.npy")
+    result = python(["-m", "tfae"], "generate", str(run), "-n", "1", "--out", out)
+    assert result.returncode == 0
+    assert result.stderr == ""
+    # Errors of the command come through.
+    result = python(["-m", "tfae"], "generate", str(tmp_path))
+    assert result.returncode == 2
+    assert result.stderr.startswith("Error: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_program_that_imports_tfae_keeps_its_standard_error():
+    result = python(["-c"], "import os, tfae; os.write(2, b'I0000 00:00:1.0 mine')")
+    assert "I0000 00:00:1.0 mine" in result.stderr
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    result = python(["-m", "tfae"], "--debug", "evaluate", str(tmp_path))
+    assert result.returncode == 2
+    assert "Traceback" in result.stderr

@@ -1,0 +1,129 @@
+"""Models and their options as the command line finds them."""
+
+import json
+
+import keras
+import pytest
+
+import tfae as package
+from tfae.cli import models, objects
+
+
+@keras.saving.register_keras_serializable("tests")
+class BrandNewAutoencoder(package.Autoencoder):
+    """Does something new. In two sentences.
+
+    Args:
+        encoder: Keras model.
+        decoder: Keras model.
+        likelihood: As ever.
+        strength: How much of it,
+            in parts of one.
+        layer: A layer that only an object can be.
+        seed: Integer.
+    """
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        likelihood="bernoulli",
+        strength: float = 0.25,
+        layer: keras.layers.Layer | None = None,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(encoder, decoder, likelihood, seed, **kwargs)
+        self.strength = strength
+
+    def get_config(self):
+        return {**super().get_config(), "strength": self.strength}
+
+
+@pytest.fixture
+def brand_new(monkeypatch):
+    """A model as if a file in tfae/models/ defined it."""
+    monkeypatch.setitem(models.MODELS, "BrandNewAutoencoder", BrandNewAutoencoder)
+
+
+def test_every_model_has_a_name_of_its_own():
+    assert len(models.commands()) == len(package.models.MODELS)
+    assert models.commands()["variational"] is package.VariationalAutoencoder
+    assert models.commands()["autoencoder"] is package.Autoencoder
+
+
+@pytest.mark.parametrize("name", ["variational", "VariationalAutoencoder", "vae", "VAE"])
+def test_names_that_mean_the_variational_model(name):
+    assert models.resolve(name) is package.VariationalAutoencoder
+
+
+@pytest.mark.parametrize(
+    ("class_name", "command"),
+    [("SparseCoding", "sparse-coding"), ("DenoisingAutoencoder", "denoising"), ("VQVAE", "vqvae")],
+)
+def test_names_of_models_to_come(class_name, command):
+    assert models.command_name(type(class_name, (), {})) == command
+
+
+def test_ambiguous_initials_are_refused(monkeypatch):
+    for name in ("SparseAutoencoder", "StackedAutoencoder"):
+        monkeypatch.setitem(models.MODELS, name, type(name, (package.Autoencoder,), {}))
+    assert models.resolve("sae") is None
+    assert set(models.near("sae")) >= {"sparse", "stacked"}
+
+
+def test_a_new_model_appears_with_its_options_and_trains(brand_new, tfae):
+    assert "brand-new" in tfae("list").output
+    assert "Does something new." in tfae("list").output
+    shown = " ".join(tfae("train brand-new --help").output.split())
+    assert "--strength VALUE How much of it, in parts of one. [default: 0.25]" in shown
+    assert "--layer" in shown
+    assert "--encoder" not in shown
+    tfae(
+        "train brand-new --data digits --latent-dim 2 --hidden-units 8 --epochs 1 --strength 0.5 "
+        "--out run"
+    )
+    assert keras.saving.load_model("run/model.keras").strength == 0.5
+    with open("run/config.json") as file:
+        assert json.load(file)["hyperparameters"] == {"strength": 0.5, "hidden_units": [8]}
+
+
+def test_hyperparameters_are_read_off_the_signatures():
+    found = models.hyperparameters(package.VariationalAutoencoder)
+    assert not {"encoder", "decoder", "seed", "kwargs", "variational"} & set(found)
+    beta = found["beta"]
+    assert beta.types == (float,)
+    assert beta.objects
+    assert beta.help.startswith("Weight of the KL")
+    assert found["num_samples"].parse("3", "mlp") == 3
+    assert found["hidden_units"].parse("30,20", "mlp") == (30, 20)
+    assert found["hidden_units"].parse("30", "mlp") == (30,)
+    assert found["hidden_units"].parse("", "mlp") == ()
+    assert found["hidden_units"].parse("30", "conv") == 30
+    assert found["filters"].parse("8,4", "conv") == (8, 4)
+    assert beta.parse("LinearWarmUp:steps=10", "mlp") == "LinearWarmUp:steps=10"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "architecture", "message"),
+    [
+        ("beta", "much", "mlp", "--beta must be a number or an object.*received 'much'"),
+        ("num_samples", "1.5", "mlp", "--num-samples must be a whole number, received '1.5'"),
+        ("filters", "8", "mlp", "--filters belongs to the architecture conv, not to 'mlp'"),
+        ("beta", "LinearDown:steps=3", "mlp", "no 'LinearDown'; there are.*LinearWarmUp"),
+        ("beta", "LinearWarmUp:3", "mlp", "LinearWarmUp:name=value,name=value; received '3'"),
+        ("beta", "LinearWarmUp:stops=3", "mlp", "LinearWarmUp takes steps, start, end"),
+    ],
+)
+def test_values_that_do_not_fit_are_explained(name, text, architecture, message):
+    hyperparameter = models.hyperparameters(package.VariationalAutoencoder)[name]
+    with pytest.raises(ValueError, match=message):
+        hyperparameter.parse(text, architecture)
+
+
+def test_objects_are_made_of_text():
+    assert objects.make(3) == 3
+    assert objects.make("bernoulli") == "bernoulli"
+    warm_up = objects.make("LinearWarmUp:steps=10,end=2.5")
+    assert warm_up.get_config() == {"steps": 10, "start": 0.0, "end": 2.5}
+    assert objects.make("Gaussian:scale=learned").get_config()["scale"] == "learned"

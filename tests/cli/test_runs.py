@@ -1,0 +1,192 @@
+"""The folder of a run: whole or not at all, and never shared."""
+
+import contextlib
+import itertools
+import json
+import multiprocessing
+import os
+
+import keras
+import pytest
+
+from tfae.cli import runs
+from tfae.cli.runs import PartialRun, read_run, write_history, write_json
+
+CONFIG = {"model": "m", "hyperparameters": {"a": (1, 2)}, "data": {}, "training": {"epochs": 3}}
+
+
+@pytest.fixture
+def partial(tmp_path):
+    """The beginnings of a run."""
+    return PartialRun(tmp_path / "folder" / "run")
+
+
+@pytest.fixture
+def model():
+    """Any Keras model."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model
+
+
+def epochs(n):
+    return [{"epoch": i + 1, "seconds": 0.1, "loss": 1 / (i + 1)} for i in range(n)]
+
+
+def claim(partial, config=CONFIG, resume=False):
+    """Claims a run and does nothing with it."""
+    with partial.claimed(config, resume):
+        pass
+
+
+def test_the_newest_whole_checkpoint_counts(partial, model):
+    with partial.claimed(CONFIG, resume=False):
+        assert partial.last_checkpoint() is None
+        for n in (1, 2, 10):
+            partial.save_checkpoint(model, epochs(n))
+        (partial.checkpoints / "00011.new").mkdir()  # what a killed process leaves
+        (partial.checkpoints / "00002").mkdir()
+        restored, history = partial.last_checkpoint()
+        assert history == epochs(10)
+        assert restored.count_params() == model.count_params()
+        partial.save_checkpoint(model, epochs(11))
+        assert os.listdir(partial.checkpoints) == ["00011"]
+
+
+def failing_at(step, monkeypatch, model):
+    """Makes the call of that number fail, of all that touch the disk, as by kill -9 before it."""
+    calls = itertools.count()
+
+    def failing(original):
+        def call(*args, **kwargs):
+            if next(calls) == step:
+                raise ZeroDivisionError
+            return original(*args, **kwargs)
+
+        return call
+
+    for owner, name in (
+        (runs.Path, "mkdir"),
+        (runs.Path, "write_text"),
+        (type(model), "save"),
+        (runs.os, "fsync"),
+        (runs.os, "replace"),
+        (runs.os, "rename"),
+    ):
+        monkeypatch.setattr(owner, name, failing(getattr(owner, name)))
+
+
+def test_a_crash_at_any_step_of_a_checkpoint_keeps_the_one_before(partial, model, monkeypatch):
+    with partial.claimed(CONFIG, resume=False):
+        for step in itertools.count():
+            before = epochs(1 + step)
+            partial.save_checkpoint(model, before)
+            with monkeypatch.context() as patch:
+                failing_at(step, patch, model)
+                try:
+                    partial.save_checkpoint(model, epochs(2 + step))
+                except ZeroDivisionError:
+                    assert partial.last_checkpoint()[1] == before
+                else:
+                    break
+            partial.save_checkpoint(model, epochs(2 + step))
+            assert os.listdir(partial.checkpoints) == [f"{2 + step:05}"]
+    assert step == 7
+
+
+def test_a_run_appears_only_when_it_is_finished(partial, model):
+    with partial.claimed(CONFIG, resume=False):
+        partial.save_checkpoint(model, epochs(1))
+        partial.log(epochs(1)).close()
+        folder = partial.begin_finishing()
+        write_history(folder / "history.csv", epochs(1))
+        assert not partial.out.exists()
+        partial.finish()
+    assert sorted(os.listdir(partial.out)) == ["history.csv", "tensorboard"]
+    assert not partial.folder.exists()
+
+
+def test_an_existing_run_is_refused(partial):
+    partial.out.mkdir(parents=True)
+    for resume in (False, True):
+        with pytest.raises(ValueError, match="run exists already; choose another"):
+            claim(partial, resume=resume)
+    assert not partial.folder.exists()
+
+
+def test_a_run_that_came_into_being_meanwhile_is_not_overwritten(partial, model):
+    with partial.claimed(CONFIG, resume=False):
+        partial.save_checkpoint(model, epochs(1))
+        write_history(partial.begin_finishing() / "history.csv", epochs(1))
+        partial.out.mkdir()
+        (partial.out / "precious").write_text("keep")
+        with pytest.raises(ValueError, match="come into being meanwhile"):
+            partial.finish()
+    assert os.listdir(partial.out) == ["precious"]
+    assert (partial.folder / "run" / "history.csv").exists()
+
+
+def interrupted(partial, model):
+    with contextlib.suppress(KeyboardInterrupt), partial.claimed(CONFIG, resume=False):
+        partial.save_checkpoint(model, epochs(1))
+        raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_goes_on_only_when_asked_to(partial, model):
+    interrupted(partial, model)
+    with pytest.raises(ValueError, match=r"was interrupted\. Add --resume"):
+        claim(partial)
+    with partial.claimed(CONFIG, resume=True):
+        assert len(partial.last_checkpoint()[1]) == 1
+
+
+def test_without_a_checkpoint_nothing_is_left(partial):
+    with pytest.raises(ZeroDivisionError), partial.claimed(CONFIG, resume=False):
+        raise ZeroDivisionError
+    assert not partial.folder.exists()
+
+
+def test_resuming_with_other_options_is_refused(partial, model):
+    interrupted(partial, model)
+    other = {**CONFIG, "hyperparameters": {"a": (1, 3), "b": 1}}
+    with pytest.raises(ValueError, match=r"a was \[1, 2\] and is \[1, 3\]; b was None and is 1"):
+        claim(partial, other, resume=True)
+    with pytest.raises(ValueError, match="model was 'm' and is 'n'"):
+        claim(partial, {**CONFIG, "model": "n"}, resume=True)
+    longer = {**CONFIG, "training": {"epochs": 9}, "time": "later"}
+    with partial.claimed(longer, resume=True):
+        assert json.loads(partial.config_file.read_text())["training"] == {"epochs": 9}
+
+
+def _claim(out, queue):
+    try:
+        with PartialRun(out).claimed(CONFIG, resume=True):
+            queue.put("claimed")
+    except ValueError as error:
+        queue.put(str(error))
+
+
+def test_two_processes_do_not_share_a_run(partial):
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    with partial.claimed(CONFIG, resume=False):
+        process = context.Process(target=_claim, args=(partial.out, queue))
+        process.start()
+        assert "Another process is making the run" in queue.get(timeout=30)
+        process.join()
+
+
+def test_a_folder_that_is_no_run_is_explained(tmp_path, partial, model):
+    with pytest.raises(ValueError, match="is not the folder of a run"):
+        read_run(tmp_path)
+    interrupted(partial, model)
+    with pytest.raises(ValueError, match="interrupted: go on with --resume"):
+        read_run(partial.out)
+
+
+def test_json_is_whole_at_every_moment(tmp_path, monkeypatch):
+    write_json(tmp_path / "x.json", {"a": 1})
+    monkeypatch.setattr(os, "replace", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_json(tmp_path / "x.json", {"a": 2})
+    assert json.loads((tmp_path / "x.json").read_text()) == {"a": 1}

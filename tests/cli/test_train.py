@@ -1,0 +1,326 @@
+"""`tfae train`: what a run holds, and that interruptions leave no trace in it."""
+
+import csv
+import json
+import os
+import random
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfae.cli import runs, training
+
+SMALL = "--data digits --latent-dim 2 --hidden-units 16 --batch-size 256"
+
+
+def weights(run):
+    return [np.asarray(v) for v in keras.saving.load_model(run / "model.keras").variables]
+
+
+def history(run):
+    with (run / "history.csv").open() as file:
+        return [{k: float(v) for k, v in line.items()} for line in csv.DictReader(file)]
+
+
+def read_json(path):
+    return json.loads(path.read_text())
+
+
+def assert_same_run(a, b):
+    for x, y in zip(weights(a), weights(b), strict=True):
+        np.testing.assert_array_equal(x, y)
+    assert [{**line, "seconds": 0} for line in history(a)] == [
+        {**line, "seconds": 0} for line in history(b)
+    ]
+    assert read_json(a / "evaluation.json") == read_json(b / "evaluation.json")
+
+
+def test_what_a_run_holds(run):
+    assert sorted(os.listdir(run)) == [
+        "config.json",
+        "evaluation.json",
+        "history.csv",
+        "model.keras",
+        "pictures",
+        "tensorboard",
+    ]
+    assert os.listdir(run.parent) == ["vae"]
+    model = keras.saving.load_model(run / "model.keras")
+    assert type(model).__name__ == "VariationalAutoencoder"
+    assert model.beta == 0.5
+    assert model.encode(np.zeros((3, 8, 8, 1))).shape == (3, 2)
+    config = json.loads((run / "config.json").read_text())
+    assert config["model"] == "variational"
+    assert config["hyperparameters"] == {"beta": 0.5, "hidden_units": [16]}
+    assert config["data"]["data"] == "digits"
+    assert config["training"]["seed"] == 7
+    assert set(config["versions"]) == {"tfae", "tensorflow", "keras", "numpy", "python"}
+    assert config["versions"]["tensorflow"] == tf.__version__
+    lines = history(run)
+    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    assert {"loss", "kl_loss", "val_loss", "val_kl_loss", "seconds"} < set(lines[0])
+    assert lines[-1]["loss"] < lines[0]["loss"]
+
+
+def test_pictures_of_a_run(run):
+    names = {"losses", "reconstructions", "samples", "latent_map", "latent_plane"}
+    assert {path.stem for path in (run / "pictures").iterdir()} == names
+    for path in (run / "pictures").iterdir():
+        image = tf.io.decode_png(path.read_bytes()).numpy()
+        assert image.shape[0] > 200
+        assert image.std() > 10
+
+
+def test_tensorboard_has_both_curves(run):
+    lines = history(run)
+    for part, prefix in (("train", ""), ("validation", "val_")):
+        (file,) = (run / "tensorboard" / part).iterdir()
+        found = {}
+        for record in tf.data.TFRecordDataset(str(file)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                found[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
+        for line in lines:
+            assert found["loss", line["epoch"]] == pytest.approx(line[f"{prefix}loss"], rel=1e-6)
+
+
+def test_the_same_command_makes_the_same_run(tfae, run):
+    tfae(f"train vae {SMALL} --epochs 3 --seed 7 --beta 0.5 --out again")
+    assert_same_run(Path("again"), run)
+    tfae(f"train vae {SMALL} --epochs 3 --seed 8 --beta 0.5 --out other")
+    assert (weights(Path("other"))[0] != weights(run)[0]).any()
+
+
+def test_an_existing_run_is_refused(tfae, run):
+    result = tfae(f"train vae {SMALL} --out {run}", exit_code=2)
+    assert result.output.strip() == (
+        f"Error: {run} exists already; choose another folder with --out."
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "architecture"), [("autoencoder", "mlp"), ("variational", "conv")]
+)
+def test_models_and_architectures(tfae, model, architecture):
+    tfae(
+        f"train {model} --data digits --latent-dim 3 --architecture {architecture} --epochs 1 "
+        f"--hidden-units 8 --binarize dynamic --validation-split 0 --out run"
+    )
+    assert not any(name.startswith("val_") for name in history(Path("run"))[0])
+
+
+def test_a_table_and_objects_as_options(tfae):
+    rng = np.random.default_rng(0)
+    np.savez("table.npz", x=rng.normal(size=(200, 6)) * [1, 2, 3, 4, 5, 6], y=np.arange(200) % 3)
+    tfae(
+        "train vae --data table.npz --scale standard --latent-dim 2 --hidden-units 16 --epochs 2 "
+        "--likelihood Gaussian:scale=learned --beta LinearWarmUp:steps=10 --out run"
+    )
+    assert {path.stem for path in Path("run/pictures").iterdir()} == {"losses", "latent_map"}
+    config = json.loads(Path("run/config.json").read_text())
+    assert config["data"]["data"] == os.path.abspath("table.npz")
+    assert config["hyperparameters"]["beta"] == "LinearWarmUp:steps=10"
+    model = keras.saving.load_model("run/model.keras")
+    assert model.beta.get_config()["steps"] == 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("vea --data digits", "no model 'vea'; there are .*variational.* Did you mean variational"),
+        ("vae --latent-dim 2 --out run", "Missing option '--data'"),
+        ("vae --data digitz --latent-dim 2 --out run", "Did you mean 'digits'"),
+        ("vae --data ./none.npy --latent-dim 2 --out run", "There is nothing at .*none.npy"),
+        ("vae --data digits --latent-dim 2 --out run --scale 0.1", r"`x` must lie in \[0, 1\]"),
+        ("vae --data digits --latent-dim 2 --out run --beta -1", "`beta` must be"),
+        ("vae --data digits --latent-dim 2 --out run --beta many", "--beta must be a number"),
+        ("vae --data digits --latent-dim 2 --out run --likelihood none", "`likelihood` must be"),
+        ("vae --data digits --latent-dim 0 --out run", "--latent-dim"),
+        ("vae --data digits --latent-dim 2 --out run --image-size 3", "image_size.* for images"),
+        ("vae --data digits --latent-dim 2 --out run --image-size axb", "not HEIGHTxWIDTH"),
+        ("vae --data digits --latent-dim 2 --out run --label-column 1", "label_column.* tables"),
+        ("vae --data digits --latent-dim 2 --out run --activation rule", "rule"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(tfae, arguments, message, tmp_path):
+    result = tfae(f"train {arguments}", exit_code=2)
+    lines = [line for line in result.output.splitlines() if line.startswith("Error: ")]
+    assert len(lines) == 1
+    assert re.search(message, lines[0]), lines[0]
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_loss_that_is_not_finite_is_explained(tfae):
+    result = tfae(
+        f"train autoencoder {SMALL} --likelihood squared_error --learning-rate 1e30 --epochs 5 "
+        "--out run",
+        exit_code=2,
+    )
+    assert "not finite any more in epoch" in result.output
+    assert "--learning-rate" in result.output
+
+
+def stop_at(monkeypatch, epoch, where="on_epoch_end"):
+    """Makes training fail in an epoch, before or after its checkpoint."""
+    original = getattr(training._Keep, where)
+
+    def stopping(self, number, logs=None):
+        if number == epoch and where == "on_epoch_begin":
+            raise KeyboardInterrupt
+        original(self, number, logs)
+        if number == epoch:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training._Keep, where, stopping)
+
+
+@pytest.mark.parametrize("where", ["on_epoch_begin", "on_epoch_end"])
+def test_ctrl_c_and_resume_end_as_without(tfae, run, monkeypatch, where):
+    command = f"train vae {SMALL} --epochs 3 --seed 7 --beta 0.5 --out resumed"
+    with monkeypatch.context() as patch:
+        stop_at(patch, 1, where)
+        result = tfae(command, exit_code=130)
+    assert "--resume goes on where it was" in result.output
+    assert "Add --resume" in tfae(command, exit_code=2).output
+    different = tfae(command.replace("0.5", "0.6") + " --resume", exit_code=2).output
+    assert "beta was 0.5 and is 0.6" in different
+    result = tfae(f"{command} --resume")
+    assert f"Going on after epoch {2 if where == 'on_epoch_end' else 1}" in result.output
+    assert_same_run(Path("resumed"), run)
+
+
+def test_a_longer_run_can_be_asked_for_when_resuming(tfae, run, monkeypatch):
+    command = f"train vae {SMALL} --seed 7 --beta 0.5 --out resumed"
+    with monkeypatch.context() as patch:
+        stop_at(patch, 0)
+        tfae(f"{command} --epochs 2", exit_code=130)
+    tfae(f"{command} --epochs 3 --resume")
+    assert_same_run(Path("resumed"), run)
+
+
+def test_resume_of_nothing_starts(tfae, run):
+    result = tfae(f"train vae {SMALL} --epochs 3 --seed 7 --beta 0.5 --out resumed --resume")
+    assert "Nothing to resume" in result.output
+    assert_same_run(Path("resumed"), run)
+
+
+STEPS = ("save_checkpoint", "begin_finishing", "finish")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("half_way", [False, True])
+def test_a_crash_while_writing_is_repaired(tfae, run, monkeypatch, step, half_way):
+    """As by kill -9 before the writing, and in the middle of it."""
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_, **__):
+        raise Killed
+
+    command = f"train vae {SMALL} --epochs 3 --seed 7 --beta 0.5 --out resumed"
+    with monkeypatch.context() as patch:
+        stop_at(patch, 0)
+        tfae(command, exit_code=130)
+    with monkeypatch.context() as patch:
+        if half_way and step == "begin_finishing":
+            patch.setattr(training, "draw_pictures", killed)
+        elif half_way:
+            patch.setattr(runs.os, "rename", killed)
+        else:
+            patch.setattr(runs.PartialRun, step, killed)
+        with pytest.raises(Killed):
+            tfae(f"{command} --resume")
+    assert not Path("resumed").exists()
+    tfae(f"{command} --resume")
+    assert_same_run(Path("resumed"), run)
+
+
+# ------------------------------------------------------------------ processes that are killed
+
+
+def start(command, folder):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, _import_path()))}
+    return subprocess.Popen(
+        [sys.executable, "-m", "tfae", *shlex.split(command)],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def _import_path():
+    """Where this process has tfae from: the wheel or the source tree."""
+    import tfae
+
+    return [Path(tfae.__file__).parent.parent]
+
+
+def wait_for_checkpoint(process, folder):
+    before = {path.name for path in folder.glob(".run.partial/checkpoints/*")}
+    while process.poll() is None:
+        if {path.name for path in folder.glob(".run.partial/checkpoints/*")} - before:
+            return
+        time.sleep(0.01)
+
+
+def end_of(process):
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return output
+
+
+KILLED = "train vae --data digits --latent-dim 2 --hidden-units 32 --epochs 30 --seed 3 --out"
+
+
+def test_a_killed_process_resumes_to_the_same_run(tmp_path):
+    """Once with kill -9, once with SIGTERM, at moments that differ from run to run."""
+    whole = start(f"{KILLED} whole", tmp_path)
+    command = f"{KILLED} run --resume"
+    for sign in (signal.SIGKILL, signal.SIGTERM):
+        process = start(command, tmp_path)
+        wait_for_checkpoint(process, tmp_path)
+        time.sleep(random.uniform(0, 1.0))
+        process.send_signal(sign)
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == (-9 if sign == signal.SIGKILL else 130), output
+        assert not (tmp_path / "run").exists()
+    assert "Going on after epoch" in end_of(start(command, tmp_path))
+    end_of(whole)
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+    assert sorted(os.listdir(tmp_path)) == ["run", "whole"]
+
+
+@pytest.mark.slow
+def test_kill_9_at_any_moment(tmp_path):
+    """Until the run is there, each process is killed after a random time."""
+    end_of(start(f"{KILLED} whole", tmp_path))
+    seed = random.randrange(10**6)
+    rng = random.Random(seed)
+    kills = 0
+    while not (tmp_path / "run").exists():
+        assert kills < 60, f"no progress (seed {seed})"
+        process = start(f"{KILLED} run --resume", tmp_path)
+        # From the import of TensorFlow to the writing of the finished run.
+        try:
+            process.wait(timeout=rng.uniform(0.5, 20))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            kills += 1
+        process.communicate()
+        entries = set(os.listdir(tmp_path)) - {"whole", ".run.partial"}
+        assert entries <= {"run"}
+    assert kills > 2
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
