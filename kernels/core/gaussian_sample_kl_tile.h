@@ -86,6 +86,21 @@ TFAE_TARGET inline const float* DrawNoise(const PhiloxStream& stream, int64_t be
   return buffer + offset;
 }
 
+// The sum of a vector's lanes, by halves.
+template <typename C, int kWidth, typename Vector>
+TFAE_TARGET inline __attribute__((always_inline)) C SumOfLanes(const Vector& vector) {
+  if constexpr (kWidth == 1) {
+    C sum;
+    memcpy(&sum, &vector, sizeof(sum));
+    return sum;
+  } else {
+    typedef C Half __attribute__((vector_size(sizeof(C) * kWidth / 2)));
+    Half halves[2];
+    memcpy(halves, &vector, sizeof(vector));
+    return SumOfLanes<C, kWidth / 2>(Half(halves[0] + halves[1]));
+  }
+}
+
 // The sum of a range, in an order that depends on its length alone.
 template <typename C>
 TFAE_TARGET inline C Sum(const C* terms, int64_t count) {
@@ -108,12 +123,7 @@ TFAE_TARGET inline C Sum(const C* terms, int64_t count) {
       sums[0] += next;
     }
     const Vector total = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-    C lanes[kWidth];
-    memcpy(lanes, &total, sizeof(total));
-    for (int width = kWidth / 2; width > 0; width /= 2) {
-      for (int lane = 0; lane < width; ++lane) lanes[lane] += lanes[lane + width];
-    }
-    sum = lanes[0];
+    sum = SumOfLanes<C, kWidth>(total);
   }
   for (; i < count; ++i) sum += terms[i];
   return sum;
@@ -192,11 +202,10 @@ TFAE_TARGET void BackwardTile(Tile tile, SampleShape shape, const BackwardTensor
   const T* log_variance = tensors.log_variance + tile.begin;
 
   alignas(64) C kl_gradient[kTileElements];  // each row's for all its elements
-  const int64_t first_row = tile.begin / shape.columns;
+  const C* of_row = tensors.kl_gradient + tile.begin / shape.columns;
   const int64_t width = count < shape.columns ? count : shape.columns;
-  for (int64_t i = 0; i < count; i += width) {
-    const C of_row = tensors.kl_gradient[first_row + i / width];
-    for (int64_t j = 0; j < width; ++j) kl_gradient[i + j] = of_row;
+  for (int64_t i = 0; i < count; i += width, ++of_row) {
+    for (int64_t j = 0; j < width; ++j) kl_gradient[i + j] = *of_row;
   }
 
   // The step, deviation * noise, is z - mean but for the rounding of z. That is no worse than the
