@@ -58,14 +58,15 @@ def demo(out: Path | None, epochs: int, latent_dim: int, seed: int) -> None:
     console.print(
         f"[bold]{out}[/] holds model.keras, config.json, history.csv, evaluation.json, "
         f"tensorboard/ and pictures/: {', '.join(pictures)}.\n\nNext:\n"
-        f"  tfae generate {out}                        more samples\n"
-        f"  tfae evaluate {out} --importance-samples 100   log p(x)\n"
-        "  tfae list                                     other models and data\n"
+        f"  tfae generate {out}  # more samples\n"
+        f"  tfae evaluate {out} --importance-samples 100  # an estimate of log p(x)\n"
+        "  tfae list  # other models and data\n"
         "  tfae train variational --data mnist --latent-dim 20 --epochs 30 --out mnist-vae\n"
         "or in Python:\n"
         "  import keras, tfae\n"
         f"  model = keras.saving.load_model('{out}/model.keras')\n"
-        "  codes = model.encode(images)                  # float32 (n, 8, 8, 1) in [0, 1]"
+        "  codes = model.encode(images)  # float32 (n, 8, 8, 1) in [0, 1]",
+        soft_wrap=True,
     )
 
 

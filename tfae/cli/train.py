@@ -137,7 +137,8 @@ def _train(config: dict[str, Any], out: Path, resume: bool) -> None:
         f"[bold]{out}[/] holds the model, its history and pictures. Next:\n"
         f"  tfae evaluate {out}\n"
         f"  tfae generate {out}\n"
-        f"  python -c \"import keras, tfae; model = keras.saving.load_model('{out}/model.keras')\""
+        f"  python -c \"import keras, tfae; model = keras.saving.load_model('{out}/model.keras')\"",
+        soft_wrap=True,
     )
 
 
