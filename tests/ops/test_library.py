@@ -111,6 +111,16 @@ def test_models_train_to_the_same_values(unusable, request):
     assert losses[-1] < 0.9 * losses[0]
 
 
+def test_a_library_without_kernels_for_a_gpu_is_not_used_where_there_is_one(monkeypatch):
+    devices = {"CPU": ["a"], "GPU": ["b"]}
+    monkeypatch.setattr(tf.config, "list_physical_devices", devices.get)
+    monkeypatch.setattr(library, "_has_kernel", lambda device: device == "CPU")
+    library.operations.cache_clear()
+    with pytest.warns(UserWarning, match="has no kernel for GPUs, and this program sees one"):
+        assert not ops.kernel_available()
+    library.operations.cache_clear()
+
+
 def test_a_library_that_lies_elsewhere_can_be_named(usable):
     assert ops.kernel_available()
 

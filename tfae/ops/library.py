@@ -43,12 +43,24 @@ def _load(path: pathlib.Path) -> types.ModuleType:
         raise OSError(f"{path} cannot be loaded: {error}") from error
 
 
+def _has_kernel(device: str) -> bool:
+    # TensorFlow has no public way to ask this without an attempt to run the op.
+    from tensorflow.python.framework import kernels
+
+    registered = kernels.get_registered_kernels_for_op("Tfae>GaussianSampleKl").kernel
+    return any(kernel.device_type == device for kernel in registered)
+
+
 @functools.cache
 def operations() -> types.ModuleType | None:
     """The compiled ops as TensorFlow wraps them; None, after one warning, if there are none."""
     path = pathlib.Path(os.environ.get(_PATH_VARIABLE) or _DEFAULT_PATH)
     try:
-        return _load(path)
+        loaded = _load(path)
+        # XLA would refuse to compile for a GPU, and data would go to the CPU and back.
+        if tf.config.list_physical_devices("GPU") and not _has_kernel("GPU"):
+            raise OSError(f"{path} has no kernel for GPUs, and this program sees one")
+        return loaded
     except OSError as error:
         warnings.warn(f"tfae runs without its compiled ops: {error}. {_REBUILD}", stacklevel=3)
         return None
@@ -64,10 +76,4 @@ def kernel_available(device: str = "CPU") -> bool:
         True if tensors on such devices are sampled by the compiled kernel, False if by plain
         TensorFlow. The first answer of False comes with a warning that says why.
     """
-    if operations() is None:
-        return False
-    # TensorFlow has no public way to ask this without an attempt to run the op.
-    from tensorflow.python.framework import kernels
-
-    registered = kernels.get_registered_kernels_for_op("Tfae>GaussianSampleKl").kernel
-    return any(kernel.device_type == device.upper() for kernel in registered)
+    return operations() is not None and _has_kernel(device.upper())
