@@ -43,10 +43,6 @@ namespace avx512 {
 #define TFAE_MULTIPLY(a, b) ((Lanes)_mm512_maskz_mul_epu32(0xFF, (__m512i)(a), (__m512i)(b)))
 #define TFAE_STREAM(to, from) _mm512_stream_si512((__m512i*)(to), (__m512i)(from))
 #include "kernels/core/gaussian_sample_kl_tile.h"
-#undef TFAE_TARGET
-#undef TFAE_LANES
-#undef TFAE_MULTIPLY
-#undef TFAE_STREAM
 }  // namespace avx512
 
 namespace avx2 {
@@ -55,10 +51,6 @@ namespace avx2 {
 #define TFAE_MULTIPLY(a, b) ((Lanes)_mm256_mul_epu32((__m256i)(a), (__m256i)(b)))
 #define TFAE_STREAM(to, from) _mm256_stream_si256((__m256i*)(to), (__m256i)(from))
 #include "kernels/core/gaussian_sample_kl_tile.h"
-#undef TFAE_TARGET
-#undef TFAE_LANES
-#undef TFAE_MULTIPLY
-#undef TFAE_STREAM
 }  // namespace avx2
 
 namespace baseline {
@@ -131,7 +123,7 @@ class Tiling {
 // About 10 microseconds of work, what it costs to wake a thread.
 constexpr int64_t kTilesPerThread = 32;
 
-// Tensors of this size will not stay in the caches until somebody reads them.
+// Larger tensors will not stay in the caches until somebody reads them.
 constexpr int64_t kStreamedBytes = 8 << 20;
 
 }  // namespace
@@ -186,7 +178,8 @@ void GaussianSampleKlGradient(const CpuDevice& device, SampleShape shape,
   const Tiling tiling(shape.rows, shape.columns);
   const bool stream =
       shape.rows * shape.columns * static_cast<int64_t>(sizeof(T)) >= kStreamedBytes;
-  ParallelFor(device.threads, tiling.tiles(), kTilesPerThread, [&](int64_t begin, int64_t end) {
+  const int64_t tiles_per_thread = std::max<int64_t>(1, kTilesPerThread / shape.samples);
+  ParallelFor(device.threads, tiling.tiles(), tiles_per_thread, [&](int64_t begin, int64_t end) {
     for (int64_t index = begin; index < end; ++index) run(tiling[index], shape, tensors, stream);
     if (stream) FinishStreaming();
   });

@@ -1,6 +1,6 @@
 // The arithmetic of one tile, a range of elements small enough for the first-level cache, for one
 // instruction set. It has no include guard: gaussian_sample_kl_cpu.cc includes it once for each
-// instruction set, in a namespace of its own, with these macros:
+// instruction set, in a namespace of its own, with these macros, which end with it:
 //
 //   TFAE_TARGET            the attribute of functions that selects the instruction set
 //   TFAE_LANES             64-bit lanes of a vector
@@ -94,10 +94,10 @@ TFAE_TARGET inline __attribute__((always_inline)) C SumOfLanes(const Vector& vec
     memcpy(&sum, &vector, sizeof(sum));
     return sum;
   } else {
-    typedef C Half __attribute__((vector_size(sizeof(C) * kWidth / 2)));
-    Half halves[2];
+    typedef C HalfVector __attribute__((vector_size(sizeof(C) * kWidth / 2)));
+    HalfVector halves[2];
     memcpy(halves, &vector, sizeof(vector));
-    return SumOfLanes<C, kWidth / 2>(Half(halves[0] + halves[1]));
+    return SumOfLanes<C, kWidth / 2>(HalfVector(halves[0] + halves[1]));
   }
 }
 
@@ -209,13 +209,14 @@ TFAE_TARGET void BackwardTile(Tile tile, SampleShape shape, const BackwardTensor
   }
 
   // The step, deviation * noise, is z - mean but for the rounding of z. That is no worse than the
-  // tolerance of the noise, 4e-6 deviations, unless the mean is many deviations from 0. The
-  // comparison takes NaN for that.
+  // tolerance of the noise, 4e-6 deviations, unless the mean is many deviations from 0, or z may
+  // have overflowed. In that case the bound is negative, and NaN does not keep it either.
   alignas(64) C deviation[kTileElements];
   int inaccurate = sizeof(T) < sizeof(C);
   for (int i = 0; i < count; ++i) {
     deviation[i] = Exp(C{0.5} * Load(log_variance[i]));
-    inaccurate |= !(Magnitude(Load(mean[i])) <= C{64} * deviation[i]);
+    const C bound = C{64} * deviation[i] * (C{1} - deviation[i] * C{1e-36f});
+    inaccurate |= !(Magnitude(Load(mean[i])) <= bound);
   }
 
   alignas(64) T results[2][kTileElements];
@@ -245,7 +246,7 @@ TFAE_TARGET void BackwardTile(Tile tile, SampleShape shape, const BackwardTensor
       const int64_t begin = sample * shape.rows * shape.columns + tile.begin;
       if (inaccurate) {
         const float* noise = DrawNoise(tensors.stream, begin, count, buffer);
-        for (int i = 0; i < count; ++i) step[i] = deviation[i] * static_cast<C>(noise[i]);
+        for (int i = 0; i < count; ++i) step[i] = noise[i];
       } else {
         for (int i = 0; i < count; ++i) step[i] = Load(tensors.z[begin + i]) - Load(mean[i]);
       }
@@ -254,6 +255,9 @@ TFAE_TARGET void BackwardTile(Tile tile, SampleShape shape, const BackwardTensor
         gradient_sum[i] += gradient;
         step_sum[i] += gradient * step[i];
       }
+    }
+    if (inaccurate) {
+      for (int i = 0; i < count; ++i) step_sum[i] *= deviation[i];
     }
     TFAE_INDEPENDENT
     for (int i = 0; i < count; ++i) {
@@ -266,3 +270,8 @@ TFAE_TARGET void BackwardTile(Tile tile, SampleShape shape, const BackwardTensor
     Stream(results[1], count, tensors.log_variance_gradient + tile.begin);
   }
 }
+
+#undef TFAE_TARGET
+#undef TFAE_LANES
+#undef TFAE_MULTIPLY
+#undef TFAE_STREAM
