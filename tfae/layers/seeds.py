@@ -1,5 +1,7 @@
 """Random seeds as explicit state."""
 
+import random
+
 import keras
 import tensorflow as tf
 
@@ -22,3 +24,8 @@ def next_seed(generator: keras.random.SeedGenerator) -> tf.Tensor:
         return seed
     replica = tf.cast(context.replica_id_in_sync_group, tf.int64)
     return tf.random.fold_in(seed, replica, alg="philox")
+
+
+def random_seed() -> int:
+    """A seed from Python's generator, which `keras.utils.set_random_seed` seeds."""
+    return random.randint(1, 2**31 - 1)

@@ -32,6 +32,11 @@ def unpack(data: Any) -> Batch:
     x, target, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     label = None
     if isinstance(x, dict):
+        if "x" not in x:
+            raise ValueError(
+                'A dictionary of inputs must have the key "x" and may have "label"; received the '
+                f"keys {sorted(x)}."
+            )
         label = x.get("label")
         x = x["x"]
     elif isinstance(x, list | tuple):

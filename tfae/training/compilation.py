@@ -46,7 +46,7 @@ def _is_keras_random_layer(layer: keras.layers.Layer) -> bool:
     return type(layer).__module__.startswith("keras.") and bool(layer._seed_generators)
 
 
-def steps_per_program(callbacks: object, element_spec: object, steps_per_epoch: int | None) -> int:
+def steps_per_program(callbacks: object, element_spec: object) -> int:
     """Resolves `steps_per_execution="auto"`.
 
     Several steps run as one program unless a callback wants to hear of every batch.
@@ -54,8 +54,6 @@ def steps_per_program(callbacks: object, element_spec: object, steps_per_epoch: 
     Args:
         callbacks: What the user gave to `fit`.
         element_spec: Element spec of the training dataset.
-        steps_per_epoch: What the user gave to `fit`. Keras runs whole programs only, so their
-            length has to divide it.
 
     Returns:
         Number of steps, at least 1.
@@ -72,10 +70,7 @@ def steps_per_program(callbacks: object, element_spec: object, steps_per_epoch: 
         for spec in tf.nest.flatten(element_spec)
         if isinstance(spec, tf.TensorSpec) and spec.shape.rank is not None
     )
-    most = max(1, min(_MAX_STEPS, _MAX_STACKED_BYTES // max(batch_bytes, 1)))
-    if not steps_per_epoch:
-        return most
-    return max(steps for steps in range(1, most + 1) if steps_per_epoch % steps == 0)
+    return max(1, min(_MAX_STEPS, _MAX_STACKED_BYTES // max(batch_bytes, 1)))
 
 
 def _takes_part_in_batches(callback: keras.callbacks.Callback) -> bool:

@@ -93,16 +93,23 @@ class DataContract(NamedTuple):
             _check_shape("y", spec.target.shape, self.target_shape, _UNBATCHED)
 
         def assert_values(*data):
-            batch = unpack(data if len(data) > 1 else data[0])
-            checks = _value_assertions(
-                "x", batch.x, None if spec.target is not spec.x else self.support
-            )
-            if spec.target is not spec.x:
+            data = data if len(data) > 1 else data[0]
+            batch = unpack(data)
+            own_target = batch.target is not batch.x
+            checks = _value_assertions("x", batch.x, None if own_target else self.support)
+            # Datasets made by Python code may not know their shapes; the compiled step must.
+            shapes = {id(batch.x): self.input_shape}
+            if own_target:
                 checks += _value_assertions("y", batch.target, self.support)
+                shapes[id(batch.target)] = self.target_shape
             with tf.control_dependencies(checks):
                 return tf.nest.map_structure(
-                    lambda t: None if t is None else tf.identity(t),
-                    data if len(data) > 1 else data[0],
+                    lambda t: (
+                        tf.ensure_shape(t, [None, *shapes[id(t)]])
+                        if id(t) in shapes
+                        else (None if t is None else tf.identity(t))
+                    ),
+                    data,
                 )
 
         return dataset.map(assert_values, num_parallel_calls=tf.data.AUTOTUNE)

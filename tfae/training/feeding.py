@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfae.epochs import EpochOrder, epoch_ordered
@@ -111,20 +112,25 @@ class SeededOrder(EpochOrder):
         super().on_epoch_begin(epoch, logs)
 
 
-def with_callback(callbacks: Any, extra: keras.callbacks.Callback) -> Any:
-    """Adds a callback to whatever the user gave to `fit`."""
+def with_callback(
+    callbacks: Any, extra: keras.callbacks.Callback, model: keras.Model
+) -> list | keras.callbacks.CallbackList:
+    """Adds a callback to whatever the user gave to `fit`, which is left as it is."""
     if isinstance(callbacks, keras.callbacks.CallbackList):
-        callbacks.append(extra)
-        return callbacks
+        return keras.callbacks.CallbackList(
+            [*callbacks.callbacks, extra], model=model, **(callbacks.params or {})
+        )
     if callbacks is None:
         return [extra]
     return [*(callbacks if isinstance(callbacks, list | tuple) else [callbacks]), extra]
 
 
-def hold_out(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[tuple, tuple]:
+def split_off_last(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[tuple, tuple]:
     """Holds out the last `fraction` of arrays, as Keras does."""
     if not 0.0 < fraction < 1.0:
         raise ValueError(f"`validation_split` must lie in (0, 1); received {fraction!r}.")
+    if isinstance(sample_weight, list | tuple):
+        sample_weight = np.asarray(sample_weight)
     arrays = [a for a in tf.nest.flatten((x, y, sample_weight)) if a is not None]
     if not all(hasattr(a, "shape") for a in arrays):
         raise ValueError(

@@ -12,7 +12,10 @@ import tensorflow as tf
 
 
 def fused_train_function(
-    train_step: Callable, logs: Callable[[], dict], max_steps: int
+    train_step: Callable,
+    logs: Callable[[], dict],
+    max_steps: int,
+    steps_per_epoch: Callable[[], int | None],
 ) -> Callable[[tf.data.Iterator], dict]:
     """Builds a Keras train function that runs `max_steps` steps a call.
 
@@ -20,6 +23,8 @@ def fused_train_function(
         train_step: Runs one step on one batch; what it returns is ignored.
         logs: Returns the metrics' results; called once, after the last step of a program.
         max_steps: Number of batches that one call consumes, at least 1.
+        steps_per_epoch: Gives the number of batches of an epoch where the iterator has more, else
+            `None`.
 
     Returns:
         A function of a `tf.data` iterator that returns the logs, and raises `StopIteration` at the
@@ -66,27 +71,31 @@ def fused_train_function(
             run_and_collect.get_concrete_function(stacked, scalar, *source),
         )
 
+    def budget() -> int:
+        """Batches that the next call may take: a program never reaches into the next epoch."""
+        total = steps_per_epoch()
+        return max_steps if not total else min(max_steps, total - ahead.position % total)
+
     def train_function(iterator: tf.data.Iterator) -> dict:
         spec = iterator.element_spec
         if repr(spec) not in traced:
             traced[repr(spec)] = trace(spec)
         collect, run_and_collect = traced[repr(spec)]
         if ahead.iterator is not iterator:
+            ahead.iterator, ahead.position = iterator, 0
             nothing = tf.experimental.Optional.empty(spec)
-            ahead.iterator = iterator
             ahead.stacked, ahead.count, ahead.pending = collect(
-                iterator, nothing, tf.constant(max_steps)
+                iterator, nothing, tf.constant(budget())
             )
-        result, remaining = None, max_steps
+        result, remaining = None, budget()
         while remaining and ahead.count:
-            remaining -= int(ahead.count)
+            count = int(ahead.count)
+            remaining -= count
+            ahead.position += count
+            # While the program runs, what this call still lacks is read, or all of the next call.
+            limit = tf.constant(remaining or budget())
             result, (ahead.stacked, ahead.count, ahead.pending) = run_and_collect(
-                ahead.stacked,
-                ahead.count,
-                iterator,
-                ahead.pending,
-                # What this call still lacks, or the whole of the next call.
-                tf.constant(remaining or max_steps),
+                ahead.stacked, ahead.count, iterator, ahead.pending, limit
             )
         if result is None:
             ahead.iterator = None
@@ -100,6 +109,7 @@ class _Ahead:
     """The batches that are read already: while a program runs, the next ones are stacked."""
 
     iterator: tf.data.Iterator | None = None
+    position: int = 0  # how many batches of the iterator have been trained on
     stacked: Any = None
     count: tf.Tensor | None = None
     pending: Any = None

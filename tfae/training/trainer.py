@@ -1,7 +1,6 @@
 """The base of every tfae model: Keras' trainer with named loss terms and exact resume."""
 
 import contextlib
-import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,13 +8,15 @@ import keras
 import tensorflow as tf
 
 from tfae.epochs import host_variable
+from tfae.layers.seeds import random_seed
 from tfae.training.batches import Batch, unpack
 from tfae.training.compilation import faster_with_xla, steps_per_program
 from tfae.training.contract import DataContract
 from tfae.training.feeding import (
     SeededOrder,
     checked_batches,
-    hold_out,
+    is_in_batches,
+    split_off_last,
     with_callback,
 )
 from tfae.training.fused_steps import fused_train_function
@@ -30,7 +31,7 @@ class Trainer(keras.Model):
 
     Args:
         seed: Integer from which the order of the data follows; `None` takes one from Keras' global
-            seed. It is saved with the model.
+            seed (`keras.utils.set_random_seed`). It is saved with the model.
         **kwargs: Passed to `keras.Model`.
     """
 
@@ -38,11 +39,11 @@ class Trainer(keras.Model):
 
     def __init__(self, seed: int | None = None, **kwargs):
         super().__init__(**kwargs)
-        # Drawn from Python's generator, which keras.utils.set_random_seed seeds.
-        self.seed = random.randint(1, 2**31 - 1) if seed is None else int(seed)
+        self.seed = random_seed() if seed is None else int(seed)
         self._loss_term_trackers = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
         self._requested = {"jit_compile": "auto", "steps_per_execution": "auto"}
         self._functions_built_for: dict[str, int] = {}
+        self._steps_per_epoch: int | None = None
 
     # ------------------------------------------------------------------ what a variant gives
 
@@ -94,8 +95,14 @@ class Trainer(keras.Model):
             global_count = context.all_reduce(tf.distribute.ReduceOp.SUM, count)
 
         term_weights = self.term_weights()
+        terms = self.loss_terms(batch, training)
+        if set(terms) != set(self.loss_names):
+            raise ValueError(
+                f"`loss_terms` of {type(self).__name__} must give what `loss_names` lists, "
+                f"{sorted(self.loss_names)}; it gives {sorted(terms)}."
+            )
         total = tf.zeros(())
-        for name, per_example in self.loss_terms(batch, training).items():
+        for name, per_example in terms.items():
             per_example = tf.cast(per_example, tf.float32)
             if batch.sample_weight is not None:
                 per_example *= tf.cast(tf.reshape(batch.sample_weight, [-1]), tf.float32)
@@ -243,7 +250,9 @@ class Trainer(keras.Model):
                 "each example its weight with `sample_weight` instead of `class_weight`."
             )
         if validation_split and validation_data is None:
-            (x, y, sample_weight), validation_data = hold_out(x, y, sample_weight, validation_split)
+            (x, y, sample_weight), validation_data = split_off_last(
+                x, y, sample_weight, validation_split
+            )
         seed = host_variable(self.seed)
         data = self._as_dataset(x, y, sample_weight, batch_size, shuffle, seed)
         if validation_data is not None:
@@ -251,10 +260,14 @@ class Trainer(keras.Model):
             validation_data = self._as_dataset(
                 val_x, val_y, val_weight, validation_batch_size or batch_size, shuffle=False
             )
-        if isinstance(data, tf.data.Dataset):
-            callbacks = with_callback(callbacks, SeededOrder(data, seed))
-        spec = getattr(data, "element_spec", None)
-        with self._steps_per_execution(callbacks, spec, steps_per_epoch):
+        with self._steps_per_execution(callbacks, data):
+            if not is_in_batches(x) and not steps_per_epoch and self._keeps_epochs_apart():
+                # One iterator for all epochs: to make one takes as long as many small steps.
+                steps_per_epoch = int(data.cardinality())
+                data = data.repeat()
+            self._steps_per_epoch = steps_per_epoch
+            if isinstance(data, tf.data.Dataset):
+                callbacks = with_callback(callbacks, SeededOrder(data, seed), self)
             return super().fit(
                 data,
                 epochs=epochs,
@@ -344,16 +357,14 @@ class Trainer(keras.Model):
     # ------------------------------------------------------------------ compiled functions
 
     @contextlib.contextmanager
-    def _steps_per_execution(
-        self, callbacks: Any, element_spec: Any, steps_per_epoch: int | None
-    ) -> Iterator[None]:
+    def _steps_per_execution(self, callbacks: Any, data: Any) -> Iterator[None]:
         """Resolves `steps_per_execution="auto"` for the length of one `fit`."""
         if self._requested["steps_per_execution"] != "auto" or not self._steps_can_be_fused():
             yield
             return
         self.steps_per_execution = 1
-        if element_spec is not None:
-            self.steps_per_execution = steps_per_program(callbacks, element_spec, steps_per_epoch)
+        if isinstance(data, tf.data.Dataset):
+            self.steps_per_execution = steps_per_program(callbacks, data.element_spec)
         try:
             yield
         finally:
@@ -368,6 +379,13 @@ class Trainer(keras.Model):
             and self.train_step.__func__.__module__.startswith("tfae.")
         )
 
+    def _keeps_epochs_apart(self) -> bool:
+        """Whether an endless dataset is read in epochs of exactly `steps_per_epoch`.
+
+        Keras' own loop over several steps runs on into the next epoch.
+        """
+        return self.steps_per_execution == 1 or self._steps_can_be_fused()
+
     def make_train_function(self, force: bool = False) -> None:
         force = self._is_outdated("train") or force
         if self.train_function is not None and not force:
@@ -378,7 +396,10 @@ class Trainer(keras.Model):
             return
         keras_function = self.train_function
         fused_function = fused_train_function(
-            self.train_step, self.get_metrics_result, self.steps_per_execution
+            self.train_step,
+            self.get_metrics_result,
+            self.steps_per_execution,
+            lambda: self._steps_per_epoch,
         )
 
         def train_function(iterator: Any) -> dict:
