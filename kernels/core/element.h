@@ -85,9 +85,10 @@ TFAE_INLINE int32_t Least(int32_t a, int32_t b) { return a < b ? a : b; }
 TFAE_INLINE float Exp(float x) {
   // x = n * log(2) + r. Adding `shift` rounds n to an integer, in the lowest bits. It is at least
   // -126, whose power of 2 below is 0, and at most 128, with which r may be large and the product
-  // below infinite. NaN passes the first bound, and the second leaves r to be NaN.
+  // below infinite. NaN passes the first bound, and the second leaves r to be NaN. (Why masks are
+  // used is told in philox.h.)
   const uint32_t low = -static_cast<uint32_t>(x < -87.0f);
-  const float bounded = FloatOfBits((BitsOfFloat(x) & ~low) | (0xC2AE0000u & low));
+  const float bounded = FloatOfBits((BitsOfFloat(x) & ~low) | (0xC2AE0000 & low));  // bits of -87
   const float shift = 12582912.0f;
   const int32_t most = 0x4B400080;  // the bits of shift + 128
   const int32_t sum = static_cast<int32_t>(BitsOfFloat(bounded * 1.4426950409f + shift));
