@@ -3,9 +3,9 @@
 // stateless_normal uses them. Element i of a tensor is word i % 4 of block i / 4, so any part of
 // it can be drawn, again or elsewhere.
 //
-// Scalar code for one thread of a GPU or one lane of a CPU vector. So that compilers vectorise loops
-// over it there are no branches, and masks instead of a choice between floats, which they may turn
-// into a branch or into work on both sides.
+// Scalar code for one thread of a GPU or one lane of a CPU vector. So that compilers vectorise
+// loops over it there are no branches, and masks instead of a choice between floats, which they may
+// turn into a branch or into work on both sides.
 
 #ifndef TFAE_KERNELS_CORE_PHILOX_H_
 #define TFAE_KERNELS_CORE_PHILOX_H_
