@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -103,6 +107,58 @@ def test_beta_weighs_the_kl_in_the_loss_only(few_digits, beta):
     assert logs["loss"] == pytest.approx(
         logs["reconstruction_loss"] + beta * logs["kl_loss"], rel=1e-6
     )
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_beta_can_be_set_between_epochs(few_digits, jit_compile, tmp_path):
+    """The usual annealing callback assigns to `model.beta`."""
+    model = vae(compiled=False)
+    model.compile(keras.optimizers.SGD(0.0), jit_compile=jit_compile)
+
+    class Anneal(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.beta = [0.0, 100.0][epoch]
+
+    history = model.fit(few_digits, epochs=2, callbacks=[Anneal()], verbose=0).history
+    expected = history["reconstruction_loss"][1] + 100 * history["kl_loss"][1]
+    assert history["loss"][0] == pytest.approx(history["reconstruction_loss"][0], rel=1e-5)
+    assert history["loss"][1] == pytest.approx(expected, rel=1e-5)
+    model.save(tmp_path / "m.keras")
+    assert keras.saving.load_model(tmp_path / "m.keras").beta == 100.0
+    with pytest.raises(ValueError, match="`beta`"):
+        model.beta = -1
+    model.beta = LinearWarmUp(5)
+    model.fit(few_digits, verbose=0)
+    assert float(model.term_weights()["kl_loss"]) == 1.0
+
+
+def test_without_the_compiled_library_the_model_trains_to_the_same_values(tmp_path):
+    """One process with the library and one without, through `fit`, with XLA and without."""
+    script = """
+import sys, numpy as np, keras, tfae
+from sklearn.datasets import load_digits
+x = (load_digits().images[:200] / 16).astype("float32")[..., None]
+losses = []
+for jit_compile in (True, False):
+    keras.utils.set_random_seed(1)
+    model = tfae.VariationalAutoencoder.from_shape((8, 8, 1), 3, hidden_units=(16,), seed=1)
+    model.compile(jit_compile=jit_compile)
+    losses += model.fit(x, epochs=3, verbose=0).history["loss"]
+np.save(sys.argv[1], [*losses, tfae.ops.kernel_available()])
+"""
+    results = []
+    for library in (None, str(tmp_path / "missing.so")):
+        environment = dict(os.environ, **({"TFAE_OPS_LIBRARY": library} if library else {}))
+        out = tmp_path / f"{len(results)}.npy"
+        process = subprocess.run(
+            [sys.executable, "-c", script, str(out)],
+            env=environment, capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        assert process.returncode == 0, process.stderr[-2000:]
+        assert process.stderr.count("runs without its compiled ops") == (1 if library else 0)
+        results.append(np.load(out))
+    assert [bool(r[-1]) for r in results] == [True, False]
+    np.testing.assert_allclose(results[0][:-1], results[1][:-1], rtol=1e-5)
 
 
 def test_a_warm_up_follows_the_saved_step(few_digits, tmp_path):

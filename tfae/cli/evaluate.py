@@ -44,6 +44,11 @@ def evaluate(
     model, config = read_run(run)
     of_data = config["data"]
     of_data.update({k: v for k, v in (("data", data), ("data_dir", data_dir)) if v})
+    if data and of_data["scale"] in ("minmax", "standard"):
+        raise ValueError(
+            f"The run scales its data by --scale {of_data['scale']}, from statistics of its own "
+            "training data; other data cannot be brought to that scale here."
+        )
     if data:
         of_data["validation_split"] = 0.0  # nothing of it was trained on
     source = open_data(of_data)

@@ -64,7 +64,8 @@ def is_elbo(model: keras.Model) -> bool:
     names = {"reconstruction_loss", "kl_loss"}
     likelihood = getattr(model, "likelihood", None)
     has_terms = names <= set(getattr(model, "loss_names", ()))
-    return has_terms and getattr(likelihood, "is_density", False)
+    floored = getattr(model, "free_bits", 0)  # then the KL is logged with its floor
+    return has_terms and not floored and getattr(likelihood, "is_density", False)
 
 
 def draw_pictures(

@@ -67,9 +67,8 @@ DATA = (
     click.Option(
         ["--validation-split"],
         type=click.FloatRange(0, 1, max_open=True),
-        default=0.1,
-        show_default=True,
-        help="Fraction of the training examples held out for validation.",
+        help="Fraction of the training examples held out for validation.  [default: 0.1, or none "
+        "where the data has a validation split of its own]",
     ),
     click.Option(
         ["--binarize"],

@@ -42,6 +42,8 @@ def train_run(config: dict[str, Any], out: Path, resume: bool) -> dict[str, floa
     """
     run = PartialRun(out)
     source = open_data(config["data"])
+    if config["data"]["validation_split"] is None:
+        config["data"]["validation_split"] = 0.0 if "validation" in source.splits else 0.1
     description = source.describe("train", config["data"]["validation_split"])
     with run.claimed({**config, **_circumstances()}, resume), _sigterm_as_ctrl_c():
         state = run.last_checkpoint()

@@ -1,7 +1,6 @@
 """What every model with an encoder and a decoder shares."""
 
 import inspect
-import random
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -58,11 +57,14 @@ class EncoderDecoder(Trainer):
         self._contract: DataContract | None = None
 
     def _build_if_possible(self) -> None:
-        """For the end of a constructor: builds when the encoder declares its input."""
+        """For the end of a constructor: checks the networks when the encoder declares its input.
+
+        This is not `build`, after which Keras would let a subclass add no layers of its own.
+        """
         shape = getattr(self.encoder, "input_shape", None) if self.encoder.built else None
         if shape is not None:  # Else, a subclassed model: built from the first data.
-            # A symbolic call, not `build` alone: Keras' own export wants a model that was called.
-            self(keras.KerasTensor(shape))
+            self._check_networks(shape)
+            self.built = True
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Builds both networks for inputs of `input_shape`, `(batch, ...)`, and checks them.
@@ -70,6 +72,10 @@ class EncoderDecoder(Trainer):
         Raises:
             ValueError: If the networks do not fit together.
         """
+        self._check_networks(input_shape)
+        self.built = True
+
+    def _check_networks(self, input_shape: Sequence[int | None]) -> None:
         input_shape = (None, *tuple(input_shape)[1:])
         code = self._checked_code(self.encoder(keras.KerasTensor(input_shape)))
         expected = getattr(self.decoder, "input_shape", None) if self.decoder.built else None
@@ -88,7 +94,13 @@ class EncoderDecoder(Trainer):
             )
         self.latent_dim = code.shape[-1]
         self._contract = DataContract(input_shape[1:], tuple(shape[1:]), self.likelihood.support)
-        self.built = True
+
+    def export(self, filepath: Any, *args, input_signature: Any = None, **kwargs) -> None:
+        """Keras' export of `call`: the reconstruction, in any format that Keras has."""
+        if input_signature is None:
+            shape = (None, *self.data_contract().input_shape)
+            input_signature = [keras.InputSpec(shape=shape, dtype="float32")]
+        super().export(filepath, *args, input_signature=input_signature, **kwargs)
 
     def _checked_code(self, encoded: Any) -> keras.KerasTensor:
         """Checks what the encoder gives; returns the code that the decoder gets."""
@@ -132,18 +144,32 @@ class EncoderDecoder(Trainer):
                 f"{cls.__name__} with architecture={architecture!r} has no hyperparameter "
                 f"{', '.join(sorted(unknown))}; it has {', '.join(sorted(of_network | of_model))}."
             )
-        encoder, decoder = builder(
-            input_shape,
-            latent_dim,
-            variational=cls._variational,
-            **{k: v for k, v in hyperparameters.items() if k in of_network},
-        )
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(hyperparameters.get("dtype") or before)
+        try:
+            encoder, decoder = builder(
+                input_shape,
+                latent_dim,
+                variational=cls._variational,
+                **{k: v for k, v in hyperparameters.items() if k in of_network},
+            )
+        finally:
+            keras.config.set_dtype_policy(before)
         return cls(encoder, decoder, **{k: v for k, v in hyperparameters.items() if k in of_model})
 
     @classmethod
     def hyperparameter_names(cls) -> list[str]:
-        """Names of the constructor's arguments, without the networks."""
-        return [n for n in inspect.signature(cls).parameters if n not in _NETWORK_ARGUMENTS]
+        """Names of the constructor's arguments, without the networks.
+
+        A subclass that takes `**kwargs` has its parent's arguments as well.
+        """
+        names: dict[str, None] = {}
+        for owner in cls.__mro__:
+            parameters = inspect.signature(owner.__init__).parameters
+            names.update(dict.fromkeys(parameters))
+            if owner is EncoderDecoder or "kwargs" not in parameters:
+                break
+        return [n for n in names if n not in _NETWORK_ARGUMENTS]
 
     # ------------------------------------------------------------------ in the graph
 
@@ -184,7 +210,7 @@ class EncoderDecoder(Trainer):
         Returns:
             Codes `(n, latent_dim)`.
         """
-        return self._map("encode", self.code, x, batch_size)
+        return self._map("encode", self.code, self._checked(x), batch_size)
 
     def decode(self, z: Any, batch_size: int = 256) -> np.ndarray:
         """Decodes codes into data space.
@@ -204,7 +230,7 @@ class EncoderDecoder(Trainer):
 
     def reconstruct(self, x: Any, batch_size: int = 256) -> np.ndarray:
         """Encodes and decodes: `(n, ...)` in and out, without noise; as `predict`."""
-        return self._map("reconstruct", self.call, x, batch_size)
+        return self._map("reconstruct", self.call, self._checked(x), batch_size)
 
     def features(self, x: Any, batch_size: int = 256) -> dict[str, np.ndarray]:
         """Activations of every encoder layer: each hidden layer is a representation.
@@ -226,7 +252,7 @@ class EncoderDecoder(Trainer):
         def features(x: tf.Tensor) -> dict[str, tf.Tensor]:
             return model(x, training=False)
 
-        return self._map("features", features, x, batch_size)
+        return self._map("features", features, self._checked(x), batch_size)
 
     def anomaly_score(self, x: Any, batch_size: int = 256) -> np.ndarray:
         """How badly the model explains each example; higher is more anomalous.
@@ -239,6 +265,7 @@ class EncoderDecoder(Trainer):
             Scores `(n,)`: the reconstruction loss at the deterministic code, plus the KL for a
             variational model.
         """
+        x = self._checked(x, as_target=True)
         return self._map("anomaly_score", self.score, x, batch_size)
 
     def generate(self, n: int, seed: int | None = None) -> np.ndarray:
@@ -251,6 +278,13 @@ class EncoderDecoder(Trainer):
             f"{type(self).__name__} has no distribution over codes to draw from. Decode codes of "
             "your own with decode(z), or use a VariationalAutoencoder."
         )
+
+    def _checked(self, x: Any, as_target: bool = False) -> Any:
+        """Checks data before it is mapped; as a target also its values."""
+        if self.built:
+            support = self._contract.support if as_target else None
+            return self._contract.checked_inputs(x, values=as_target, support=support)
+        return x
 
     def _map(
         self,
@@ -309,7 +343,15 @@ class EncoderDecoder(Trainer):
         )
 
 
-_NETWORK_ARGUMENTS = {"encoder", "decoder", "encoders", "decoders", "discriminator", "kwargs"}
+_NETWORK_ARGUMENTS = {
+    "self",
+    "encoder",
+    "decoder",
+    "encoders",
+    "decoders",
+    "discriminator",
+    "kwargs",
+}
 
 
 def _keyword_names(function: Callable) -> set[str]:
@@ -334,8 +376,3 @@ def _batches(x: Any, batch_size: int):
     # An empty array still gives one (empty) batch, so that the result has its shape.
     for start in range(0, max(len(x), 1), batch_size):
         yield tf.convert_to_tensor(x[start : start + batch_size])
-
-
-def random_seed() -> int:
-    """A seed from Python's generator, which `keras.utils.set_random_seed` controls."""
-    return random.randint(1, 2**31 - 1)

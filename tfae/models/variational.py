@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
 from tfae.layers import GaussianSampling
+from tfae.layers.seeds import random_seed
 from tfae.losses.divergence import (
     free_bits,
     gaussian_kl,
@@ -16,7 +17,7 @@ from tfae.losses.divergence import (
     gaussian_log_density,
 )
 from tfae.losses.likelihoods import Likelihood
-from tfae.models.base import EncoderDecoder, random_seed
+from tfae.models.base import EncoderDecoder
 from tfae.training.batches import Batch
 
 __all__ = ["VariationalAutoencoder"]
@@ -75,17 +76,15 @@ class VariationalAutoencoder(EncoderDecoder):
         **kwargs,
     ):
         super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
-        if not isinstance(beta, LearningRateSchedule) and not _is_number(beta, 0):
-            raise ValueError(
-                "`beta` must be a number of zero or more, or a schedule such as "
-                f"tfae.losses.LinearWarmUp; received {beta!r}."
-            )
         if not isinstance(num_samples, int) or num_samples < 1:
             raise ValueError(
                 f"`num_samples` must be a whole number of at least 1; received {num_samples!r}."
             )
         if not _is_number(free_bits, 0):
             raise ValueError(f"`free_bits` must be zero or more nats; received {free_bits!r}.")
+        self._beta_value = self.add_weight(
+            name="beta", shape=(), initializer="ones", trainable=False, dtype="float32"
+        )
         self.beta = beta
         self.num_samples = num_samples
         self.free_bits = free_bits
@@ -93,6 +92,27 @@ class VariationalAutoencoder(EncoderDecoder):
             num_samples if num_samples > 1 else None, seed=self.seed, name="sampling"
         )
         self._build_if_possible()
+
+    @property
+    def beta(self) -> float | LearningRateSchedule:
+        """Weight of the KL; a number set between epochs or batches holds from the next step on."""
+        if self._beta_schedule is not None:
+            return self._beta_schedule
+        return round(float(self._beta_value), 7)
+
+    @beta.setter
+    def beta(self, beta: float | LearningRateSchedule) -> None:
+        is_schedule = isinstance(beta, LearningRateSchedule)
+        if not is_schedule and not _is_number(beta, 0):
+            raise ValueError(
+                "`beta` must be a number of zero or more, or a schedule such as "
+                f"tfae.losses.LinearWarmUp; received {beta!r}."
+            )
+        if is_schedule or getattr(self, "_beta_schedule", None) is not None:
+            self.train_function = self.test_function = None  # they have the old one built in
+        self._beta_schedule = beta if is_schedule else None
+        if not is_schedule:
+            self._beta_value.assign(beta)
 
     def _checked_code(self, encoded: Any) -> keras.KerasTensor:
         shapes = [tuple(t.shape) for t in encoded] if isinstance(encoded, list | tuple) else None
@@ -125,10 +145,10 @@ class VariationalAutoencoder(EncoderDecoder):
         return {"reconstruction_loss": reconstruction, "kl_loss": kl}
 
     def term_weights(self) -> dict[str, tf.Tensor | float]:
-        if isinstance(self.beta, LearningRateSchedule):
-            step = self.optimizer.iterations if self.optimizer is not None else 0
-            return {"kl_loss": self.beta(step)}
-        return {"kl_loss": self.beta}
+        if self._beta_schedule is None:
+            return {"kl_loss": tf.convert_to_tensor(self._beta_value)}
+        step = self.optimizer.iterations if self.optimizer is not None else 0
+        return {"kl_loss": self._beta_schedule(step)}
 
     def score(self, x: tf.Tensor) -> tf.Tensor:
         mean, log_variance = self.encoder(x, training=False)
@@ -194,6 +214,7 @@ class VariationalAutoencoder(EncoderDecoder):
             raise ValueError(
                 f"`num_samples` must be a whole number of at least 1; received {num_samples!r}."
             )
+        checked = self._checked(x, as_target=True)
         seed = random_seed() if seed is None else seed
 
         def extra(batch_index: int) -> tuple[tf.Tensor, tf.Tensor]:
@@ -201,7 +222,7 @@ class VariationalAutoencoder(EncoderDecoder):
             first_draw = tf.constant([seed, batch_index * num_samples], tf.int64)
             return tf.constant(num_samples), first_draw
 
-        return self._map("log_likelihood", self._importance_weighted, x, batch_size, extra)
+        return self._map("log_likelihood", self._importance_weighted, checked, batch_size, extra)
 
     def _importance_weighted(
         self, x: tf.Tensor, num_samples: tf.Tensor, first_draw: tf.Tensor

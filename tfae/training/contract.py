@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -76,6 +77,37 @@ class DataContract(NamedTuple):
         if not sizes["x"]:
             raise ValueError(f"`x` holds no examples: its shape is {tuple(x.shape)}.")
         return (x if label is None else {"x": x, "label": label}), y, sample_weight
+
+    def checked_inputs(
+        self, x: Any, values: bool, support: tuple[float, float] | None
+    ) -> np.ndarray | tf.Tensor | tf.data.Dataset:
+        """Checks inputs for inference: an array with any number of rows, or a dataset.
+
+        Args:
+            x: Array `(n, ...)`, dictionary of it, or batched dataset.
+            values: Whether to look for NaN and infinity, too.
+            support: Closed interval that the values must lie in, or `None`.
+
+        Raises:
+            ValueError: If the shape, the kind of data or, for arrays, a value does not fit.
+        """
+        if isinstance(x, tf.data.Dataset):
+            _check_shape("x", unpack(x.element_spec).x.shape, self.input_shape, _UNBATCHED)
+            return x
+        if isinstance(x, dict):
+            x = unpack(x).x
+        elif isinstance(x, list | tuple) and len(x) == 1 and np.ndim(x[0]) > 1:
+            (x,) = x
+        if isinstance(x, keras.utils.PyDataset) or hasattr(x, "__next__"):
+            raise ValueError(
+                f"`x` must be an array or a tf.data.Dataset here; received a {type(x).__name__}. "
+                "predict() takes it."
+            )
+        x = _array("x", x)
+        _check_shape("x", x.shape, self.input_shape)
+        if values:
+            _check_values("x", x, support)
+        return x
 
     def checked_dataset(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         """Checks what a dataset declares now, and its values as they come.
