@@ -298,7 +298,7 @@ def main():
     arguments = parser.parse_args()
     console = Console(width=110)
     for name in arguments.model or ["vae", "deep", "conv"]:
-        images, source = load_images(2560 if name == "conv" else 60_000)
+        images, source = load_images({"vae": 60_000, "deep": 12_800, "conv": 2_560}[name])
         x = images if name == "conv" else images.reshape(len(images), -1)
         runs = dict(contenders(name, x, has_torch()))
         times = {label: [] for label in runs}
