@@ -30,9 +30,10 @@ def small(model_class, seed=7, compiled=True, encoder=None, decoder=None, **hype
     model = model_class.from_shape((8, 8, 1), 3, seed=seed, **hyperparameters)
     if encoder or decoder:
         config = model_class.from_config(model.get_config()).get_config()
-        for name, network in (("encoder", encoder), ("decoder", decoder)):
-            if network:
-                config[name] = network
+        networks = {"encoder": encoder or model.encoder, "decoder": decoder or model.decoder}
+        for name, network in networks.items():
+            # A stack takes a list of networks: here, of one pair.
+            config.update({name: network} if name in config else {f"{name}s": [network]})
         model = model_class.from_config(config)
     if compiled:
         jit_compile = "auto" if compiled == "auto" else False

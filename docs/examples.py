@@ -1,0 +1,56 @@
+"""Runs the examples of the documentation and keeps the pictures they make.
+
+    python docs/examples.py [PAGE ...]
+
+The first `python` block of the README and of each page in docs/ is a whole program, which saves the
+pictures that the page shows. Without arguments all of them run.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+DOCS = Path(__file__).parent
+PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
+
+
+def example(page: Path) -> str | None:
+    """The program of a page, if it has one."""
+    found = re.search(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    return found and found[1]
+
+
+def pictures(page: Path) -> list[Path]:
+    """The pictures that a page shows, as files."""
+    links = re.findall(r"!\[[^]]*\]\(([^)]+\.png)\)", page.read_text())
+    return [page.parent / link for link in links]
+
+
+def run(page: Path, folder: Path) -> dict:
+    """Runs a page's program in `folder`; returns the names it leaves."""
+    names = {"__name__": "__main__"}
+    with contextlib.chdir(folder):
+        exec(compile(example(page), page.name, "exec"), names)
+    return names
+
+
+def main() -> None:
+    pages = [page for page in PAGES if not sys.argv[1:] or page.stem in sys.argv[1:]]
+    for page in pages:
+        if example(page) is None:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            run(page, Path(folder))
+            for picture in pictures(page):
+                shutil.copy(Path(folder) / picture.name, picture)
+                print(f"{page.name}: {picture.relative_to(DOCS.parent)}")
+
+
+if __name__ == "__main__":
+    main()
