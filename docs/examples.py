@@ -41,6 +41,7 @@ def run(page: Path, folder: Path) -> dict:
 
 
 def main() -> None:
+    """Runs the pages that the command names, or all."""
     pages = [page for page in PAGES if not sys.argv[1:] or page.stem in sys.argv[1:]]
     for page in pages:
         if example(page) is None:

@@ -98,9 +98,12 @@ def tfds_dir(request, prepared) -> Path:
 
 @pytest.fixture(scope="session")
 def mnist_dir() -> str:
-    """Where the real MNIST lies prepared; tests that need it are skipped when there is none."""
-    candidates = [os.environ.get("TFDS_DATA_DIR"), "~/tensorflow_datasets"]
-    for candidate in filter(None, candidates):
-        if (Path(candidate).expanduser() / "mnist").is_dir():
-            return candidate
-    pytest.skip("no prepared MNIST: run `tfds build mnist`, or set TFDS_DATA_DIR to its folder")
+    """Where the real MNIST lies prepared.
+
+    Tests that need it are skipped where nobody says that there is one; a folder that
+    `TFDS_DATA_DIR` names must hold it.
+    """
+    folder = Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
+    if "TFDS_DATA_DIR" not in os.environ and not (folder / "mnist").is_dir():
+        pytest.skip("no prepared MNIST: run `tfds build mnist`, or set TFDS_DATA_DIR to its folder")
+    return str(folder)

@@ -36,11 +36,26 @@ def test_a_subclassed_encoder_is_built_from_the_first_data(few_digits):
             return self.dense(self.flatten(x))
 
     decoder = keras.Sequential([keras.layers.Dense(64), keras.layers.Reshape((8, 8, 1))])
-    for data in (few_digits, tf.data.Dataset.from_tensor_slices(few_digits).batch(32)):
+
+    class Sequence(keras.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            return few_digits[:32], few_digits[:32]
+
+    def generator():
+        for size in (3, 5, 7):
+            yield (few_digits[:size],)
+
+    dataset = tf.data.Dataset.from_tensor_slices(few_digits).batch(32)
+    for data in (few_digits, dataset, Sequence(), generator()):
         model = tfae.Autoencoder(Encoder(), keras.models.clone_model(decoder))
         assert not model.built
-        model.compile()
-        model.fit(data, verbose=0)
+        model.compile(jit_compile=False)
+        steps = 3 if hasattr(data, "__next__") else None
+        model.fit(data, steps_per_epoch=steps, verbose=0)
+        assert steps in (None, int(model.optimizer.iterations)), "a batch was lost"
         assert model.encode(few_digits).shape == (203, 3)
         assert model.latent_dim == 3
         with pytest.raises(ValueError, match="Functional or Sequential"):

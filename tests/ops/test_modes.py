@@ -36,6 +36,19 @@ def test_a_function_holds_the_kernel(make_problem):
     assert not {name for name in types if "Random" in name}
 
 
+@pytest.mark.parametrize("seed_dtype", ["int32", "int64"])
+def test_every_seed_gives_the_same_bits(make_problem, assert_same_bits, seed_dtype):
+    seeds = [(0, 0), (-1, -7), (2**31 - 1, -(2**31))]
+    if seed_dtype == "int64":
+        seeds += [(2**40 + 3, -(2**62)), (-(2**63), 2**63 - 1)]
+    step = make_problem((5, 33)).function()
+    compiled = [tf.function(step, jit_compile=jit_compile) for jit_compile in (False, True)]
+    for seed in seeds:
+        problem = make_problem((5, 33), seed=seed, seed_dtype=seed_dtype)
+        for function in compiled:
+            assert_same_bits(function(*problem.tensors()), problem.run())
+
+
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
 def test_a_loop_draws_new_noise_for_each_seed(jit_compile):
     zeros = tf.zeros((4, 5))

@@ -66,7 +66,10 @@ def test_the_library_finds_an_installed_tensorflow_beside_it():
 
 @pytest.fixture(scope="module")
 def vector_registers_of():
-    """For each function of the library, the widest vector registers that it uses."""
+    """For each function of the library, the vector registers that it uses.
+
+    "vex" stands for an instruction in the encoding that came with AVX, whatever its registers.
+    """
     functions = {}
     for line in output_of("objdump", "-d", "--no-show-raw-insn", str(LIBRARY)).splitlines():
         if match := re.fullmatch(r"[0-9a-f]+ <(.*)>:", line):
@@ -74,6 +77,8 @@ def vector_registers_of():
             functions.setdefault(function, set())
         elif "%" in line:
             functions[function] |= set(re.findall(r"%([xyz]mm)\d", line))
+            if re.search(r":\s+v\w+\s.*%[xyz]mm", line):
+                functions[function].add("vex")
     return functions
 
 

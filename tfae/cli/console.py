@@ -17,3 +17,9 @@ def table_of(title: str, rows: Mapping[str, tuple[str, ...]], columns: tuple[str
     for name, values in rows.items():
         table.add_row(name, *values)
     return table
+
+
+def measurements(title: str, measured: Mapping[str, float]) -> Table:
+    """A table of values an example, by name."""
+    rows = {name.replace("_", " "): (f"{value:.5g}",) for name, value in measured.items()}
+    return table_of(title, rows, ("", "per example"))

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import click
 
-from tfae.cli.console import console, table_of
+from tfae.cli.console import console, measurements
 from tfae.cli.evaluation import measure
 from tfae.cli.options import held_out_split, open_data
 from tfae.cli.runs import read_run, write_json
-from tfae.cli.train import rows
 
 
 @click.command()
@@ -62,4 +61,4 @@ def evaluate(
         click.echo(json.dumps({split: measured}, indent=2))
         return
     title = f"{type(model).__name__} on {source.name}, {split}"
-    console.print(table_of(title, rows(measured), ("", "per example")))
+    console.print(measurements(title, measured))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ from rich.table import Table
 
 from tfae.cli import models, objects
 from tfae.cli.console import console
+from tfae.data.tfds import data_folder
 from tfae.networks import ARCHITECTURES
 
 
@@ -33,10 +33,10 @@ def list_() -> None:
 
     table = _table("Data", "for `--data`")
     table.add_row("digits", "1,797 handwritten digits, 8x8, that come with scikit-learn.")
-    prepared = _prepared()
+    folder = data_folder()
     table.add_row(
         "a TensorFlow Datasets name",
-        f"Prepared in {_data_dir()}: {', '.join(prepared) or 'none'}.",
+        f"Prepared in {folder}: {', '.join(_prepared(folder)) or 'none'}.",
     )
     table.add_row("a folder", "Images (.png, .jpg, .bmp, .gif), class subfolders being labels.")
     table.add_row("a file", ".npy, .npz or .csv.")
@@ -57,10 +57,6 @@ def _table(title: str, remark: str) -> Table:
     return table
 
 
-def _data_dir() -> Path:
-    return Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
-
-
-def _prepared() -> list[str]:
-    infos = _data_dir().glob("*/**/dataset_info.json")
-    return sorted({path.relative_to(_data_dir()).parts[0] for path in infos})
+def _prepared(folder: Path) -> list[str]:
+    infos = folder.glob("*/**/dataset_info.json")
+    return sorted({path.relative_to(folder).parts[0] for path in infos})

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tfae.cli import models
-from tfae.cli.console import console, table_of
+from tfae.cli.console import console, measurements
 from tfae.cli.options import DATA, data_config
 from tfae.cli.training import train_run
 from tfae.networks import ARCHITECTURES
@@ -132,7 +132,7 @@ def _train(config: dict[str, Any], out: Path, resume: bool) -> None:
     except KeyboardInterrupt:
         console.print("\nInterrupted. The same command with --resume goes on where it was.")
         raise click.exceptions.Exit(130) from None
-    console.print(table_of("Held-out data", rows(measured), ("", "per example")))
+    console.print(measurements("Held-out data", measured))
     console.print(
         f"[bold]{out}[/] holds the model, its history and pictures. Next:\n"
         f"  tfae evaluate {out}\n"
@@ -140,8 +140,3 @@ def _train(config: dict[str, Any], out: Path, resume: bool) -> None:
         f"  python -c \"import keras, tfae; model = keras.saving.load_model('{out}/model.keras')\"",
         soft_wrap=True,
     )
-
-
-def rows(measured: dict[str, float]) -> dict[str, tuple[str, ...]]:
-    """Measured values as the rows of a table."""
-    return {name.replace("_", " "): (f"{value:.5g}",) for name, value in measured.items()}

@@ -12,6 +12,9 @@ import tensorflow as tf
 
 from tfae.epochs import Place, epoch_variable, ordered_rows
 
+SPLITS = {"train": "train", "test": "test", "validation": "validation", "val": "validation"}
+"""What folders and arrays may be called, and the split that each is."""
+
 
 class Order(NamedTuple):
     """How to go through the examples; see `tfae.epochs.epoch_ordered`."""

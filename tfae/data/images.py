@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfae.data.examples import InMemory, ReadByRow, on_host
+from tfae.data.examples import SPLITS, InMemory, ReadByRow, on_host
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
-SPLITS = {"train": "train", "test": "test", "validation": "validation", "val": "validation"}
 
 
 def read_folder(
@@ -113,12 +112,19 @@ class ImageFiles(ReadByRow):
         if image.shape == self.shape:
             return image
         if self.resize:
-            resized = tf.image.resize(image, self.shape[:2], antialias=True)
-            return tf.cast(tf.round(tf.clip_by_value(resized, 0, 255)), tf.uint8).numpy()
+            return resized(tf.constant(image), self.shape[:2]).numpy()
         raise ValueError(
             f"{path} has the size {image.shape[0]}x{image.shape[1]}, but {self.paths[0]} has "
             f"{self.shape[0]}x{self.shape[1]}. Pass image_size=(height, width) to resize all."
         )
+
+
+def resized(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """`(height, width, channels)` in another size and the same dtype, rounded if that is whole."""
+    result = tf.image.resize(image, size, antialias=True)
+    if image.dtype.is_integer:
+        result = tf.round(tf.clip_by_value(result, image.dtype.min, image.dtype.max))
+    return tf.cast(result, image.dtype)
 
 
 def decode(path: Path, channels: int) -> np.ndarray:

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tfae.data.examples import InMemory
+from tfae.data.examples import SPLITS, InMemory
 from tfae.data.labels import as_numbers
 
 X_NAMES = ("x", "data", "images", "image", "arr_0")
 LABEL_NAMES = ("label", "labels", "y", "target", "targets", "class")
-SPLITS = {"train": "train", "test": "test", "validation": "validation", "val": "validation"}
 
 
 def read_npy(path: Path) -> dict[str, InMemory]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfae.data.examples import Examples, Finish, Order, ReadByRow, on_host
+from tfae.data.images import resized
 from tfae.epochs import as_int64, pass_order, per_pass
 
 SHUFFLE_BUFFER = 50_000
@@ -55,6 +57,11 @@ def read_tfds(
     if not builder.is_prepared():
         _prepare(builder, name)
     return _Splits(builder, _Content(builder.info, name, image_size, channels))
+
+
+def data_folder() -> Path:
+    """The folder of prepared data sets where none is given, as TensorFlow Datasets has it."""
+    return Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
 
 
 class _Splits(Mapping):
@@ -122,11 +129,7 @@ class _Content:
         if x.shape.rank == 2:
             x = x[..., None]
         if self.resize is not None:
-            resized = tf.image.resize(x, self.resize, antialias=True)
-            if self.dtype.kind in "iu":
-                limits = np.iinfo(self.dtype)
-                resized = tf.round(tf.clip_by_value(resized, limits.min, limits.max))
-            x = tf.cast(resized, self.dtype)
+            x = resized(x, self.resize)
         if x.shape.rank == 3 and x.shape[-1] != self.shape[-1]:
             convert = tf.image.grayscale_to_rgb if self.shape[-1] == 3 else _to_grey
             x = convert(x)

@@ -48,7 +48,7 @@ class Likelihood(keras.layers.Layer):
         Returns:
             Float tensor of shape `(batch,)` or `(samples, batch)`; in nats for a density.
         """
-        output = _at_least_float32(output)
+        output = at_least_float32(output)
         target = tf.cast(target, output.dtype)
         data_rank = target.shape.rank - 1
         per_element = self.elementwise_loss(target, output)
@@ -146,6 +146,6 @@ def get(identifier: str | dict | Likelihood) -> Likelihood:
     )
 
 
-def _at_least_float32(x: tf.Tensor) -> tf.Tensor:
+def at_least_float32(x: tf.Tensor) -> tf.Tensor:
     """Sums over hundreds of pixels overflow and round away in half precision."""
     return x if x.dtype == tf.float64 else tf.cast(x, tf.float32)

@@ -16,7 +16,7 @@ from tfae.losses.divergence import (
     gaussian_kl_per_dimension,
     gaussian_log_density,
 )
-from tfae.losses.likelihoods import Likelihood
+from tfae.losses.likelihoods import Likelihood, at_least_float32
 from tfae.models.base import EncoderDecoder
 from tfae.training.batches import Batch
 
@@ -228,7 +228,7 @@ class VariationalAutoencoder(EncoderDecoder):
         self, x: tf.Tensor, num_samples: tf.Tensor, first_draw: tf.Tensor
     ) -> tf.Tensor:
         """log of the mean importance weight, one sample at a time to bound the memory."""
-        mean, log_variance = (_float(t) for t in self.encoder(x, training=False))
+        mean, log_variance = (at_least_float32(t) for t in self.encoder(x, training=False))
 
         def add_sample(i: tf.Tensor, log_sum: tf.Tensor) -> tuple:
             seed = first_draw + tf.stack([tf.zeros((), tf.int64), tf.cast(i, tf.int64)])
@@ -260,10 +260,6 @@ class VariationalAutoencoder(EncoderDecoder):
             "num_samples": self.num_samples,
             "free_bits": self.free_bits,
         }
-
-
-def _float(x: tf.Tensor) -> tf.Tensor:
-    return x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
 
 
 def _is_number(value: Any, minimum: float) -> bool:

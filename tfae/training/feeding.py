@@ -1,5 +1,6 @@
 """From whatever Keras takes as data to checked batches in an order that can be resumed."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,20 @@ def is_in_batches(x: Any) -> bool:
         or hasattr(x, "__next__")
         or type(x).__module__.startswith("torch.utils.data")
     )
+
+
+def peek(x: Any) -> tuple[Any, Any]:
+    """The first batch of data (of a dataset its specification), and the data, still whole."""
+    if isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset):
+        return x.element_spec, x
+    if isinstance(x, keras.utils.PyDataset):
+        return x[0], x
+    if hasattr(x, "__next__"):
+        first = next(x)
+        return first, itertools.chain([first], x)
+    if is_in_batches(x):
+        return next(iter(x)), x
+    return x, x
 
 
 def checked_batches(

@@ -16,6 +16,7 @@ from tfae.training.feeding import (
     SeededOrder,
     checked_batches,
     is_in_batches,
+    peek,
     split_off_last,
     with_callback,
 )
@@ -338,7 +339,9 @@ class Trainer(keras.Model):
         seed: int | tf.Variable = 0,
     ) -> Any:
         """Turns whatever Keras accepts into checked batches."""
-        self._build_for(x.element_spec if isinstance(x, tf.data.Dataset) else x)
+        if not self.built:
+            first, x = peek(x)
+            self._build_for(first)
         return checked_batches(self.data_contract(), x, y, sample_weight, batch_size, shuffle, seed)
 
     def _checked_arrays(self, x: Any, y: Any, sample_weight: Any) -> tuple:
@@ -347,10 +350,7 @@ class Trainer(keras.Model):
 
     def _build_for(self, x: Any) -> None:
         """Builds a model whose encoder declares no input, from the shape of its first data."""
-        if isinstance(x, tuple):
-            x = x[0]
-        if isinstance(x, dict):
-            x = x.get("x")
+        x = unpack(x).x
         if not self.built and hasattr(x, "shape"):
             self(keras.KerasTensor((None, *x.shape[1:])))
 
