@@ -7,7 +7,7 @@ not prepared), in turns, in one process; a figure is the median over the rounds.
 appear where torch is installed (the `bench` extra).
 
 * tfae: `compile()`, `fit(x, batch_size=128)`; all defaults. Of a fit of two epochs the second is
-  timed, here and for Keras.
+  timed, here and for Keras. Below it, the same with XLA where "auto" left it off, and the reverse.
 * bare loop: the same step, by tfae's own compiled program, on batches that are in memory already:
   what is left when Keras' loop, callbacks and input pipeline cost nothing.
 * Keras: a `keras.Model` with a hand-written `train_step`, with XLA and without, with as many
@@ -264,6 +264,9 @@ def contenders(name, x, with_torch):
     model.fit(x[: 4 * BATCH], batch_size=BATCH, verbose=0, callbacks=[Chosen()])
     steps = chosen[0]
     yield "tfae", keras_fit(model)
+    other = tfae_contender(name, likelihood)
+    other.compile(jit_compile=not model.jit_compile)
+    yield f"tfae, XLA {'on' if other.jit_compile else 'off'}", keras_fit(other)
     yield "bare loop", timed(bare_loop(tfae_contender(name, likelihood), x))
     for jit in (True, False):
         hand = HandWritten(*networks(name), name != "deep", likelihood)
