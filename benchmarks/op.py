@@ -25,8 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 import tensorflow as tf
 from _machine import copy_rate, describe
-from rich.console import Console
-from rich.table import Table
+from _results import publish
 from tensorflow.compiler.tf2xla.python.xla import optimization_barrier
 
 from tfae import ops
@@ -34,7 +33,6 @@ from tfae.ops import library
 
 SHAPES = [(128, 64), (1024, 128), (64, 16384), (1024, 4096)]
 TARGETS = {(128, 64): 4, (1024, 128): 5, (64, 16384): 6, (1024, 4096): 6}
-SINGLE_CALL_TARGET = 5
 
 # Each way of sampling takes (mean, log_variance, seed) and returns (z, kl).
 
@@ -207,11 +205,6 @@ def jax_calls(shape):
     return {"JAX\njit": lambda i: jax.block_until_ready(run(keys[i % 64], *arrays))}
 
 
-def times_as_fast(ratio, target):
-    mark = "green" if ratio >= target else "red"
-    return f"[{mark}]{ratio:.1f}x[/]"
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9)
@@ -220,21 +213,9 @@ def main():
     tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
     if not ops.kernel_available():
         raise SystemExit("There is no compiled kernel to measure.")
-    console = Console(width=160)
-    console.print(describe() + f"; {arguments.threads} threads")
+    machine = f"{describe()}; {arguments.threads} threads."
 
-    table = Table(title="Forward and backward in a loop, ms a step (float32)")
-    table.add_column("shape")
-    for name in LOOPS:
-        table.add_column(name, justify="right")
-    for name in (
-        "graph,\nagainst TF",
-        "XLA,\nagainst TF",
-        "target",
-        "memory\nlimit",
-        "time by\nlimit",
-    ):
-        table.add_column(name, justify="right")
+    rows = []
     for shape in SHAPES:
         times = time_loops(shape, arguments.rounds)
         fastest = min(time for name, time in times.items() if name.startswith("TF"))
@@ -243,22 +224,28 @@ def main():
         # Each tensor read or written once: 2 and 1 forward, 4 and 2 backward.
         limit = 1e3 * 9 * megabytes * 2**20 / copy_rate(megabytes)
         in_memory = megabytes > 1  # smaller tensors stay in the processor's own caches
-        table.add_row(
-            f"{shape[0]} x {shape[1]}",
-            *(f"{time:.3f}" for time in times.values()),
-            times_as_fast(fastest / graph, TARGETS[shape]),
-            times_as_fast(fastest / xla, TARGETS[shape]),
-            f"{TARGETS[shape]}x",
-            f"{limit:.3f}" if in_memory else "",
-            f"{min(graph, xla) / limit:.1f}x" if in_memory else "",
+        rows.append(
+            [
+                f"{shape[0]} x {shape[1]}",
+                *(f"{time:.3f}" for time in times.values()),
+                f"{fastest / graph:.1f}x",
+                f"{fastest / xla:.1f}x",
+                f"{TARGETS[shape]}x",
+                f"{limit:.3f}" if in_memory else "",
+                f"{min(graph, xla) / limit:.1f}x" if in_memory else "",
+            ]
         )
-    console.print(table)
-    console.print(
-        "The memory limit is the time to copy, between tensors of that size, as many bytes as a "
-        "step must read and write.\n"
+    ratios = ["graph,\nagainst TF", "XLA,\nagainst TF", "target", "memory\nlimit", "time by\nlimit"]
+    publish(
+        "op_loop",
+        "The op, forward and backward in a compiled loop: ms a step (float32)",
+        ["shape", *LOOPS, *ratios],
+        rows,
+        note=f"{machine} The memory limit is the time to copy, between tensors of that size, as "
+        "many bytes as a step must read and write.",
     )
 
-    table = None
+    rows = []
     for shape in SHAPES:
         calls = {
             **tensorflow_calls(shape),
@@ -268,21 +255,23 @@ def main():
         times = milliseconds(
             calls, arguments.rounds, calls=int(min(50, 5 + 2**22 / np.prod(shape)))
         )
-        if table is None:
-            table = Table(title="Forward and backward in one call from Python, ms (float32)")
-            table.add_column("shape")
-            for name in times:
-                table.add_column(name, justify="right")
-            peers = [name for name in times if not name.startswith(("tfae", "empty"))]
-            for name in peers:
-                table.add_column(f"against\n{name.split()[0]}", justify="right")
+        peers = [name for name in times if not name.startswith(("tfae", "empty"))]
         fastest = min(time for name, time in times.items() if name.startswith("tfae"))
-        table.add_row(
-            f"{shape[0]} x {shape[1]}",
-            *(f"{time:.3f}" for time in times.values()),
-            *(times_as_fast(times[name] / fastest, SINGLE_CALL_TARGET) for name in peers),
+        rows.append(
+            [
+                f"{shape[0]} x {shape[1]}",
+                *(f"{time:.3f}" for time in times.values()),
+                *(f"{times[name] / fastest:.1f}x" for name in peers),
+            ]
         )
-    console.print(table)
+    publish(
+        "op_calls",
+        "The op, forward and backward in one call from Python: ms (float32)",
+        ["shape", *times, *(f"against\n{name.split()[0]}" for name in peers)],
+        rows,
+        note="The last columns compare with the fastest of ours. A tape or a function costs more "
+        "than the op for small shapes, as the empty function shows.",
+    )
 
 
 if __name__ == "__main__":

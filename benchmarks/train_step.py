@@ -24,8 +24,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import tensorflow as tf
-from rich.console import Console
-from rich.table import Table
+from _machine import describe
+from _results import publish
 
 import tfae
 
@@ -299,7 +299,6 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--model", choices=sorted(TITLES), action="append")
     arguments = parser.parse_args()
-    console = Console(width=110)
     for name in arguments.model or ["vae", "deep", "conv"]:
         images, source = load_images({"vae": 60_000, "deep": 12_800, "conv": 2_560}[name])
         x = images if name == "conv" else images.reshape(len(images), -1)
@@ -312,19 +311,24 @@ def main():
             for label, run in runs.items():
                 times[label].append(run() / (len(x) // BATCH) * 1e3)
         ours = np.array(times["tfae"])
-        table = Table(title=f"{TITLES[name]}; {source}, batch {BATCH}")
-        table.add_column("contender")
-        for column in ("ms a step", "tfae is faster by", "range over the rounds"):
-            table.add_column(column, justify="right")
+        rows = []
         for label, values in times.items():
             ratios = np.array(values) / ours
-            table.add_row(
-                label,
-                f"{np.median(values):.2f}",
-                f"{np.median(ratios):.2f}x",
-                f"{ratios.min():.2f}-{ratios.max():.2f}",
+            rows.append(
+                [
+                    label,
+                    f"{np.median(values):.2f}",
+                    f"{np.median(ratios):.2f}x",
+                    f"{ratios.min():.2f}-{ratios.max():.2f}",
+                ]
             )
-        console.print(table)
+        publish(
+            f"train_step_{name}",
+            f"A train step of the {TITLES[name]}; {source}, batch {BATCH}",
+            ["contender", "ms a step", "tfae is faster by", "range over the rounds"],
+            rows,
+            note=describe() + ".",
+        )
 
 
 if __name__ == "__main__":

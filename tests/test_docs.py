@@ -40,3 +40,13 @@ def test_the_example_of_a_page_draws_the_pictures_that_it_shows(page, tmp_path):
 def test_the_files_it_names_exist(page):
     for path in re.findall(r"\]\((?!http|#)([^)#]+)[^)]*\)", page.read_text()):
         assert (page.parent / path).exists(), path
+
+
+def test_the_page_of_results_is_what_the_benchmarks_kept(monkeypatch):
+    folder = ROOT / "benchmarks"
+    if not folder.exists():
+        pytest.skip("benchmarks/ is not here")
+    monkeypatch.syspath_prepend(str(folder))
+    import _results
+
+    assert _results.PAGE.read_text() == _results.page()

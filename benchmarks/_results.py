@@ -1,0 +1,77 @@
+"""How a benchmark's figures are printed, kept as data, and put into docs/results.md."""
+
+import json
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+
+from _machine import processor
+from rich.console import Console
+from rich.table import Table
+
+FOLDER = Path(__file__).with_name("results")
+PAGE = Path(__file__).parents[1] / "docs" / "results.md"
+_BEGUN = time.perf_counter()  # benchmarks import this first of all
+
+
+def publish(name, title, columns, rows, seeds=(), data=None, note=""):
+    """Prints a table, and keeps it with how it came about.
+
+    Args:
+        name: Of the file in benchmarks/results.
+        title: What the figures are, with their unit.
+        columns: Headings; the first column names the row.
+        rows: Of the table; numbers are shown as they are given, so round them before.
+        seeds: That the runs began from.
+        data: Everything else worth keeping, such as figures by seed or epoch.
+        note: A sentence or two for the reader: what differs from the published setting.
+    """
+    result = {
+        "title": title,
+        "command": shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "machine": f"{processor()}, {os.cpu_count()} cores",
+        "minutes": round((time.perf_counter() - _BEGUN) / 60, 1),
+        "seeds": list(seeds),
+        "columns": list(columns),
+        "rows": [[str(value) for value in row] for row in rows],
+        "note": note,
+        "data": data or {},
+    }
+    table = Table(title=title, title_justify="left")
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="right" if i else "left")
+    for row in result["rows"]:
+        table.add_row(*row)
+    console = Console(width=160)
+    console.print(table)
+    if note:
+        console.print(note)
+    FOLDER.mkdir(exist_ok=True)
+    unfinished = FOLDER / f"{name}.json.tmp"
+    unfinished.write_text(json.dumps(result, indent=2) + "\n")
+    unfinished.replace(FOLDER / f"{name}.json")
+
+
+def page():
+    """The text of docs/results.md, from the kept results."""
+    parts = [
+        "# Results",
+        "Every table is what the command above it printed; `python benchmarks/report.py` puts the "
+        "kept results (benchmarks/results) on this page. Published figures stand beside ours.",
+    ]
+    for path in sorted(FOLDER.glob("*.json")):
+        result = json.loads(path.read_text())
+        headings = [column.replace("\n", " ") for column in result["columns"]]
+        rows = [headings, ["---", *["---:"] * (len(result["columns"]) - 1)]]
+        rows += result["rows"]
+        seeds = ", ".join(map(str, result["seeds"]))
+        how = f"{result['minutes']} minutes on {result['machine']}"
+        parts += [
+            f"## {result['title']}",
+            f"`{result['command']}`: {how}" + (f", seeds {seeds}." if seeds else "."),
+            "\n".join(f"| {' | '.join(row)} |" for row in rows),
+        ]
+        parts += [result["note"]] if result["note"] else []
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,10 @@
+"""Puts all kept results on one page, docs/results.md.
+
+python benchmarks/report.py
+"""
+
+from _results import PAGE, page
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
+    print(PAGE)
