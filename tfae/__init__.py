@@ -1,5 +1,7 @@
 """Autoencoders for Keras with a compiled sampling kernel."""
 
+import importlib as _importlib
+
 from tfae._startup import quieten_the_command as _quieten
 
 _quieten()  # before TensorFlow is imported
@@ -18,3 +20,9 @@ from tfae.models import *  # noqa: E402, F403
 
 __version__ = "0.1.0"
 __all__ = [*models.MODELS, "data", "layers", "losses", "models", "networks", "ops", "pictures"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "sklearn":  # imported when it is used: scikit-learn takes as long as all of tfae
+        return _importlib.import_module("tfae.sklearn")
+    raise AttributeError(f"module 'tfae' has no attribute {name!r}")
