@@ -1,7 +1,5 @@
 """Autoencoders for Keras with a compiled sampling kernel."""
 
-import importlib as _importlib
-
 from tfae._startup import quieten_the_command as _quieten
 
 _quieten()  # before TensorFlow is imported
@@ -15,14 +13,18 @@ if _keras.config.backend() != "tensorflow":
         '"backend": "tensorflow" in ~/.keras/keras.json) before Python starts.'
     )
 
-from tfae import data, layers, losses, models, networks, ops, pictures  # noqa: E402
+from tfae import data, layers, losses, models, networks, ops, pictures, sklearn  # noqa: E402
 from tfae.models import *  # noqa: E402, F403
 
 __version__ = "0.1.0"
-__all__ = [*models.MODELS, "data", "layers", "losses", "models", "networks", "ops", "pictures"]
-
-
-def __getattr__(name: str) -> object:
-    if name == "sklearn":  # imported when it is used: scikit-learn takes as long as all of tfae
-        return _importlib.import_module("tfae.sklearn")
-    raise AttributeError(f"module 'tfae' has no attribute {name!r}")
+__all__ = [
+    *models.MODELS,
+    "data",
+    "layers",
+    "losses",
+    "models",
+    "networks",
+    "ops",
+    "pictures",
+    "sklearn",
+]
