@@ -51,6 +51,27 @@ def test_xavier_is_the_default(architecture):
 
 
 @pytest.mark.parametrize(
+    ("initializer", "lowest", "highest"),
+    [
+        ("glorot_uniform", 0.1, 1),
+        ("glorot_normal", 0.1, 1),
+        ("half_glorot_uniform", 1e-4, 1e-3),
+        ("half_glorot_normal", 1e-4, 1e-3),
+        (keras.initializers.VarianceScaling(0.1, "fan_avg"), 0, 1e-9),
+        (keras.initializers.VarianceScaling(4.0, "fan_avg"), 1e5, np.inf),
+    ],
+)
+def test_the_signal_stays_vanishes_or_explodes(digits, initializer, lowest, highest):
+    keras.utils.set_random_seed(0)
+    model = tfae.Autoencoder.from_shape(
+        (64,), 2, hidden_units=10 * [256], activation="linear", kernel_initializer=initializer
+    )
+    signal = (digits - digits.mean()) / digits.std()
+    variance = model.features(signal.reshape(-1, 64), layers=["hidden_10"])["hidden_10"].var()
+    assert lowest < variance < highest
+
+
+@pytest.mark.parametrize(
     "initializer", ["half_glorot_normal", "orthogonal", keras.initializers.HeNormal()]
 )
 def test_layers_of_one_shape_start_differently(initializer):
