@@ -13,8 +13,18 @@ if _keras.config.backend() != "tensorflow":
         '"backend": "tensorflow" in ~/.keras/keras.json) before Python starts.'
     )
 
-from tfae import data, layers, losses, models, networks, ops, pictures  # noqa: E402
+from tfae import data, layers, losses, models, networks, ops, pictures, sklearn  # noqa: E402
 from tfae.models import *  # noqa: E402, F403
 
 __version__ = "0.1.0"
-__all__ = [*models.MODELS, "data", "layers", "losses", "models", "networks", "ops", "pictures"]
+__all__ = [
+    *models.MODELS,
+    "data",
+    "layers",
+    "losses",
+    "models",
+    "networks",
+    "ops",
+    "pictures",
+    "sklearn",
+]

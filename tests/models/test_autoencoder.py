@@ -2,6 +2,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 
 import tfae
@@ -23,6 +24,32 @@ def test_it_beats_pca_at_the_same_code_size(digits):
     pca = PCA(4).fit(train)
     pca_error = ((pca.inverse_transform(pca.transform(test)) - test) ** 2).sum(axis=1).mean()
     assert error < 0.75 * pca_error
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_linear_one_finds_the_subspace_and_the_error_of_pca(digits, seed):
+    x = digits.reshape(-1, 64)
+    x = x - x[:1500].mean(axis=0)
+    train, test = x[:1500], x[1500:]
+    pca = PCA(4).fit(train)
+    keras.utils.set_random_seed(seed)
+    model = tfae.Autoencoder.from_shape(
+        (64,), 4, hidden_units=(), likelihood="squared_error", seed=seed
+    )
+    # 100 epochs of 6 steps. The decay to zero ends the wandering about the optimum.
+    decay = keras.optimizers.schedules.CosineDecay(1e-2, 100 * 6)
+    model.compile(keras.optimizers.Adam(decay), jit_compile=False)
+    model.fit(train, epochs=100, batch_size=250, verbose=0)
+
+    error = ((model.reconstruct(test) - test) ** 2).sum(axis=1).mean()
+    pca_error = ((pca.inverse_transform(pca.transform(test)) - test) ** 2).sum(axis=1).mean()
+    assert error == pytest.approx(pca_error, rel=0.01)
+    spanned_by_decoder = model.decoder.get_layer("output").kernel.numpy().T
+    angles = subspace_angles(spanned_by_decoder, pca.components_.T)
+    assert np.degrees(angles).max() < 5
+    # The codes are PCA's scores but for a linear map. (The encoder's weights themselves need not
+    # lie in the subspace: pixels that are always empty leave theirs as they started.)
+    assert np.degrees(subspace_angles(model.encode(train), pca.transform(train))).max() < 5
 
 
 def test_a_subclassed_encoder_is_built_from_the_first_data(few_digits):

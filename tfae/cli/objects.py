@@ -1,7 +1,7 @@
 """Option values that are objects: `Gaussian:scale=learned`, `LinearWarmUp:steps=1000`.
 
 The classes are those of `tfae.losses` and `tfae.layers`, by name, so a new one can be given at
-once. In a run's configuration such a value stays text.
+once, and Keras' initialisers. In a run's configuration such a value stays text.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import ast
 import inspect
 import re
 from typing import Any
+
+import keras
 
 from tfae import layers, losses
 
@@ -51,12 +53,13 @@ def make(value: Any) -> Any:
 
 def classes() -> dict[str, type]:
     """Names and classes that texts can mean."""
-    return {
-        name: getattr(module, name)
-        for module in (losses, layers)
-        for name in module.__all__
-        if inspect.isclass(getattr(module, name))
+    found = {
+        name: cls
+        for name, cls in vars(keras.initializers).items()
+        if inspect.isclass(cls) and not name.islower()
     }
+    own = {name: getattr(module, name) for module in (losses, layers) for name in module.__all__}
+    return found | {name: cls for name, cls in own.items() if inspect.isclass(cls)}
 
 
 def _literal(text: str) -> Any:

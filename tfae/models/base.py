@@ -232,12 +232,15 @@ class EncoderDecoder(Trainer):
         """Encodes and decodes: `(n, ...)` in and out, without noise; as `predict`."""
         return self._map("reconstruct", self.call, self._checked(x), batch_size)
 
-    def features(self, x: Any, batch_size: int = 256) -> dict[str, np.ndarray]:
+    def features(
+        self, x: Any, batch_size: int = 256, layers: Sequence[str] | None = None
+    ) -> dict[str, np.ndarray]:
         """Activations of every encoder layer: each hidden layer is a representation.
 
         Args:
             x: Array `(n, ...)` or batched dataset.
             batch_size: Examples at a time, for arrays.
+            layers: Names of the layers wanted; all of them by default.
 
         Returns:
             Layer name to post-activation output `(n, ...)`, in the order of computation. Layers
@@ -245,14 +248,15 @@ class EncoderDecoder(Trainer):
 
         Raises:
             ValueError: If the encoder is neither Functional nor Sequential, so that Keras does
-                not know its inner tensors.
+                not know its inner tensors, or has no layer of a name.
         """
-        model = feature_model(self.encoder)
+        model = feature_model(self.encoder, layers)
 
         def features(x: tf.Tensor) -> dict[str, tf.Tensor]:
             return model(x, training=False)
 
-        return self._map("features", features, self._checked(x), batch_size)
+        name = f"features {sorted(model.output)}"
+        return self._map(name, features, self._checked(x), batch_size)
 
     def anomaly_score(self, x: Any, batch_size: int = 256) -> np.ndarray:
         """How badly the model explains each example; higher is more anomalous.

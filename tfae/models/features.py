@@ -1,22 +1,25 @@
 """The activations of every layer of an encoder."""
 
+from collections.abc import Sequence
+
 import keras
 
 
-def feature_model(encoder: keras.Model) -> keras.Model:
+def feature_model(encoder: keras.Model, layers: Sequence[str] | None = None) -> keras.Model:
     """Builds a model that gives the output of every layer of `encoder`.
 
     It shares the encoder's layers, so it follows their training.
 
     Args:
         encoder: A Functional or Sequential model, built; nested models are opened.
+        layers: Names of the layers wanted; all of them by default.
 
     Returns:
         A model whose output is a dictionary from layer names ("dense", "block/dense") to tensors
         `(batch, ...)`, in the order of computation, inputs left out.
 
     Raises:
-        ValueError: If Keras does not know the encoder's inner tensors.
+        ValueError: If Keras does not know the encoder's inner tensors, or has no layer of a name.
     """
     if not _has_graph(encoder):
         raise ValueError(
@@ -25,7 +28,15 @@ def feature_model(encoder: keras.Model) -> keras.Model:
             "keras.Model(inputs, outputs), or add its inputs with keras.Input if it is a "
             "Sequential."
         )
-    return keras.Model(encoder.inputs, _collect(encoder, ""))
+    outputs = _collect(encoder, "")
+    unknown = [name for name in layers or () if name not in outputs]
+    if unknown:
+        raise ValueError(
+            f"The encoder has no layer {', '.join(map(repr, unknown))}; it has "
+            f"{', '.join(map(repr, outputs))}."
+        )
+    wanted = {name: t for name, t in outputs.items() if layers is None or name in layers}
+    return keras.Model(encoder.inputs, wanted)
 
 
 def _has_graph(layer: keras.layers.Layer) -> bool:

@@ -7,6 +7,7 @@ import keras
 
 from tfae.networks.checks import checked_sizes
 from tfae.networks.heads import code_head
+from tfae.networks.initializers import for_each_layer
 
 
 def conv(
@@ -18,7 +19,7 @@ def conv(
     kernel_size: int = 3,
     hidden_units: int = 128,
     activation: str = "relu",
-    kernel_initializer: str = "glorot_uniform",
+    kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
 ) -> tuple[keras.Model, keras.Model]:
     """Builds strided convolutions down to the code, and transposed convolutions back up.
 
@@ -30,14 +31,16 @@ def conv(
         kernel_size: Side of every kernel.
         hidden_units: Width of the dense layer between the convolutions and the code.
         activation: Activation of the hidden layers.
-        kernel_initializer: Initialiser of every kernel; Xavier (Glorot and Bengio, 2010) by
-            default.
+        kernel_initializer: Initialiser of every kernel. Xavier's variance is 2/(n_in + n_out)
+            ("glorot_uniform", "glorot_normal"; Glorot and Bengio, 2010); half of it is
+            "half_glorot_uniform", "half_glorot_normal". Any other of Keras, too.
 
     Returns:
         `(encoder, decoder)`; the decoder ends in a linear layer, for the likelihood to interpret.
 
     Raises:
-        ValueError: If `input_shape` is not three positive whole numbers, or a size is not one.
+        ValueError: If `input_shape` is not three positive whole numbers, or a size is not one,
+            or there is no such initialiser.
     """
     input_shape = checked_sizes("input_shape", input_shape)
     if len(input_shape) != 3:
@@ -48,7 +51,7 @@ def conv(
         )
     (latent_dim,) = checked_sizes("latent_dim", [latent_dim])
     filters = checked_sizes("filters", filters)
-    shared = {"kernel_initializer": kernel_initializer}
+    shared = {"kernel_initializer": for_each_layer(kernel_initializer)}
 
     inputs = keras.Input(input_shape, name="x")
     h = inputs

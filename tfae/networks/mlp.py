@@ -7,6 +7,7 @@ import keras
 
 from tfae.networks.checks import checked_sizes
 from tfae.networks.heads import code_head
+from tfae.networks.initializers import for_each_layer
 
 
 def mlp(
@@ -16,7 +17,7 @@ def mlp(
     variational: bool = False,
     hidden_units: Sequence[int] = (512, 256),
     activation: str = "relu",
-    kernel_initializer: str = "glorot_uniform",
+    kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
 ) -> tuple[keras.Model, keras.Model]:
     """Builds a multilayer perceptron and its mirror image.
 
@@ -27,19 +28,20 @@ def mlp(
         hidden_units: Widths of the encoder's hidden layers; the decoder has them in reverse. An
             empty sequence gives a linear autoencoder.
         activation: Activation of the hidden layers.
-        kernel_initializer: Initialiser of every kernel; Xavier (Glorot and Bengio, 2010) by
-            default.
+        kernel_initializer: Initialiser of every kernel. Xavier's variance is 2/(n_in + n_out)
+            ("glorot_uniform", "glorot_normal"; Glorot and Bengio, 2010); half of it is
+            "half_glorot_uniform", "half_glorot_normal". Any other of Keras, too.
 
     Returns:
         `(encoder, decoder)`; the decoder ends in a linear layer, for the likelihood to interpret.
 
     Raises:
-        ValueError: If a size is not a positive whole number.
+        ValueError: If a size is not a positive whole number, or there is no such initialiser.
     """
     input_shape = checked_sizes("input_shape", input_shape)
     (latent_dim,) = checked_sizes("latent_dim", [latent_dim])
     hidden_units = checked_sizes("hidden_units", hidden_units)
-    dense = {"kernel_initializer": kernel_initializer}
+    dense = {"kernel_initializer": for_each_layer(kernel_initializer)}
 
     inputs = keras.Input(input_shape, name="x")
     h = keras.layers.Flatten(name="flatten")(inputs) if len(input_shape) > 1 else inputs

@@ -1,0 +1,342 @@
+"""Autoencoders as scikit-learn transformers."""
+
+import contextlib
+import copy
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Self
+
+import keras
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags, check_array, check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from tfae.models import MODELS
+from tfae.training import Trainer
+
+__all__ = ["Encoder"]
+
+
+class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """A scikit-learn transformer from data to an autoencoder's codes, or to a layer's activations.
+
+    `fit` trains, `transform` encodes, `inverse_transform` decodes, and `score` is the negative
+    anomaly score. Labels that scikit-learn hands over are not used.
+
+    Example:
+        ```python
+        encoder = Encoder("VariationalAutoencoder", latent_dim=16, hidden_units=(256,))
+        classifier = make_pipeline(encoder, SVC())
+        search = GridSearchCV(classifier, {"encoder__latent_dim": [8, 16, 32]})
+        search.fit(images.reshape(len(images), -1), labels)
+        ```
+
+    Args:
+        model: What to train:
+            the name of a class in `tfae.models`; a class with `from_shape`; a function
+            `build(input_shape, latent_dim, **hyperparameters)` that returns a model; or a tfae
+            model. A model is the pattern of what is trained, and never changed: `fit` trains a
+            copy of it from new initial weights, compiled alike.
+        latent_dim: Size of the code; 32 by default. A model has its own.
+        layer: Name of the encoder layer whose activations `transform` gives, flattened, as
+            `model.features` names it; by default it gives codes.
+        prefit: Whether `model` is trained already and is taken as it is: `fit` then only looks at
+            the data, and `transform` works without it.
+        input_shape: Shape of one example, into which scikit-learn's flat rows are brought, such as
+            `(28, 28, 1)` for convolutions. By default that of the data; a model has its own.
+        epochs: Passes over the data.
+        batch_size: Examples a step.
+        learning_rate: Of the optimizer; by default that of the compiled model, or 1e-3.
+        validation_split: Fraction of the data, its last rows, held out for `callbacks` to look at.
+        callbacks: Keras callbacks, such as `EarlyStopping`; each `fit` uses copies.
+        jit_compile: As for `compile`; by default as the model is compiled, or `"auto"`. `False`
+            saves seconds a `fit` where the data is small.
+        random_state: Integer, `numpy.random.RandomState` or `None`: initial weights, noise and the
+            order of the data follow from it.
+        verbose: 0, 1 or 2, as for Keras' `fit`.
+        **hyperparameters: Further arguments of the class's `from_shape` or of the function, such
+            as `architecture`, `hidden_units`, `likelihood` or `beta`. They are parameters of this
+            estimator like the others: `get_params` lists those that were given, and `set_params`
+            and grid searches set any of them.
+
+    Attributes:
+        model_: The trained tfae model.
+        history_: Keras' history: the losses by epoch. Not there with `prefit`.
+        n_features_in_: Number of values in an example.
+
+    All of scikit-learn's `check_estimator` passes with a likelihood for its data (`"gaussian"` or
+    `"squared_error"`; the default takes data in [0, 1]).
+    """
+
+    def __init__(
+        self,
+        model: str | type | Callable[..., keras.Model] | keras.Model = "Autoencoder",
+        *,
+        latent_dim: int | None = None,
+        layer: str | None = None,
+        prefit: bool = False,
+        input_shape: Sequence[int] | None = None,
+        epochs: int = 20,
+        batch_size: int = 128,
+        learning_rate: float | None = None,
+        validation_split: float = 0.0,
+        callbacks: Sequence[keras.callbacks.Callback] | None = None,
+        jit_compile: bool | str | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        **hyperparameters,
+    ):
+        self.model = model
+        self.latent_dim = latent_dim
+        self.layer = layer
+        self.prefit = prefit
+        self.input_shape = input_shape
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.validation_split = validation_split
+        self.callbacks = callbacks
+        self.jit_compile = jit_compile
+        self.random_state = random_state
+        self.verbose = verbose
+        self._hyperparameters = hyperparameters
+
+    # ------------------------------------------------------------------ parameters
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name, with those hyperparameters of the model that were given."""
+        return {**super().get_params(deep), **self._hyperparameters}
+
+    def set_params(self, **params) -> Self:
+        """Sets parameters, and hyperparameters of the model whether given before or not.
+
+        Whether the model has a hyperparameter shows in `fit`, as after the constructor.
+        """
+        names = self._get_param_names()
+        own = {key: value for key, value in params.items() if key in names or "__" in key}
+        super().set_params(**own)
+        others = {key: value for key, value in params.items() if key not in own}
+        self._hyperparameters = {**self._hyperparameters, **others}
+        return self
+
+    # ------------------------------------------------------------------ fit
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Trains a new model on `X`.
+
+        Args:
+            X: Array or data frame `(n, features)`, or array `(n, ...)` of any shape.
+            y: Not used.
+
+        Returns:
+            This estimator.
+
+        Raises:
+            ValueError: If the parameters do not fit together, or the data not the model.
+        """
+        rows = _rows(self, X, reset=True)
+        shape = rows.shape[1:] if getattr(X, "ndim", 2) <= 2 else tuple(X.shape[1:])
+        shape = shape if self.input_shape is None else tuple(self.input_shape)
+        if self.prefit:
+            self.model_ = self._prefit_model()
+            self.input_shape_ = _example_shape(self.model_, shape)
+            _shaped(rows, self.input_shape_)
+            return self
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        with _python_seed(seed):
+            model = self._new_model(shape, seed)
+            self.input_shape_ = _example_shape(model, shape)
+            history = model.fit(
+                _shaped(rows, self.input_shape_),
+                epochs=self.epochs,
+                batch_size=self.batch_size,
+                validation_split=self.validation_split,
+                callbacks=copy.deepcopy(self.callbacks),
+                verbose=self.verbose,
+            )
+        self.model_ = model
+        self.history_ = history.history
+        return self
+
+    def _prefit_model(self) -> Trainer:
+        if not isinstance(self.model, Trainer):
+            raise ValueError(
+                "`prefit=True` takes a trained tfae model; received "
+                f"model={self.model!r}. Give a model, or leave `prefit` out to train one."
+            )
+        self._refuse_hyperparameters()
+        return self.model
+
+    def _refuse_hyperparameters(self) -> None:
+        given = dict(self._hyperparameters)
+        if self.latent_dim not in (None, getattr(self.model, "latent_dim", None)):
+            given["latent_dim"] = self.latent_dim
+        if given:
+            raise ValueError(
+                f"`model` is a {type(self.model).__name__} with networks of its own, which cannot "
+                f"change; received {given}. Give the class, its name, or a function "
+                "build(input_shape, latent_dim, ...) instead of the model."
+            )
+
+    def _new_model(self, shape: tuple[int, ...], seed: int) -> Trainer:
+        """A model with new weights, compiled."""
+        compiled = None
+        if isinstance(self.model, Trainer):
+            self._refuse_hyperparameters()
+            config = {**self.model.get_config(), "seed": seed}
+            model = type(self.model).from_config(config)
+            compiled = self.model.get_compile_config()
+        else:
+            latent_dim = 32 if self.latent_dim is None else self.latent_dim
+            hyperparameters = {k: _without_state(v) for k, v in self._hyperparameters.items()}
+            model = _builder(self.model)(shape, latent_dim, **hyperparameters)
+            if not isinstance(model, Trainer):
+                raise ValueError(f"`model` must build a tfae model; it returned {model!r}.")
+            compiled = model.get_compile_config()
+        options = {} if self.jit_compile is None else {"jit_compile": self.jit_compile}
+        if compiled:
+            model.compile_from_config({**compiled, **options})
+        else:
+            model.compile(**options)
+        if self.learning_rate is not None:
+            model.optimizer.learning_rate = self.learning_rate
+        return model
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_") or (self.prefit and isinstance(self.model, Trainer))
+
+    # ------------------------------------------------------------------ after fit
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Encodes data; a variational model gives the mean.
+
+        Args:
+            X: As for `fit`.
+
+        Returns:
+            Codes `(n, latent_dim)`, or the activations of `layer`, `(n, features)`; float32.
+        """
+        model, x = self._inputs(X)
+        return self._representation(model, x)
+
+    def _representation(self, model: Trainer, x: np.ndarray) -> np.ndarray:
+        if self.layer is None:
+            out = model.encode(x)
+        else:
+            out = model.features(x, layers=[self.layer])[self.layer]
+        return np.asarray(out, np.float32).reshape(len(x), math.prod(out.shape[1:]))
+
+    @available_if(lambda self: self.layer is None)
+    def inverse_transform(self, X: Any) -> np.ndarray:
+        """Decodes codes.
+
+        Args:
+            X: Codes `(n, latent_dim)`.
+
+        Returns:
+            Data `(n, features)`: the mean of p(x | z).
+        """
+        model, _ = self._fitted()
+        codes = check_array(X, dtype=np.float32)
+        if codes.shape[1] != model.latent_dim:
+            raise ValueError(
+                f"`X` must be codes of shape (n, {model.latent_dim}); received {codes.shape}."
+            )
+        return model.decode(codes).reshape(len(codes), -1)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """How well the model explains `X`: the mean anomaly score, negative; higher is better.
+
+        Args:
+            X: As for `fit`.
+            y: Not used.
+        """
+        model, x = self._inputs(X)
+        return -float(model.anomaly_score(x).mean())
+
+    @property
+    def _n_features_out(self) -> int:
+        model, shape = self._fitted()
+        return self._representation(model, np.zeros((0, *shape), np.float32)).shape[1]
+
+    def _fitted(self) -> tuple[Trainer, tuple[int, ...]]:
+        """The trained model and the shape of one example."""
+        check_is_fitted(self, msg=_NOT_FITTED)
+        if hasattr(self, "model_"):
+            return self.model_, self.input_shape_
+        model = self._prefit_model()
+        return model, _example_shape(model, tuple(self.input_shape or ()))
+
+    def _inputs(self, X: Any) -> tuple[Trainer, np.ndarray]:
+        model, shape = self._fitted()
+        return model, _shaped(_rows(self, X, reset=False), shape)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+_NOT_FITTED = (
+    "This %(name)s is not fitted yet. Call 'fit' first, or take a trained model as it is with "
+    "prefit=True."
+)
+
+
+def _rows(estimator: Encoder, X: Any, reset: bool) -> np.ndarray:
+    """Checks data as scikit-learn does; examples of any shape become rows of features."""
+    if getattr(X, "ndim", 2) > 2:
+        X = np.asarray(X)
+        X = X.reshape(len(X), math.prod(X.shape[1:]))
+    return validate_data(estimator, X, reset=reset, dtype=np.float32)
+
+
+def _example_shape(model: Trainer, given: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that the model takes, or, where that is open, the one that was given."""
+    shape = model.data_contract().input_shape if model.built else given
+    return given if None in shape else tuple(shape)
+
+
+def _shaped(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if rows.shape[1] != math.prod(shape):
+        raise ValueError(
+            f"`X` has {rows.shape[1]} features, but one example of shape {shape} has "
+            f"{math.prod(shape)}; see `input_shape`."
+        )
+    return rows.reshape(-1, *shape)
+
+
+def _builder(model: Any) -> Callable[..., keras.Model]:
+    """What makes a model of an input shape, a code size and hyperparameters."""
+    if isinstance(model, str):
+        if model not in MODELS:
+            raise ValueError(f"`model` must be one of {', '.join(MODELS)}; received {model!r}.")
+        model = MODELS[model]
+    builder = getattr(model, "from_shape", None if isinstance(model, type) else model)
+    if isinstance(model, keras.layers.Layer) or not callable(builder):
+        raise ValueError(
+            "`model` must be a tfae model, a class with `from_shape` or its name, or a function "
+            f"build(input_shape, latent_dim, ...); received {model!r}."
+        )
+    return builder
+
+
+def _without_state(value: Any) -> Any:
+    """A hyperparameter that is a layer has weights or noise, which no two models may share."""
+    if isinstance(value, keras.layers.Layer):
+        return type(value).from_config(value.get_config())
+    return value
+
+
+@contextlib.contextmanager
+def _python_seed(seed: int) -> Iterator[None]:
+    """Seeds Python's generator, from which Keras draws its seeds; afterwards it is as before."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
