@@ -1,6 +1,17 @@
 """Keras layers that the models are made of; each also serves in a user's own network."""
 
+from tfae.layers.corruption import (
+    GaussianCorruption,
+    MaskingCorruption,
+    SaltAndPepperCorruption,
+)
 from tfae.layers.gaussian_sampling import GaussianSampling
 from tfae.layers.seeds import next_seed
 
-__all__ = ["GaussianSampling", "next_seed"]
+__all__ = [
+    "GaussianCorruption",
+    "GaussianSampling",
+    "MaskingCorruption",
+    "SaltAndPepperCorruption",
+    "next_seed",
+]
