@@ -5,10 +5,12 @@ from tfae.layers.corruption import (
     MaskingCorruption,
     SaltAndPepperCorruption,
 )
+from tfae.layers.dropout import Dropout
 from tfae.layers.gaussian_sampling import GaussianSampling
 from tfae.layers.seeds import next_seed
 
 __all__ = [
+    "Dropout",
     "GaussianCorruption",
     "GaussianSampling",
     "MaskingCorruption",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,10 @@ from tfae.layers import corruption as corruptions
 from tfae.losses.codes import likelihood_of_codes
 from tfae.models.autoencoder import Autoencoder
 from tfae.models.base import EncoderDecoder
-from tfae.models.denoising import DenoisingAutoencoder
-from tfae.models.sparse import SparseAutoencoder
-from tfae.networks.chains import output_activation
+from tfae.networks.chains import chain, output_activation
 from tfae.training.backup import Backup, EarlyStop, save_weights_at_once
 from tfae.training.batches import unpack
+from tfae.training.copies import frozen, new_optimizer, way_to_run
 from tfae.training.feeding import split_off_last
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def pretrain(
     sparsity: Any,
     validation_split: float,
     validation_data: Any,
-    patience: int | None | Sequence[int | None],
+    patience: int | Sequence[int | None] | None,
     callbacks: Any,
     verbose: str | int,
     backup_dir: str | Path | None,
@@ -58,7 +57,7 @@ def pretrain(
             "`patience` waits for the validation loss: give `validation_split` or "
             "`validation_data` as well."
         )
-    optimizers = [_own_copy(o, stack) for o in _per_layer("optimizer", optimizer, n)]
+    optimizers = [new_optimizer(o, stack) for o in _per_layer("optimizer", optimizer, n)]
     with stack.distribute_strategy.scope():
         models = [
             _model_of_layer(stack, i, c, s)
@@ -86,7 +85,7 @@ def pretrain(
             print(f"Layer {i + 1} of {n}: {_sizes(models[i])}")
         models[i].seed = stack.seed + i
         with stack.distribute_strategy.scope():
-            models[i].compile(optimizers[i], **_way_to_run(stack))
+            models[i].compile(optimizers[i], **way_to_run(stack))
         histories.append(
             _fit(
                 models[i],
@@ -122,10 +121,8 @@ def _model_of_layer(stack: StackedAutoencoder, i: int, corruption: Any, sparsity
         likelihood = likelihood_of_codes(output_activation(stack.encoders[i - 1]))
     shared = {"likelihood": likelihood, "seed": stack.seed + i, "dtype": stack.dtype_policy}
     corruption = _own_corruption(corruption, stack.seed + i)
-    if sparsity is not None:
-        return SparseAutoencoder(encoder, decoder, sparsity, corruption=corruption, **shared)
     if corruption is not None:
-        return DenoisingAutoencoder(encoder, decoder, corruption, **shared)
+        encoder = chain([corruption, encoder], "encoder", encoder.input_shape)
     return Autoencoder(encoder, decoder, **shared)
 
 
@@ -192,7 +189,7 @@ def _codes(stack: StackedAutoencoder, data: Any, start: int, end: int, raw: Any 
     if data is None or start == end:
         return data
     if isinstance(data, tf.data.Dataset):
-        encode = _frozen(stack.encoders[:end])
+        encode = frozen(stack.encoders[:end])
         source = data if raw is None else raw
         return source.map(encode, num_parallel_calls=tf.data.AUTOTUNE)
 
@@ -208,25 +205,6 @@ def _codes(stack: StackedAutoencoder, data: Any, start: int, end: int, raw: Any 
             "learning rate for it (`optimizer`)."
         )
     return codes
-
-
-def _frozen(encoders: Sequence[keras.layers.Layer]) -> Callable[[tf.Tensor], tf.Tensor]:
-    """The encoders as they are now; on the CPU, where a dataset maps its elements."""
-    with tf.device("CPU:0"):
-        values = [
-            (
-                [tf.constant(v.numpy()) for v in encoder.trainable_variables],
-                [tf.constant(v.numpy()) for v in encoder.non_trainable_variables],
-            )
-            for encoder in encoders
-        ]
-
-    def encode(x: tf.Tensor) -> tf.Tensor:
-        for encoder, (trainable, others) in zip(encoders, values, strict=True):
-            x, _ = encoder.stateless_call(trainable, others, x, training=False)
-        return tf.cast(x, tf.float32)
-
-    return encode
 
 
 # ---------------------------------------------------------------------------- arguments
@@ -276,21 +254,7 @@ def _positive(name: str, value: Any) -> int:
     return int(value)
 
 
-def _own_copy(optimizer: Any, stack: StackedAutoencoder) -> keras.optimizers.Optimizer:
-    """A new optimizer with the configuration of the one given, or of the stack's."""
-    if optimizer is None:
-        optimizer = getattr(stack, "optimizer", None) or "adam"
-    optimizer = keras.optimizers.get(optimizer)
-    return type(optimizer).from_config(optimizer.get_config())
-
-
-def _way_to_run(stack: StackedAutoencoder) -> dict[str, Any]:
-    return {"jit_compile": stack._requested["jit_compile"], "run_eagerly": stack.run_eagerly}
-
-
 def _sizes(model: EncoderDecoder) -> str:
-    def text(shape: tuple) -> str:
-        return "x".join(map(str, shape))
-
-    shape = getattr(model.encoder, "input_shape", None)
-    return text(shape[1:]) + " inputs" if shape else model.encoder.name
+    shapes = (getattr(model.encoder, name, None) for name in ("input_shape", "output_shape"))
+    texts = ["x".join(map(str, shape[1:])) for shape in shapes if shape]
+    return " -> ".join(texts) or model.encoder.name

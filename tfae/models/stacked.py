@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import keras
 
+from tfae.layers.dropout import Dropout
 from tfae.losses.likelihoods import Likelihood
 from tfae.models.base import EncoderDecoder
 from tfae.models.classifier import Classifier
@@ -110,7 +111,7 @@ class StackedAutoencoder(EncoderDecoder):
         sparsity: Any = None,
         validation_split: float = 0.0,
         validation_data: Any = None,
-        patience: int | None | Sequence[int | None] = None,
+        patience: int | Sequence[int | None] | None = None,
         callbacks: Any = None,
         verbose: str | int = "auto",
         backup_dir: str | Path | None = None,
