@@ -58,17 +58,15 @@ def pretrain(
             "`validation_data` as well."
         )
     optimizers = [new_optimizer(o, stack) for o in _per_layer("optimizer", optimizer, n)]
-    with stack.distribute_strategy.scope():
-        models = [
-            _model_of_layer(stack, i, c, s)
-            for i, (c, s) in enumerate(
-                zip(
-                    _per_layer("corruption", corruption, n),
-                    _per_layer("sparsity", sparsity, n),
-                    strict=True,
-                )
-            )
-        ]
+    corruption = _per_layer("corruption", corruption, n)
+    sparsity = _per_layer("sparsity", sparsity, n)
+
+    def model_of_layer(i: int) -> EncoderDecoder:
+        with stack.distribute_strategy.scope():
+            return _model_of_layer(stack, i, corruption[i], sparsity[i])
+
+    for i in range(n):
+        model_of_layer(i)  # shows what does not fit
 
     # From here on nothing is wrong with the arguments.
     folder = Path(backup_dir) if backup_dir is not None else None
@@ -81,14 +79,14 @@ def pretrain(
     codes, validation_codes = (_codes(stack, data, 0, first) for data in (x, validation_data))
     histories = []
     for i in range(first, n):
+        model = model_of_layer(i)  # now, as the stack's seed may be that of the backup
         if verbose:
-            print(f"Layer {i + 1} of {n}: {_sizes(models[i])}")
-        models[i].seed = stack.seed + i
+            print(f"Layer {i + 1} of {n}: {_sizes(model)}")
         with stack.distribute_strategy.scope():
-            models[i].compile(optimizers[i], **way_to_run(stack))
+            model.compile(optimizers[i], **way_to_run(stack))
         histories.append(
             _fit(
-                models[i],
+                model,
                 codes,
                 validation_codes,
                 epochs[i],
