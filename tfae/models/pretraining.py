@@ -14,7 +14,8 @@ from tfae.layers import corruption as corruptions
 from tfae.losses.codes import likelihood_of_codes
 from tfae.models.autoencoder import Autoencoder
 from tfae.models.base import EncoderDecoder
-from tfae.networks.chains import chain, output_activation
+from tfae.models.denoising import DenoisingAutoencoder
+from tfae.networks.chains import output_activation
 from tfae.training.backup import Backup, EarlyStop, save_weights_at_once
 from tfae.training.batches import unpack
 from tfae.training.copies import frozen, new_optimizer, way_to_run
@@ -118,21 +119,27 @@ def _model_of_layer(stack: StackedAutoencoder, i: int, corruption: Any, sparsity
     if i:
         likelihood = likelihood_of_codes(output_activation(stack.encoders[i - 1]))
     shared = {"likelihood": likelihood, "seed": stack.seed + i, "dtype": stack.dtype_policy}
-    corruption = _own_corruption(corruption, stack.seed + i)
+    corruption = _own_corruption(corruption)
+    if sparsity is not None:
+        from tfae.models.sparse import SparseAutoencoder
+
+        if corruption is not None:
+            raise ValueError(
+                f"Layer {i + 1} has both `corruption` and `sparsity`; give each layer one of them, "
+                "and None for the other."
+            )
+        return SparseAutoencoder(encoder, decoder, sparsity, **shared)
     if corruption is not None:
-        encoder = chain([corruption, encoder], "encoder", encoder.input_shape)
+        return DenoisingAutoencoder(encoder, decoder, corruption, **shared)
     return Autoencoder(encoder, decoder, **shared)
 
 
-def _own_corruption(corruption: Any, seed: int) -> keras.layers.Layer | None:
-    """A new layer, so that what it draws depends on the stack's seed and the layer alone."""
+def _own_corruption(corruption: Any) -> keras.layers.Layer | None:
+    """A new layer, so that what it draws depends on its seed, or the layer's, and nothing else."""
     corruption = corruptions.get(corruption)
     if corruption is None:
         return None
-    config = corruption.get_config()
-    if "seed" in config:
-        config["seed"] = seed if config["seed"] is None else config["seed"]
-    return type(corruption).from_config(config)
+    return type(corruption).from_config(corruption.get_config())
 
 
 def _fit(
