@@ -7,11 +7,13 @@ from tfae.layers.corruption import (
 )
 from tfae.layers.gaussian_sampling import GaussianSampling
 from tfae.layers.seeds import next_seed
+from tfae.layers.top_k import TopK
 
 __all__ = [
     "GaussianCorruption",
     "GaussianSampling",
     "MaskingCorruption",
     "SaltAndPepperCorruption",
+    "TopK",
     "next_seed",
 ]
