@@ -8,6 +8,7 @@ from tfae.layers.corruption import (
 from tfae.layers.dropout import Dropout
 from tfae.layers.gaussian_sampling import GaussianSampling
 from tfae.layers.seeds import next_seed
+from tfae.layers.top_k import TopK
 
 __all__ = [
     "Dropout",
@@ -15,5 +16,6 @@ __all__ = [
     "GaussianSampling",
     "MaskingCorruption",
     "SaltAndPepperCorruption",
+    "TopK",
     "next_seed",
 ]

@@ -16,6 +16,7 @@ def mlp(
     variational: bool = False,
     hidden_units: Sequence[int] = (512, 256),
     activation: str = "relu",
+    code_activation: str = "linear",
     kernel_initializer: str = "glorot_uniform",
 ) -> tuple[keras.Model, keras.Model]:
     """Builds a multilayer perceptron and its mirror image.
@@ -27,6 +28,7 @@ def mlp(
         hidden_units: Widths of the encoder's hidden layers; the decoder has them in reverse. An
             empty sequence gives a linear autoencoder.
         activation: Activation of the hidden layers.
+        code_activation: Activation of the code; linear for variational models.
         kernel_initializer: Initialiser of every kernel; Xavier (Glorot and Bengio, 2010) by
             default.
 
@@ -45,7 +47,8 @@ def mlp(
     h = keras.layers.Flatten(name="flatten")(inputs) if len(input_shape) > 1 else inputs
     for i, units in enumerate(hidden_units, start=1):
         h = keras.layers.Dense(units, activation, name=f"hidden_{i}", **dense)(h)
-    encoder = keras.Model(inputs, code_head(h, latent_dim, variational, **dense), name="encoder")
+    head = code_head(h, latent_dim, variational, code_activation, **dense)
+    encoder = keras.Model(inputs, head, name="encoder")
 
     code = keras.Input((latent_dim,), name="code")
     h = code
