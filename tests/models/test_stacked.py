@@ -155,6 +155,33 @@ def test_corruption_is_given_for_all_layers_or_for_each(flat):
     assert noisy == loss(tfae.layers.MaskingCorruption(0.5)), "noise follows from the seed"
 
 
+@pytest.mark.parametrize("corruption", [None, "masking"])
+def test_sparsity_is_given_for_all_layers_or_for_each(flat, corruption):
+    def train(sparsity):
+        model = tfae.StackedAutoencoder(
+            [keras.layers.Dense(30, "relu"), keras.layers.Dense(10, "relu")],
+            [keras.layers.Dense(64), keras.layers.Dense(30)], seed=0,
+        )  # fmt: skip
+        keras.utils.set_random_seed(0)
+        model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+        histories = model.pretrain(
+            flat[:500], 8, sparsity=sparsity, corruption=corruption, verbose=0
+        )
+        return [h.history for h in histories], model.encoders[0](flat[:500])
+
+    dense, dense_codes = train(None)
+    first, sparse_codes = train([tfae.losses.L1(2.0), None])
+    assert "sparsity_loss" in first[0]
+    assert "sparsity_loss" not in first[1]
+    assert "sparsity_loss" not in dense[0]
+    zeros, zeros_of_dense = (float((c.numpy() == 0).mean()) for c in (sparse_codes, dense_codes))
+    assert zeros > zeros_of_dense + 0.2
+    with pytest.raises(ValueError, match=r"end the encoder of the layer in a tfae.layers.TopK"):
+        train("top_k")
+    with pytest.raises(ValueError, match="sigmoid"):
+        train([None, "kl"])
+
+
 def test_datasets_are_encoded_as_they_are_read(flat):
     arrays, dataset = stack(), stack()
     a = arrays.pretrain(flat[:256], epochs=2, batch_size=256, verbose=0)

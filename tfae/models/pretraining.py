@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from tfae.layers import TopK
 from tfae.layers import corruption as corruptions
+from tfae.layers.seeds import seed_unseeded
 from tfae.losses.codes import likelihood_of_codes
 from tfae.models.autoencoder import Autoencoder
 from tfae.models.base import EncoderDecoder
 from tfae.models.denoising import DenoisingAutoencoder
+from tfae.models.sparse import SparseAutoencoder
 from tfae.networks.chains import output_activation
 from tfae.training.backup import Backup, EarlyStop, save_weights_at_once
-from tfae.training.batches import unpack
+from tfae.training.batches import Batch, unpack
 from tfae.training.copies import frozen, new_optimizer, way_to_run
 from tfae.training.feeding import split_off_last
 
@@ -121,17 +124,48 @@ def _model_of_layer(stack: StackedAutoencoder, i: int, corruption: Any, sparsity
     shared = {"likelihood": likelihood, "seed": stack.seed + i, "dtype": stack.dtype_policy}
     corruption = _own_corruption(corruption)
     if sparsity is not None:
-        from tfae.models.sparse import SparseAutoencoder
-
-        if corruption is not None:
+        if sparsity == "top_k" or isinstance(sparsity, TopK):
             raise ValueError(
-                f"Layer {i + 1} has both `corruption` and `sparsity`; give each layer one of them, "
-                "and None for the other."
+                "Units that top-k drops must be dropped in the stack, too: end the encoder of the "
+                f"layer in a tfae.layers.TopK instead of pretrain(sparsity={sparsity!r})."
             )
-        return SparseAutoencoder(encoder, decoder, sparsity, **shared)
+        encoder, decoder = _with_graphs(stack, i)
+        return _SparseLayer(encoder, decoder, sparsity, **shared).with_corruption(corruption)
     if corruption is not None:
         return DenoisingAutoencoder(encoder, decoder, corruption, **shared)
     return Autoencoder(encoder, decoder, **shared)
+
+
+class _SparseLayer(SparseAutoencoder):
+    """A sparse autoencoder that can be a denoising one as well."""
+
+    corruption: keras.layers.Layer | None = None
+
+    def with_corruption(self, corruption: keras.layers.Layer | None) -> Self:
+        if corruption is not None:
+            seed_unseeded(corruption, self.seed)
+            self.corruption = corruption
+        return self
+
+    def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
+        if training and self.corruption is not None:
+            batch = batch._replace(x=self.corruption(batch.x, training=True))
+        return super().loss_terms(batch, training)
+
+
+def _with_graphs(stack: StackedAutoencoder, i: int) -> tuple[keras.Model, keras.Model]:
+    """The networks of layer `i`; bare layers become models, whose inner tensors are known."""
+    shape = (None, *stack.data_contract().input_shape)
+    for encoder in stack.encoders[:i]:
+        shape = encoder.compute_output_shape(shape)
+    networks = []
+    for network in (stack.encoders[i], stack.decoders[i]):
+        if not isinstance(network, keras.Model):
+            x = keras.Input(shape[1:])
+            network = keras.Model(x, network(x))
+        networks.append(network)
+        shape = network.compute_output_shape(shape)
+    return tuple(networks)
 
 
 def _own_corruption(corruption: Any) -> keras.layers.Layer | None:

@@ -134,8 +134,8 @@ class StackedAutoencoder(EncoderDecoder):
                 or a list. By default as compiled, or else Adam.
             corruption: Noise on a layer's input in its training, as for `DenoisingAutoencoder`; or
                 a list, with `None` for no noise.
-            sparsity: Penalty on a layer's codes in its training, as for `SparseAutoencoder`; or a
-                list.
+            sparsity: `"l1"`, `"kl"` or a `tfae.losses.L1` or `KL`, the penalty on a layer's codes
+                in its training, as for `SparseAutoencoder`; or a list.
             validation_split: Last part of the array to validate on, in (0, 1).
             validation_data: Array or dataset to validate on.
             patience: End a layer after this many epochs without a lower validation loss, and take
