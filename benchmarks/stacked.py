@@ -1,6 +1,6 @@
 """The stacked denoising autoencoder 784-1000-1000-1000 as a classifier of MNIST.
 
-    python benchmarks/stacked.py [--seeds 0 1 2 3 4] [--pretrain-epochs 15] [--epochs 30]
+    python benchmarks/stacked.py [--seeds 0 1 2 3 4] [--pretrain-epochs 15] [--epochs 40]
 
 For each seed it pre-trains one stack on the images of the 60,000 training digits, and fine-tunes it
 (a) with 1,000 labels, beside the same network from the same random weights that are not
@@ -185,19 +185,19 @@ def show(results):
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--activation", default="sigmoid")
-    parser.add_argument("--masking", type=float, default=0.25)
-    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--activation", default="relu")
+    parser.add_argument("--masking", type=float, default=0.5)
+    parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--pretrain-epochs", type=int, default=15)
     parser.add_argument("--pretrain-learning-rate", type=float, default=1e-3)
-    parser.add_argument("--few-epochs", type=int, default=100)
+    parser.add_argument("--few-epochs", type=int, default=60)
     parser.add_argument("--few-learning-rate", type=float, default=1e-3)
     parser.add_argument("--few-input-dropout", type=float, default=0.2)
-    parser.add_argument("--few-dropout", type=float, default=0.3)
-    parser.add_argument("--epochs", type=int, default=30, help="with all labels; 0 leaves it out")
+    parser.add_argument("--few-dropout", type=float, default=0.5)
+    parser.add_argument("--epochs", type=int, default=40, help="with all labels; 0 leaves it out")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--input-dropout", type=float, default=0.2)
-    parser.add_argument("--dropout", type=float, default=0.4)
+    parser.add_argument("--dropout", type=float, default=0.5)
     parser.add_argument("--validate", action="store_true", help="hold out training digits instead")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--verbose", action="store_true")

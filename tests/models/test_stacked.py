@@ -475,17 +475,20 @@ def test_bad_heads_are_refused():
 
 @pytest.mark.slow
 def test_with_few_labels_the_pretrained_network_beats_the_random_one(flat, labels):
-    """As benchmarks/stacked.py on MNIST: 50 labels, three hidden layers, three seeds, paired."""
+    """As benchmarks/stacked.py on MNIST: 50 labels, three seeds, pairs of equal first weights."""
+    order = np.random.default_rng(0).permutation(1797)
+    train, test = order[:1300], order[1300:]
 
     def accuracy(seed, pretrained):
-        model = stack((100, 100, 100), seed=seed)
+        model = stack((100, 100, 100), seed=seed, compiled=False)
+        model.compile(keras.optimizers.Adam(3e-3))
         if pretrained:
-            model.pretrain(flat[:1300], 30, 50, verbose=0, **{**MASKING, "verbose": 0})
+            model.pretrain(flat[train], 20, 50, **MASKING)
+        keras.utils.set_random_seed(seed)
         classifier = model.classifier(10)
-        classifier.compile(keras.optimizers.Adam(3e-3), jit_compile=False)
-        rows = np.random.default_rng(seed).permutation(1300)[:100]
-        classifier.fit(flat[rows], labels[rows], epochs=60, verbose=0)
-        return (classifier.predict_classes(flat[1300:]) == labels[1300:]).mean()
+        rows = np.random.default_rng(seed).permutation(train)[:50]
+        classifier.fit(flat[rows], labels[rows], epochs=60, batch_size=20, verbose=0)
+        return (classifier.predict_classes(flat[test]) == labels[test]).mean()
 
     for seed in range(3):
-        assert accuracy(seed, True) > accuracy(seed, False) + 0.02
+        assert accuracy(seed, True) > accuracy(seed, False) + 0.1
