@@ -16,13 +16,17 @@ tf.config.set_logical_device_configuration(
 )
 
 import tfae  # noqa: E402
+from tfae.layers.corruption import Corruption  # noqa: E402
 
 # 107 rows in batches of 32 leave 11: six for one replica, five for the other; 97 leave one.
 digits = (load_digits().images[:107] / 16.0).astype("float32")[..., None]
 
 
 def silence(model):
-    """Makes the noise of a variational encoder vanish, so that replicas must agree exactly."""
+    """Makes variational and corrupting noise vanish, so that replicas must agree exactly."""
+    for layer in model._flatten_layers():
+        if isinstance(layer, Corruption):
+            layer.corrupt = lambda inputs, seed: inputs
     for layer in model.encoder.layers:
         if layer.name == "log_variance":
             layer.kernel.assign(tf.zeros_like(layer.kernel))

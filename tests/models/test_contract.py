@@ -80,7 +80,7 @@ def assert_equal_weights(a, b, atol=0.0):
 def test_fit_lowers_the_loss_and_logs_every_term_with_its_validation_twin(model_class, digits):
     model = small(model_class, compiled="auto")
     history = model.fit(digits, epochs=4, validation_split=0.2, verbose=0).history
-    names = {"loss", *model_class.loss_names}
+    names = {"loss", *model_class.loss_names, *model_class.monitor_names}
     assert set(history) == names | {f"val_{n}" for n in names}
     assert history["loss"][-1] < 0.9 * history["loss"][0]
     assert np.isfinite(list(history.values())).all()
@@ -173,7 +173,7 @@ def test_y_is_the_data_to_reconstruct(model_class, few_digits):
 def test_train_and_test_on_batch(model_class, few_digits):
     model = small(model_class)
     logs = model.train_on_batch(few_digits, return_dict=True)
-    assert set(logs) == {"loss", *model_class.loss_names}
+    assert set(logs) == {"loss", *model_class.loss_names, *model_class.monitor_names}
     assert int(model.optimizer.iterations) == 1
     assert set(model.test_on_batch(few_digits, return_dict=True)) == set(logs)
     model.train_on_batch(few_digits, sample_weight=np.ones(len(few_digits)))

@@ -5,6 +5,7 @@ A run RUN is made in the folder `.RUN.partial` beside it:
     config.json              what was asked for; `--resume` compares with it
     lock                     held while a process works here
     checkpoints/00012/       the model and history after 12 epochs
+    pretraining/             the state of layer-wise pre-training, of models that have it
     tensorboard/             can be watched meanwhile
     run/                     the finished run, renamed to RUN in one step at the end
 
@@ -43,6 +44,7 @@ class PartialRun:
         self.folder = out.parent / f".{out.name}.partial"
         self.config_file = self.folder / "config.json"
         self.checkpoints = self.folder / "checkpoints"
+        self.pretraining = self.folder / "pretraining"
         self.tensorboard = self.folder / "tensorboard"
 
     @contextlib.contextmanager
@@ -80,7 +82,7 @@ class PartialRun:
             try:
                 yield
             except BaseException:
-                if not self._whole_checkpoints():
+                if not self._whole_checkpoints() and not self.pretraining.exists():
                     shutil.rmtree(self.folder, ignore_errors=True)  # there is nothing to resume
                 raise
 

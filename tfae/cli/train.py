@@ -49,6 +49,15 @@ _OF_ARCHITECTURES = (
         help="Of encoder and decoder.",
     ),
 )
+_OF_STACKS = (
+    click.Option(
+        ["--pretrain-epochs"],
+        type=click.IntRange(0),
+        default=10,
+        show_default=True,
+        help="Of each layer, before the epochs of the whole model; 0 leaves them out.",
+    ),
+)
 
 
 class _Train(click.Group):
@@ -93,7 +102,14 @@ def _command_for(cls: type) -> click.Command:
     def callback(out: Path, resume: bool, **options: Any) -> None:
         training = {
             key: options[key]
-            for key in ("epochs", "batch_size", "learning_rate", "seed", "latent_dim")
+            for key in (
+                "epochs",
+                "pretrain_epochs",
+                "batch_size",
+                "learning_rate",
+                "seed",
+                "latent_dim",
+            )
             if key in options
         }
         architecture = options.get("architecture")
@@ -117,6 +133,8 @@ def _command_for(cls: type) -> click.Command:
         for hyperparameter in own.values()
     ]
     shared = (*DATA, *_TRAINING, *(_OF_ARCHITECTURES if has_architectures else ()))
+    if hasattr(cls, "pretrain"):
+        shared = (*shared, *_OF_STACKS)
     return click.Command(
         models.command_name(cls),
         params=[*sorted(shared, key=lambda option: not option.required), *options],

@@ -106,6 +106,8 @@ def _fit(
     validation = None
     if of_data["validation_split"] or "validation" in source.splits:
         validation = load_split(source, of_data, "validation", **common, seed=seed)
+    if training.get("pretrain_epochs") and not history:
+        _pretrain(model, load_split(source, of_data, "train", **common, seed=seed), training, run)
     log = run.log(history)
     progress = ShowProgress(console, training["epochs"], len(history))
     try:
@@ -120,6 +122,30 @@ def _fit(
     finally:
         progress.close()
         log.close()
+
+
+def _pretrain(
+    model: keras.Model, x: tf.data.Dataset, training: dict[str, Any], run: PartialRun
+) -> None:
+    """Trains the layers of a stack; the run's folder keeps where it is."""
+    shown: list[ShowProgress] = []
+
+    def progress(layer: int) -> list[keras.callbacks.Callback]:
+        console.print(f"Pre-training layer {layer + 1} of {len(model.encoders)}")
+        shown.append(ShowProgress(console, training["pretrain_epochs"], 0))
+        return [shown[-1]]
+
+    try:
+        model.pretrain(
+            x,
+            training["pretrain_epochs"],
+            callbacks=progress,
+            verbose=0,
+            backup_dir=run.pretraining,
+        )
+    finally:
+        for bar in shown:
+            bar.close()
 
 
 class _Keep(keras.callbacks.Callback):

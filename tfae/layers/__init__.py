@@ -1,6 +1,21 @@
 """Keras layers that the models are made of; each also serves in a user's own network."""
 
+from tfae.layers.corruption import (
+    GaussianCorruption,
+    MaskingCorruption,
+    SaltAndPepperCorruption,
+)
+from tfae.layers.dropout import Dropout
 from tfae.layers.gaussian_sampling import GaussianSampling
 from tfae.layers.seeds import next_seed
+from tfae.layers.top_k import TopK
 
-__all__ = ["GaussianSampling", "next_seed"]
+__all__ = [
+    "Dropout",
+    "GaussianCorruption",
+    "GaussianSampling",
+    "MaskingCorruption",
+    "SaltAndPepperCorruption",
+    "TopK",
+    "next_seed",
+]

@@ -29,3 +29,16 @@ def next_seed(generator: keras.random.SeedGenerator) -> tf.Tensor:
 def random_seed() -> int:
     """A seed from Python's generator, which `keras.utils.set_random_seed` seeds."""
     return random.randint(1, 2**31 - 1)
+
+
+def seed_unseeded(layer: keras.layers.Layer, seed: int) -> None:
+    """Seeds the generators of a layer, and of those inside it, that was given no seed of its own.
+
+    Args:
+        layer: For example a corruption that a model takes over, with the model's seed.
+        seed: Integer; the layers inside get different ones that follow from it.
+    """
+    for i, inner in enumerate(layer._flatten_layers()):
+        if getattr(inner, "seed", 0) is None:
+            for generator in inner._seed_generators:
+                generator.state.assign([(seed + i) % 2**32, 0])

@@ -8,16 +8,22 @@ from tfae.losses.divergence import (
 )
 from tfae.losses.likelihoods import Bernoulli, Gaussian, Likelihood, SquaredError
 from tfae.losses.schedules import CyclicalWarmUp, LinearWarmUp
+from tfae.losses.sparsity import KL, L1, Sparsity, bernoulli_kl, zero_fraction
 
 __all__ = [
+    "KL",
+    "L1",
     "Bernoulli",
     "CyclicalWarmUp",
     "Gaussian",
     "Likelihood",
     "LinearWarmUp",
+    "Sparsity",
     "SquaredError",
+    "bernoulli_kl",
     "free_bits",
     "gaussian_kl",
     "gaussian_kl_per_dimension",
     "gaussian_log_density",
+    "zero_fraction",
 ]

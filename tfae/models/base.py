@@ -147,15 +147,22 @@ class EncoderDecoder(Trainer):
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(hyperparameters.get("dtype") or before)
         try:
-            encoder, decoder = builder(
-                input_shape,
-                latent_dim,
-                variational=cls._variational,
-                **{k: v for k, v in hyperparameters.items() if k in of_network},
+            networks = cls._networks(
+                *builder(
+                    input_shape,
+                    latent_dim,
+                    variational=cls._variational,
+                    **{k: v for k, v in hyperparameters.items() if k in of_network},
+                )
             )
         finally:
             keras.config.set_dtype_policy(before)
-        return cls(encoder, decoder, **{k: v for k, v in hyperparameters.items() if k in of_model})
+        return cls(*networks, **{k: v for k, v in hyperparameters.items() if k in of_model})
+
+    @classmethod
+    def _networks(cls, encoder: keras.Model, decoder: keras.Model) -> tuple[Any, Any]:
+        """What the constructor takes, of what an architecture builds."""
+        return encoder, decoder
 
     @classmethod
     def hyperparameter_names(cls) -> list[str]:

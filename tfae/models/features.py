@@ -1,6 +1,6 @@
-"""The activations of every layer of an encoder."""
+"""The activations of the layers of a network."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 
@@ -21,13 +21,7 @@ def feature_model(encoder: keras.Model, layers: Sequence[str] | None = None) -> 
     Raises:
         ValueError: If Keras does not know the encoder's inner tensors, or has no layer of a name.
     """
-    if not _has_graph(encoder):
-        raise ValueError(
-            f"features() needs a Functional or Sequential encoder; {encoder.name!r} is a "
-            f"{type(encoder).__name__}, whose inner tensors Keras does not know. Rebuild it as "
-            "keras.Model(inputs, outputs), or add its inputs with keras.Input if it is a "
-            "Sequential."
-        )
+    _check_graph(encoder, "features()")
     outputs = _collect(encoder, "")
     unknown = [name for name in layers or () if name not in outputs]
     if unknown:
@@ -39,12 +33,71 @@ def feature_model(encoder: keras.Model, layers: Sequence[str] | None = None) -> 
     return keras.Model(encoder.inputs, wanted)
 
 
+def hidden_model(network: keras.Model) -> keras.Model:
+    """Builds a model that gives the output of `network` and its hidden layers' activations.
+
+    A hidden activation is what a layer before the last one gives that applies an activation
+    function: `Dense(..., "relu")` as well as `ReLU()`. Layers without one, and what only reshapes
+    or normalises, are on the way to an activation and are left out.
+
+    Args:
+        network: A Functional or Sequential model, built; nested models are opened.
+
+    Returns:
+        A model whose outputs are a list: the network's output, then the activations `(batch, ...)`
+        in the order of computation.
+
+    Raises:
+        ValueError: If Keras does not know the network's inner tensors.
+    """
+    _check_graph(network, "A penalty on every hidden layer")
+    last = last_layer(network)
+
+    def is_hidden(layer: keras.layers.Layer) -> bool:
+        return layer is not last and activation(layer) is not None
+
+    hidden = _collect(network, "", is_hidden)
+    return keras.Model(network.inputs, [network.outputs[0], *hidden.values()])
+
+
+def last_layer(network: keras.layers.Layer) -> keras.layers.Layer:
+    """The layer whose output is that of `network`; of a nested model, the one inside it."""
+    while _has_graph(network):
+        network = network.outputs[0]._keras_history.operation
+    return network
+
+
+def activation(layer: keras.layers.Layer) -> str | None:
+    """Name of the activation function that a layer applies last, or `None` for a linear one."""
+    if type(layer).__module__.startswith("keras.src.layers.activations.") and not isinstance(
+        layer, keras.layers.Activation
+    ):
+        return type(layer).__name__.lower()  # ReLU(), Softmax(), ...
+    function = getattr(layer, "activation", None)
+    name = getattr(function, "__name__", None)
+    return None if function is None or name == "linear" else name or type(function).__name__
+
+
+def _check_graph(network: keras.Model, what: str) -> None:
+    if not _has_graph(network):
+        raise ValueError(
+            f"{what} needs a Functional or Sequential network; {network.name!r} is a "
+            f"{type(network).__name__}, whose inner tensors Keras does not know. Rebuild it as "
+            "keras.Model(inputs, outputs), or add its inputs with keras.Input if it is a "
+            "Sequential."
+        )
+
+
 def _has_graph(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, keras.Sequential | keras.src.models.Functional) and layer.built
 
 
-def _collect(model: keras.Model, prefix: str) -> dict[str, keras.KerasTensor]:
-    """Outputs of the layers of `model` as functions of `model.inputs`."""
+def _collect(
+    model: keras.Model,
+    prefix: str,
+    wanted: Callable[[keras.layers.Layer], bool] = lambda layer: True,
+) -> dict[str, keras.KerasTensor]:
+    """Outputs of the wanted layers of `model` as functions of `model.inputs`."""
     graph = model._functional if isinstance(model, keras.Sequential) else model
     in_graph = {id(node) for nodes in graph._nodes_by_depth.values() for node in nodes}
     outputs = {}
@@ -56,9 +109,11 @@ def _collect(model: keras.Model, prefix: str) -> dict[str, keras.KerasTensor]:
             # A layer that is called several times gives one entry a call.
             name = f"{prefix}{layer.name}" + (f"_{i}" if i else "")
             if _has_graph(layer):
-                inner = keras.Model(layer.inputs, _collect(layer, f"{name}/"))
-                outputs.update(inner(_single(call.input_tensors)))
-            else:
+                inner = _collect(layer, f"{name}/", wanted)
+                if inner:
+                    inner = keras.Model(layer.inputs, inner)
+                    outputs.update(inner(_single(call.input_tensors)))
+            elif wanted(layer):
                 outputs[name] = _single(call.output_tensors)
     return outputs
 

@@ -19,6 +19,7 @@ def conv(
     kernel_size: int = 3,
     hidden_units: int = 128,
     activation: str = "relu",
+    code_activation: str = "linear",
     kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
 ) -> tuple[keras.Model, keras.Model]:
     """Builds strided convolutions down to the code, and transposed convolutions back up.
@@ -31,6 +32,7 @@ def conv(
         kernel_size: Side of every kernel.
         hidden_units: Width of the dense layer between the convolutions and the code.
         activation: Activation of the hidden layers.
+        code_activation: Activation of the code; linear for variational models.
         kernel_initializer: Initialiser of every kernel. Xavier's variance is 2/(n_in + n_out)
             ("glorot_uniform", "glorot_normal"; Glorot and Bengio, 2010); half of it is
             "half_glorot_uniform", "half_glorot_normal". Any other of Keras, too.
@@ -63,7 +65,8 @@ def conv(
         sizes.append(tuple(math.ceil(s / 2) for s in sizes[-1]))
     h = keras.layers.Flatten(name="flatten")(h)
     h = keras.layers.Dense(hidden_units, activation, name="hidden", **shared)(h)
-    encoder = keras.Model(inputs, code_head(h, latent_dim, variational, **shared), name="encoder")
+    head = code_head(h, latent_dim, variational, code_activation, **shared)
+    encoder = keras.Model(inputs, head, name="encoder")
 
     code = keras.Input((latent_dim,), name="code")
     h = keras.layers.Dense(hidden_units, activation, name="hidden", **shared)(code)

@@ -4,9 +4,9 @@ import keras
 
 
 def code_head(
-    features: keras.KerasTensor, latent_dim: int, variational: bool, **dense
+    features: keras.KerasTensor, latent_dim: int, variational: bool, activation: str, **dense
 ) -> keras.KerasTensor | list[keras.KerasTensor]:
-    """Linear map from features to the code, or to the two parameters of a Gaussian over it.
+    """Dense layer from features to the code, or to the two parameters of a Gaussian over it.
 
     The heads stay in float32 under mixed precision: the exponential of a log-variance overflows
     float16 early, and codes are what users store.
@@ -16,14 +16,23 @@ def code_head(
         latent_dim: Size of the code.
         variational: Whether to give `(mean, log_variance)` instead of one `code`. The
             log-variance needs no activation: every real number is a valid one.
+        activation: Activation of the code, `"linear"` for none.
         **dense: Passed to the `Dense` layers, for example `kernel_initializer`.
 
     Returns:
         One Keras tensor `(batch, latent_dim)`, or a list of two.
+
+    Raises:
+        ValueError: If a variational code is to have an activation.
     """
+    if variational and activation != "linear":
+        raise ValueError(
+            "`code_activation` must be 'linear' for a variational model, whose encoder gives the "
+            f"mean and the log-variance of a Gaussian; received {activation!r}."
+        )
     names = ["mean", "log_variance"] if variational else ["code"]
     heads = [
-        keras.layers.Dense(latent_dim, name=name, dtype="float32", **dense)(features)
+        keras.layers.Dense(latent_dim, activation, name=name, dtype="float32", **dense)(features)
         for name in names
     ]
     return heads if variational else heads[0]

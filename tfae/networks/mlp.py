@@ -17,6 +17,7 @@ def mlp(
     variational: bool = False,
     hidden_units: Sequence[int] = (512, 256),
     activation: str = "relu",
+    code_activation: str = "linear",
     kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
 ) -> tuple[keras.Model, keras.Model]:
     """Builds a multilayer perceptron and its mirror image.
@@ -28,6 +29,7 @@ def mlp(
         hidden_units: Widths of the encoder's hidden layers; the decoder has them in reverse. An
             empty sequence gives a linear autoencoder.
         activation: Activation of the hidden layers.
+        code_activation: Activation of the code; linear for variational models.
         kernel_initializer: Initialiser of every kernel. Xavier's variance is 2/(n_in + n_out)
             ("glorot_uniform", "glorot_normal"; Glorot and Bengio, 2010); half of it is
             "half_glorot_uniform", "half_glorot_normal". Any other of Keras, too.
@@ -47,7 +49,8 @@ def mlp(
     h = keras.layers.Flatten(name="flatten")(inputs) if len(input_shape) > 1 else inputs
     for i, units in enumerate(hidden_units, start=1):
         h = keras.layers.Dense(units, activation, name=f"hidden_{i}", **dense)(h)
-    encoder = keras.Model(inputs, code_head(h, latent_dim, variational, **dense), name="encoder")
+    head = code_head(h, latent_dim, variational, code_activation, **dense)
+    encoder = keras.Model(inputs, head, name="encoder")
 
     code = keras.Input((latent_dim,), name="code")
     h = code

@@ -27,8 +27,9 @@ class Trainer(keras.Model):
     """A `keras.Model` whose loss is a sum of named terms.
 
     A subclass gives `loss_terms` (and, where a term has a weight, `term_weights`), lists the names
-    in `loss_names`, and answers `data_contract`. Everything else is Keras: `fit` takes arrays,
-    `tf.data` and `PyDataset`s, callbacks and metrics.
+    in `loss_names`, and answers `data_contract`. What `loss_terms` gives under a name of
+    `monitor_names` is logged in the same way, and is no part of the loss. Everything else is Keras:
+    `fit` takes arrays, `tf.data` and `PyDataset`s, callbacks and metrics.
 
     Args:
         seed: Integer from which the order of the data follows; `None` takes one from Keras' global
@@ -37,11 +38,13 @@ class Trainer(keras.Model):
     """
 
     loss_names: tuple[str, ...] = ()
+    monitor_names: tuple[str, ...] = ()
 
     def __init__(self, seed: int | None = None, **kwargs):
         super().__init__(**kwargs)
         self.seed = random_seed() if seed is None else int(seed)
-        self._loss_term_trackers = {name: keras.metrics.Mean(name=name) for name in self.loss_names}
+        names = (*self.loss_names, *self.monitor_names)
+        self._loss_term_trackers = {name: keras.metrics.Mean(name=name) for name in names}
         self._requested = {"jit_compile": "auto", "steps_per_execution": "auto"}
         self._functions_built_for: dict[str, int] = {}
         self._steps_per_epoch: int | None = None
@@ -56,7 +59,8 @@ class Trainer(keras.Model):
             training: Whether this is a train step.
 
         Returns:
-            Tensors of shape `(batch,)` by the names in `loss_names`, before their weights.
+            Tensors of shape `(batch,)` by the names in `loss_names`, before their weights, and in
+            `monitor_names`.
         """
         raise NotImplementedError
 
@@ -97,21 +101,23 @@ class Trainer(keras.Model):
 
         term_weights = self.term_weights()
         terms = self.loss_terms(batch, training)
-        if set(terms) != set(self.loss_names):
+        if set(terms) != set(self._loss_term_trackers):
             raise ValueError(
-                f"`loss_terms` of {type(self).__name__} must give what `loss_names` lists, "
-                f"{sorted(self.loss_names)}; it gives {sorted(terms)}."
+                f"`loss_terms` of {type(self).__name__} must give what `loss_names` and "
+                f"`monitor_names` list, {sorted(self._loss_term_trackers)}; it gives "
+                f"{sorted(terms)}."
             )
         total = tf.zeros(())
         for name, per_example in terms.items():
             per_example = tf.cast(per_example, tf.float32)
-            if batch.sample_weight is not None:
+            if batch.sample_weight is not None and name in self.loss_names:
                 per_example *= tf.cast(tf.reshape(batch.sample_weight, [-1]), tf.float32)
             term = tf.reduce_sum(per_example)
             self._loss_term_trackers[name].update_state(
                 tf.math.divide_no_nan(term, count), sample_weight=count
             )
-            total += tf.cast(term_weights.get(name, 1.0), tf.float32) * term
+            if name in self.loss_names:
+                total += tf.cast(term_weights.get(name, 1.0), tf.float32) * term
         regularisation = tf.add_n([tf.zeros(()), *(tf.cast(r, tf.float32) for r in self.losses)])
         self._loss_tracker.update_state(
             tf.math.divide_no_nan(total, count) + regularisation, sample_weight=count

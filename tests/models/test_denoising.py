@@ -1,0 +1,171 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfae
+from tfae.layers import GaussianCorruption, MaskingCorruption
+
+
+def denoising(seed=3, compiled=True, **options):
+    keras.utils.set_random_seed(3)
+    options = {"hidden_units": (32,), **options}
+    model = tfae.DenoisingAutoencoder.from_shape((8, 8, 1), 8, seed=seed, **options)
+    if compiled:
+        model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+    return model
+
+
+def losses(model, *data, **options):
+    """The loss of every batch of one epoch."""
+    seen = []
+    look = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append(logs["loss"])
+    )
+    model.fit(*data, callbacks=[look], verbose=0, **options)
+    return seen
+
+
+class Watch(keras.layers.Layer):
+    """Adds one in training, and counts how often it became part of a function there."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.calls = 0
+
+    def call(self, inputs, training=False):
+        self.calls += bool(training)
+        return inputs + 1.0 if training else inputs
+
+
+# ---------------------------------------------------------------------------- what it learns
+
+
+@pytest.mark.parametrize("noise", ["masking", "gaussian", "salt_and_pepper"])
+def test_it_removes_noise_that_a_plain_autoencoder_keeps(digits, noise):
+    train, test = digits[:1500], digits[1500:]
+    corrupt = {
+        "masking": tfae.layers.MaskingCorruption(0.4, seed=1),
+        "gaussian": tfae.layers.GaussianCorruption(0.4, seed=1),
+        "salt_and_pepper": tfae.layers.SaltAndPepperCorruption(0.3, seed=1),
+    }[noise]
+    noisy = corrupt(test, training=True).numpy()
+
+    def error(model_class, **options):
+        keras.utils.set_random_seed(1)
+        model = model_class.from_shape((8, 8, 1), 32, hidden_units=(64,), seed=1, **options)
+        model.compile(keras.optimizers.Adam(4e-3), jit_compile=False)
+        model.fit(train, epochs=12, verbose=0)
+        return np.mean((model.reconstruct(noisy) - test) ** 2)
+
+    denoised = error(tfae.DenoisingAutoencoder, corruption=corrupt)
+    assert denoised < 0.7 * error(tfae.Autoencoder)
+    assert denoised < 0.4 * np.mean((noisy - test) ** 2)
+
+
+def test_the_target_is_the_clean_data(few_digits):
+    """With an input corrupted to nothing, the best reconstruction is the mean digit."""
+
+    class Nothing(keras.layers.Layer):
+        def call(self, inputs, training=False):
+            return inputs * 0.0 if training else inputs
+
+    model = denoising(corruption=Nothing(), likelihood="squared_error")
+    loss = model.fit(few_digits, epochs=60, verbose=0).history["loss"][-1]
+    variance = few_digits.var(axis=0).sum()
+    assert loss == pytest.approx(variance, rel=0.05)
+
+
+# ---------------------------------------------------------------------------- when it corrupts
+
+
+def test_only_training_corrupts(few_digits):
+    watch = Watch()
+    model = denoising(corruption=watch, compiled=False)
+    model.compile(keras.optimizers.SGD(0.0), jit_compile=False)
+    plain = tfae.Autoencoder(model.encoder, model.decoder)
+    plain.compile(jit_compile=False)
+    history = model.fit(few_digits, validation_data=few_digits, batch_size=203, verbose=0).history
+    assert watch.calls == 1
+    clean = plain.evaluate(few_digits, verbose=0)[0]
+    assert history["val_loss"][0] == pytest.approx(clean, rel=1e-5)
+    assert history["loss"][0] != pytest.approx(clean, rel=1e-3)
+    assert model.evaluate(few_digits, verbose=0)[0] == pytest.approx(clean, rel=1e-5)
+    for method in ("encode", "reconstruct", "features", "anomaly_score"):
+        a, b = getattr(model, method)(few_digits), getattr(plain, method)(few_digits)
+        tf.nest.map_structure(np.testing.assert_array_equal, a, b)
+    assert watch.calls == 1
+
+
+def test_every_step_draws_new_noise(few_digits):
+    model = denoising(compiled=False, corruption=MaskingCorruption(0.5))
+    model.compile(keras.optimizers.SGD(0.0), jit_compile=False)
+    same_batch = np.repeat(few_digits[:1], 160, axis=0)
+    assert len(set(losses(model, same_batch, batch_size=32))) == 5
+
+
+def test_pairs_of_the_users_own_are_learned_with_and_without_corruption(digits):
+    clean = digits[:500]
+    noisy = np.clip(clean + np.random.default_rng(0).normal(0, 0.3, clean.shape), 0, 1)
+    noisy = noisy.astype("float32")
+    for corruption in (None, MaskingCorruption(0.1)):
+        model = denoising(corruption=corruption)
+        model.fit(noisy, clean, epochs=12, validation_data=(noisy, clean), verbose=0)
+        error = np.mean((model.reconstruct(noisy) - clean) ** 2)
+        assert error < 0.7 * np.mean((noisy - clean) ** 2)
+
+
+def test_without_corruption_it_is_the_standard_autoencoder(few_digits):
+    keras.utils.set_random_seed(3)
+    plain = tfae.Autoencoder.from_shape((8, 8, 1), 8, hidden_units=(32,), seed=3)
+    plain.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+    model = denoising(corruption=None)
+    np.testing.assert_array_equal(losses(model, few_digits), losses(plain, few_digits))
+
+
+# ---------------------------------------------------------------------------- seeds and files
+
+
+def test_the_models_seed_governs_a_corruption_without_one(few_digits):
+    def first_loss(seed, corruption):
+        model = denoising(seed=seed, compiled=False, corruption=corruption)
+        model.compile(keras.optimizers.SGD(0.0), jit_compile=False)
+        return model.train_on_batch(few_digits)[0]
+
+    assert first_loss(1, "masking") == first_loss(1, "masking")
+    assert first_loss(1, "masking") != first_loss(2, "masking")
+    own = first_loss(1, MaskingCorruption(seed=9))
+    assert own == first_loss(2, MaskingCorruption(seed=9))
+    assert own != first_loss(1, "masking")
+
+
+@pytest.mark.parametrize(
+    "corruption", ["gaussian", GaussianCorruption(0.2, seed=4), keras.layers.GaussianNoise(0.1)]
+)
+def test_a_saved_model_draws_the_noise_that_would_have_come_next(few_digits, tmp_path, corruption):
+    model = denoising(corruption=corruption)
+    model.fit(few_digits, verbose=0)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    assert type(loaded.corruption) is type(model.corruption)
+    assert loaded.corruption.get_config() == model.corruption.get_config()
+    a, b = (m.train_on_batch(few_digits)[0] for m in (model, loaded))
+    assert a == pytest.approx(b, rel=1e-6)
+
+
+def test_no_corruption_is_saved_as_none(tmp_path):
+    denoising(corruption=None).save(tmp_path / "m.keras")
+    assert keras.saving.load_model(tmp_path / "m.keras").corruption is None
+
+
+# ---------------------------------------------------------------------------- bad arguments
+
+
+def test_a_corruption_that_changes_the_shape_is_refused():
+    with pytest.raises(ValueError, match=r"keep the shape.*'flat' gives \(None, 64\)"):
+        denoising(corruption=keras.layers.Flatten(name="flat"))
+
+
+def test_an_unknown_corruption_is_refused_with_what_there_is():
+    with pytest.raises(ValueError, match=r"'masking', 'salt_and_pepper'.*corruption='blur'"):
+        denoising(corruption="blur")

@@ -1,0 +1,243 @@
+"""A classifier on an encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfae.layers.dropout import Dropout
+from tfae.training import Trainer
+from tfae.training.batches import Batch, unpack
+from tfae.training.contract import DataContract
+from tfae.training.copies import frozen, new_optimizer, way_to_run
+from tfae.training.feeding import is_in_batches
+from tfae.training.labels import LabelContract
+
+HEADS = ("softmax", "svm")
+
+
+@keras.saving.register_keras_serializable("tfae")
+class Classifier(Trainer):
+    """A linear classifier on the codes of an encoder; `fit(x, y)` trains both, end to end.
+
+    The head `"softmax"` minimises the cross-entropy, and `predict` gives probabilities. The head
+    `"svm"` is one linear support vector machine a class against the rest with squared hinge loss,
+    sum_k max(0, 1 - t_k s_k)^2 with t_k = 1 for the label and -1 for the others, and `predict`
+    gives the margins s_k (Tang, 2013). The head's weights W add weight_decay / 2 * |W|^2 to the
+    mean loss; for the SVM that is the usual C = 1 / (weight_decay * number of examples).
+
+    Keras' `compile`, `fit`, `evaluate`, callbacks and `.keras` files work as ever; the loss and an
+    `accuracy` metric are there without asking. It comes from `StackedAutoencoder.classifier`, and
+    takes any encoder.
+
+    Args:
+        encoder: Keras model from data `(batch, ...)` to codes, which are flattened.
+        num_classes: Number of classes, 2 or more; labels are 0 to `num_classes - 1`.
+        head: `"softmax"` or `"svm"`.
+        dropout: Part of the codes that is dropped in training, in [0, 1).
+        weight_decay: Of the head's weights, zero or more.
+        seed: Integer from which the noise and the order of the data follow; `None` draws one.
+        **kwargs: Passed to `keras.Model`.
+
+    Raises:
+        ValueError: If an argument does not fit.
+
+    Reference:
+        Tang, "Deep Learning using Linear Support Vector Machines", 2013.
+    """
+
+    loss_names = ("classification_loss",)
+
+    def __init__(
+        self,
+        encoder: keras.layers.Layer,
+        num_classes: int,
+        head: str = "softmax",
+        dropout: float = 0.0,
+        weight_decay: float = 1e-4,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(seed=seed, **kwargs)
+        if isinstance(num_classes, bool) or int(num_classes) != num_classes or num_classes < 2:
+            raise ValueError(
+                f"`num_classes` must be a whole number from 2; received {num_classes!r}."
+            )
+        if head not in HEADS:
+            raise ValueError(f"`head` must be one of {list(HEADS)}; received {head!r}.")
+        if not weight_decay >= 0:
+            raise ValueError(f"`weight_decay` must be zero or more; received {weight_decay!r}.")
+        self.num_classes = int(num_classes)
+        self.head = head
+        self.dropout = dropout
+        self.weight_decay = weight_decay
+
+        self.encoder = encoder
+        self.flatten = keras.layers.Flatten(dtype="float32")
+        self.dropout_layer = Dropout(dropout, seed=self.seed, dtype="float32")
+        self.head_layer = keras.layers.Dense(
+            num_classes,
+            kernel_regularizer=keras.regularizers.L2(weight_decay / 2) if weight_decay else None,
+            dtype="float32",
+            name="head",
+        )
+        self._accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+        self._contract: LabelContract | None = None
+        shape = getattr(encoder, "input_shape", None) if encoder.built else None
+        if shape is not None:
+            self.build(shape)
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Builds encoder and head for data of `input_shape`, `(batch, ...)`."""
+        input_shape = (None, *tuple(input_shape)[1:])
+        self._outputs(keras.KerasTensor(input_shape), training=False)
+        self._contract = LabelContract(DataContract(input_shape[1:], (), None), self.num_classes)
+        self.built = True
+
+    def _outputs(self, x: tf.Tensor, training: bool) -> tf.Tensor:
+        """Logits or margins, `(batch, num_classes)`."""
+        codes = self.flatten(self.encoder(x, training=training))
+        return self.head_layer(self.dropout_layer(codes, training=training))
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        outputs = self._outputs(unpack(x).x, training)
+        return keras.ops.softmax(outputs) if self.head == "softmax" else outputs
+
+    def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
+        outputs = self._outputs(batch.x, training)
+        labels = tf.reshape(batch.target, [-1])
+        self._accuracy.update_state(labels, outputs)
+        if self.head == "softmax":
+            loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=outputs)
+        else:
+            signs = 2.0 * tf.one_hot(labels, self.num_classes) - 1.0
+            loss = tf.reduce_sum(tf.square(tf.nn.relu(1.0 - signs * outputs)), axis=-1)
+        return {"classification_loss": loss}
+
+    def data_contract(self) -> LabelContract:
+        return self._contract
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        *args,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
+        **kwargs,
+    ) -> keras.callbacks.History:
+        """Trains encoder and head; all arguments as in `keras.Model.fit`.
+
+        Args:
+            x: Array `(n, ...)`, or a dataset of `(x, y)` or `{"x": x, "label": y}`.
+            y: Integer labels `(n,)`, 0 to `num_classes - 1`.
+            *args, **kwargs: As in Keras.
+            class_weight: Weight of each class, for arrays; a class that is not named has 1.
+            sample_weight: Weight of each example, `(n,)`.
+
+        Raises:
+            ValueError: If data or labels do not fit, before training; of datasets, as they are
+                read.
+        """
+        if class_weight is not None:
+            if is_in_batches(x):
+                raise ValueError(
+                    "`class_weight` works on arrays; let the dataset give (x, y, sample_weight)."
+                )
+            self._build_for(x)
+            x, y, sample_weight = self._contract.checked_arrays(x, y, sample_weight)
+            weights = np.ones(self.num_classes, "float32")
+            for label, weight in class_weight.items():
+                weights[label] = weight
+            own = 1.0 if sample_weight is None else np.asarray(sample_weight)
+            sample_weight = own * weights[y]
+        return super().fit(x, y, *args, sample_weight=sample_weight, **kwargs)
+
+    def fit_head(
+        self,
+        x: Any,
+        y: Any = None,
+        epochs: int = 5,
+        sample_weight: Any = None,
+        validation_data: Any = None,
+        **kwargs,
+    ) -> keras.callbacks.History:
+        """Trains the head alone, on the codes that the encoder gives now.
+
+        Codes of arrays are computed once. Done before `fit`, it keeps the large gradients of a new
+        head away from a pre-trained encoder. The optimizer is a copy of the compiled one.
+
+        Args:
+            x, y, sample_weight, validation_data: As in `fit`.
+            epochs: Number of epochs.
+            **kwargs: As in `fit`.
+
+        Raises:
+            ValueError: If data or labels do not fit.
+        """
+        self._build_for(x.element_spec if isinstance(x, tf.data.Dataset) else x)
+        x, y, sample_weight = self._encoded(x, y, sample_weight)
+        if validation_data is not None:
+            data = keras.utils.unpack_x_y_sample_weight(validation_data)
+            validation_data = self._encoded(*data)
+            if validation_data[1] is None:  # a dataset holds its labels itself
+                validation_data = validation_data[0]
+        with self.distribute_strategy.scope():
+            codes = keras.Input(self.flatten.output.shape[1:])
+            alone = type(self).from_config(
+                {**self.get_config(), "encoder": keras.Model(codes, self.flatten(codes))}
+            )
+            alone.compile(new_optimizer(None, self), **way_to_run(self))
+        alone.head_layer.set_weights(self.head_layer.get_weights())
+        history = alone.fit(
+            x,
+            y,
+            epochs=epochs,
+            sample_weight=sample_weight,
+            validation_data=validation_data,
+            **kwargs,
+        )
+        self.head_layer.set_weights(alone.head_layer.get_weights())
+        return history
+
+    def _encoded(self, x: Any, y: Any, sample_weight: Any) -> tuple:
+        """Data of `fit` with codes in place of x."""
+        encode = frozen([self.encoder, self.flatten])
+        if isinstance(x, tf.data.Dataset):
+            dataset = self._contract.checked_dataset(x)
+            return dataset.map(lambda x, *rest: (encode(x), *rest)), None, None
+        if is_in_batches(x):
+            raise ValueError(
+                f"`x` must be an array or a tf.data.Dataset here; received a {type(x).__name__}."
+            )
+        x, y, sample_weight = self._contract.checked_arrays(x, y, sample_weight)
+        batches = tf.data.Dataset.from_tensor_slices(x).batch(256).map(encode)
+        return np.concatenate([b.numpy() for b in batches]), y, sample_weight
+
+    def predict_classes(self, x: Any, batch_size: int = 256) -> np.ndarray:
+        """The most likely class of each example: int64 labels `(n,)`."""
+        return self.predict(x, batch_size=batch_size, verbose=0).argmax(axis=-1)
+
+    # ------------------------------------------------------------------ serialisation
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "num_classes": self.num_classes,
+            "head": self.head,
+            "dropout": self.dropout,
+            "weight_decay": self.weight_decay,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> Self:
+        encoder = config["encoder"]
+        if isinstance(encoder, dict):
+            encoder = keras.saving.deserialize_keras_object(encoder, custom_objects=custom_objects)
+        return cls(**{**config, "encoder": encoder})
