@@ -5,8 +5,7 @@
 For each seed it pre-trains one stack on the images of the 60,000 training digits, and fine-tunes it
 (a) with 1,000 labels, beside the same network from the same random weights that are not
 pre-trained, and (b) with all labels. It prints test errors, with a paired t interval for (a), and
-writes them to benchmarks/results/stacked.json after every seed; seeds that are there already with
-the same options are not run again. Vincent et al. (2010) published 1.28 % for this network with
+keeps them after every seed. Vincent et al. (2010) published 1.28 % for this network with
 masking noise.
 
 The recipe was chosen with `--validate`: the last 10,000 training digits take the place of the test
@@ -14,23 +13,18 @@ set, and training sees the first 50,000. The test set played no part in it.
 """
 
 import argparse
-import json
 import os
 import time
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
-from _machine import processor
-from rich.console import Console
-from rich.table import Table
+from _results import publish
 from scipy import stats
 
 import tfae
 
-RESULTS = Path(__file__).with_name("results") / "stacked.json"
 UNITS = (1000, 1000, 1000)
 
 
@@ -144,42 +138,37 @@ def paired(runs):
 
 def show(results):
     held_out = "validation" if results["options"]["validate"] else "test"
-    table = Table(title=f"Stacked denoising 784-1000-1000-1000 on MNIST, {held_out} error in %")
-    for column in ("seed", "1,000: random", "1,000: pretrained", "difference", "all", "minutes"):
-        table.add_column(column, justify="right")
-    for run in results["runs"]:
-        e = run["test_error_percent"]
-        random, pretrained = e["1000 labels, random"], e["1000 labels, pretrained"]
-        table.add_row(
-            str(run["seed"]),
-            f"{random:.2f}",
-            f"{pretrained:.2f}",
-            f"{random - pretrained:+.2f}",
-            f"{e['all labels']:.2f}" if "all labels" in e else "",
-            f"{sum(run['minutes'].values()):.1f}",
-        )
-    mean = {
-        name: np.mean([run["test_error_percent"][name] for run in results["runs"]])
-        for name in results["runs"][0]["test_error_percent"]
-    }
-    table.add_section()
-    table.add_row(
-        "mean",
-        f"{mean['1000 labels, random']:.2f}",
-        f"{mean['1000 labels, pretrained']:.2f}",
-        f"{results['paired']['mean']:+.2f}",
-        f"{mean['all labels']:.2f}" if "all labels" in mean else "",
-        "",
+    names = ["1000 labels, random", "1000 labels, pretrained", "all labels"]
+    errors = np.array(
+        [[r["test_error_percent"].get(n, np.nan) for n in names] for r in results["runs"]]
     )
-    table.add_row("published", "", "", "", "1.28", "")
-    console = Console(width=100)
-    console.print(table)
+
+    def row(label, values, minutes):
+        random, pretrained, all_labels = values
+        gain = f"{random - pretrained:+.2f}"
+        return [label, f"{random:.2f}", f"{pretrained:.2f}", gain, f"{all_labels:.2f}", minutes]
+
+    rows = [
+        row(run["seed"], values, f"{sum(run['minutes'].values()):.1f}")
+        for run, values in zip(results["runs"], errors, strict=True)
+    ]
+    rows += [row("mean", errors.mean(axis=0), ""), ["published", "", "", "", "1.28", ""]]
+    note = ""
     if "interval_95" in results["paired"]:
         low, high = results["paired"]["interval_95"]
-        console.print(
-            f"1,000 labels: pre-training lowers the error by {results['paired']['mean']:.2f} "
-            f"(95 % interval of the paired difference: {low:.2f} to {high:.2f})."
+        note = (
+            f"With 1,000 labels pre-training lowers the error by {results['paired']['mean']:.2f} "
+            f"points (95 % interval of the paired difference: {low:.2f} to {high:.2f}). "
         )
+    publish(
+        "stacked" if held_out == "test" else "stacked_validation",
+        f"Stacked denoising 784-1000-1000-1000 on MNIST: {held_out} error in %",
+        ["seed", "1,000 labels: random", "pre-trained", "difference", "all labels", "minutes"],
+        rows,
+        seeds=[run["seed"] for run in results["runs"]],
+        data=results,
+        note=note + "Published: Vincent et al. (2010).",
+    )
 
 
 def arguments():
@@ -199,7 +188,6 @@ def arguments():
     parser.add_argument("--input-dropout", type=float, default=0.2)
     parser.add_argument("--dropout", type=float, default=0.5)
     parser.add_argument("--validate", action="store_true", help="hold out training digits instead")
-    parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--verbose", action="store_true")
     return parser.parse_args()
 
@@ -212,23 +200,13 @@ def main():
     else:
         train, test = (x, y), digits("test")
     described = {
-        name: value
-        for name, value in vars(options).items()
-        if name not in ("seeds", "out", "verbose")
+        name: value for name, value in vars(options).items() if name not in ("seeds", "verbose")
     }
-    results = {"options": described, "published": {"all labels": 1.28}, "runs": []}
-    if options.out.exists():
-        before = json.loads(options.out.read_text())
-        if before["options"] == described:
-            results = before
-    results["machine"] = f"{processor()}, {os.cpu_count()} cores"
+    results = {"options": described, "runs": []}
     for seed in options.seeds:
-        if seed not in [run["seed"] for run in results["runs"]]:
-            results["runs"].append(run(seed, train, test, options))
-            results["paired"] = paired(results["runs"])
-            options.out.parent.mkdir(exist_ok=True)
-            options.out.write_text(json.dumps(results, indent=2) + "\n")
-    show(results)
+        results["runs"].append(run(seed, train, test, options))
+        results["paired"] = paired(results["runs"])
+        show(results)
 
 
 if __name__ == "__main__":
