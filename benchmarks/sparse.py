@@ -1,4 +1,4 @@
-"""Sparse codes of MNIST with 1,000 units: how many zeros, at what error, and what they are good for.
+"""Sparse codes of MNIST with 1,000 units: how many zeros, at what error, and of what use.
 
     python benchmarks/sparse.py [--seeds 0] [--epochs 10] [--coefficients 0.01 0.03 ...]
 
