@@ -21,7 +21,7 @@ def feature_model(encoder: keras.Model) -> keras.Model:
         ValueError: If Keras does not know the encoder's inner tensors.
     """
     _check_graph(encoder, "features()")
-    return keras.Model(encoder.inputs, _collect(encoder, ""))
+    return keras.Model(_single(encoder.inputs), _collect(encoder, ""))
 
 
 def hidden_model(network: keras.Model) -> keras.Model:
@@ -48,7 +48,7 @@ def hidden_model(network: keras.Model) -> keras.Model:
         return layer is not last and activation(layer) is not None
 
     hidden = _collect(network, "", is_hidden)
-    return keras.Model(network.inputs, [network.outputs[0], *hidden.values()])
+    return keras.Model(_single(network.inputs), [network.outputs[0], *hidden.values()])
 
 
 def last_layer(network: keras.layers.Layer) -> keras.layers.Layer:
