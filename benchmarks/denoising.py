@@ -93,7 +93,9 @@ def compare(x, test, noise, level, plain, epochs, seed):
         best = max(settings, key=lambda s: psnr(sample, np.clip(function(noisy_sample, s), 0, 1)))
         results[name] = psnr(test, np.clip(function(noisy, best), 0, 1))
     results["autoencoder"] = psnr(test, plain.reconstruct(noisy))
-    corruption = NOISE[noise](level)
+    # Clipped like the noisy images: a network is best at the noise that it was trained on.
+    clip = keras.layers.ReLU(max_value=1.0)
+    corruption = keras.Sequential([NOISE[noise](level), clip])
     model = train(tfae.DenoisingAutoencoder, x, epochs, seed, corruption=corruption)
     results["denoising autoencoder"] = psnr(test, model.reconstruct(noisy))
     return results
