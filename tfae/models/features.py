@@ -30,7 +30,7 @@ def feature_model(encoder: keras.Model, layers: Sequence[str] | None = None) -> 
             f"{', '.join(map(repr, outputs))}."
         )
     wanted = {name: t for name, t in outputs.items() if layers is None or name in layers}
-    return keras.Model(encoder.inputs, wanted)
+    return keras.Model(_single(encoder.inputs), wanted)
 
 
 def hidden_model(network: keras.Model) -> keras.Model:
@@ -57,7 +57,7 @@ def hidden_model(network: keras.Model) -> keras.Model:
         return layer is not last and activation(layer) is not None
 
     hidden = _collect(network, "", is_hidden)
-    return keras.Model(network.inputs, [network.outputs[0], *hidden.values()])
+    return keras.Model(_single(network.inputs), [network.outputs[0], *hidden.values()])
 
 
 def last_layer(network: keras.layers.Layer) -> keras.layers.Layer:

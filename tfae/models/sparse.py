@@ -130,7 +130,7 @@ class SparseAutoencoder(EncoderDecoder):
         return {**super().get_config(), "sparsity": sparsity}
 
 
-_SHORTCUTS = {"l1": L1, "kl": KL, "top_k": TopK}
+_SHORTCUTS = {"l1": L1, "kl": KL, "top_k": lambda: TopK(name="top_k")}
 
 
 def _get(sparsity: Any) -> Sparsity | TopK:
@@ -153,7 +153,7 @@ def _ending_in(encoder: keras.Model, top_k: TopK) -> keras.Model:
         )
     last = last_layer(encoder)
     if not isinstance(last, TopK):
-        return keras.Model(encoder.inputs, top_k(encoder.outputs[0]), name=encoder.name)
+        return keras.Model(encoder.inputs[0], top_k(encoder.outputs[0]), name=encoder.name)
     if (last.k, last.alpha) != (top_k.k, top_k.alpha):
         raise ValueError(
             f"`encoder` ends in TopK(k={last.k}, alpha={last.alpha:g}), but `sparsity` is "

@@ -1,0 +1,142 @@
+"""Denoised MNIST: a denoising autoencoder beside a plain one and two classical filters.
+
+    python benchmarks/denoising.py [--epochs 20] [--seeds 0] [--noise gaussian salt_and_pepper]
+
+Prints the peak signal-to-noise ratio (PSNR, in dB, the mean over the test images; higher is better)
+of noisy test digits and of what each method makes of them, at three levels of each noise, and
+writes it to benchmarks/results/denoising.json. Noisy images are clipped to [0, 1], as a camera
+would. One denoising autoencoder is trained for each level, one plain autoencoder of the same
+network for all. The filters are given the best of their settings for each level, chosen on training
+images. Non-local means needs scikit-image, of the `bench` extra.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from scipy.ndimage import median_filter
+
+import tfae
+
+RESULTS = Path(__file__).with_name("results") / "denoising.json"
+BATCH = 128
+TUNING = 200  # training images on which the filters' settings are chosen
+LEVELS = {"gaussian": (0.2, 0.4, 0.6), "salt_and_pepper": (0.1, 0.25, 0.4)}
+NOISE = {
+    "gaussian": tfae.layers.GaussianCorruption,
+    "salt_and_pepper": tfae.layers.SaltAndPepperCorruption,
+}
+NETWORK = {"latent_dim": 256, "hidden_units": (1024,)}
+
+
+def images(split):
+    dataset = tfae.data.load("mnist", split=split, batch_size=1000, shuffle=False)
+    return np.concatenate(list(dataset.as_numpy_iterator()))
+
+
+def psnr(clean, image):
+    error = np.mean((clean - image) ** 2, axis=(1, 2, 3))
+    return float(np.mean(-10 * np.log10(np.maximum(error, 1e-10))))
+
+
+def corrupted(x, noise, level, seed):
+    return np.clip(NOISE[noise](level, seed=seed)(x, training=True).numpy(), 0, 1)
+
+
+def train(model_class, x, epochs, seed, **options):
+    keras.utils.set_random_seed(seed)
+    model = model_class.from_shape((28, 28, 1), **NETWORK, seed=seed, **options)
+    steps = epochs * -(-len(x) // BATCH)
+    model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, steps)))
+    model.fit(x, batch_size=BATCH, epochs=epochs, verbose=2)
+    return model
+
+
+def median(noisy, setting):
+    return median_filter(noisy, size=(1, setting, setting, 1))
+
+
+def non_local_means(noisy, setting):
+    from skimage.restoration import denoise_nl_means
+
+    options = {"patch_size": 5, "patch_distance": 9, "h": setting, "fast_mode": True}
+    return np.stack([denoise_nl_means(image[..., 0], **options)[..., None] for image in noisy])
+
+
+def filters():
+    """The filters by name, each with the settings to choose from."""
+    yield "median filter", median, (1, 3, 5)
+    try:
+        import skimage  # noqa: F401
+    except ImportError:
+        print("Non-local means is left out: scikit-image is not installed (pip install '.[bench]')")
+        return
+    yield "non-local means", non_local_means, (0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0)
+
+
+def compare(x, test, noise, level, plain, epochs, seed):
+    """PSNR by method."""
+    noisy = corrupted(test, noise, level, seed=1000 + seed)
+    results = {"noisy": psnr(test, noisy)}
+    sample = x[:TUNING]
+    noisy_sample = corrupted(sample, noise, level, seed=2000 + seed)
+    for name, function, settings in filters():
+        best = max(settings, key=lambda s: psnr(sample, np.clip(function(noisy_sample, s), 0, 1)))
+        results[name] = psnr(test, np.clip(function(noisy, best), 0, 1))
+    results["autoencoder"] = psnr(test, plain.reconstruct(noisy))
+    # Clipped like the noisy images: a network is best at the noise that it was trained on.
+    clip = keras.layers.ReLU(max_value=1.0)
+    corruption = keras.Sequential([NOISE[noise](level), clip])
+    model = train(tfae.DenoisingAutoencoder, x, epochs, seed, corruption=corruption)
+    results["denoising autoencoder"] = psnr(test, model.reconstruct(noisy))
+    return results
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--noise", choices=sorted(LEVELS), nargs="+", default=sorted(LEVELS))
+    parser.add_argument("--images", type=int, default=60_000, help="training images to use")
+    parser.add_argument("--test-images", type=int, default=10_000)
+    arguments = parser.parse_args()
+    x, test = images("train")[: arguments.images], images("test")[: arguments.test_images]
+    results = {
+        "epochs": arguments.epochs,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "runs": [],
+    }
+    for seed in arguments.seeds:
+        plain = train(tfae.Autoencoder, x, arguments.epochs, seed)
+        for noise in arguments.noise:
+            for level in LEVELS[noise]:
+                start = time.perf_counter()
+                values = compare(x, test, noise, level, plain, arguments.epochs, seed)
+                run = {"seed": seed, "noise": noise, "level": level, "psnr": values}
+                run["minutes"] = (time.perf_counter() - start) / 60
+                print(run)
+                results["runs"].append(run)
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+
+    methods = list(results["runs"][0]["psnr"])
+    table = Table(title=f"PSNR of MNIST test digits in dB, {arguments.epochs} epochs")
+    for column in ("noise", "level", "seed", *methods):
+        table.add_column(column, justify="left" if column == "noise" else "right")
+    for run in results["runs"]:
+        values = [f"{run['psnr'][method]:.2f}" for method in methods]
+        table.add_row(run["noise"], f"{run['level']:g}", str(run["seed"]), *values)
+    Console(width=130).print(table)
+
+
+if __name__ == "__main__":
+    main()

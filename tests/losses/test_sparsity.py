@@ -1,0 +1,127 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfae.losses import KL, L1, bernoulli_kl, zero_fraction
+
+ACTIVATIONS = np.array([[0.0, -2.0, 1.0], [0.0, 0.0, 0.5]], "float32")
+SIGMOIDS = np.array([[0.2, 0.9], [0.4, 0.1], [0.0, 0.5]], "float32")
+
+
+# ---------------------------------------------------------------------------- L1
+
+
+def test_l1_is_the_sum_of_absolute_activations_of_each_example():
+    np.testing.assert_allclose(L1(0.5).penalty([ACTIVATIONS]), [1.5, 0.25])
+
+
+def test_l1_adds_up_layers_of_any_shape():
+    feature_maps = np.ones((2, 4, 4, 3), "float32")
+    np.testing.assert_allclose(L1(2.0).penalty([ACTIVATIONS, feature_maps]), [102.0, 97.0])
+
+
+def test_half_precision_activations_are_summed_in_float32():
+    many = tf.ones([1, 40, 40, 64], tf.float16)  # the sum is beyond float16
+    assert L1(1.0).penalty([many]).numpy() == [102_400.0]
+
+
+# ---------------------------------------------------------------------------- KL
+
+
+def test_the_kl_is_the_formula():
+    p, q = 0.2, 0.6
+    expected = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
+    assert bernoulli_kl(p, tf.constant(q)).numpy() == pytest.approx(expected, rel=1e-5)
+    assert bernoulli_kl(p, tf.constant(p)).numpy() == pytest.approx(0, abs=1e-7)
+
+
+def test_the_kl_of_silent_and_saturated_units_is_finite_with_its_gradient():
+    q = tf.Variable([0.0, 1.0])
+    with tf.GradientTape() as tape:
+        divergence = bernoulli_kl(0.05, q)
+    assert np.isfinite(divergence).all()
+    assert np.isfinite(tape.gradient(divergence, q)).all()
+
+
+def test_kl_takes_the_mean_over_the_batch_and_gives_it_to_every_example():
+    expected = 3.0 * bernoulli_kl(0.1, tf.constant([0.2, 0.5])).numpy().sum()
+    np.testing.assert_allclose(KL(0.1, 3.0).penalty([SIGMOIDS]), [expected] * 3, rtol=1e-5)
+
+
+def test_kl_weighs_the_examples_of_the_mean():
+    weighted = KL(0.1).penalty([SIGMOIDS], tf.constant([2.0, 2.0, 0.0]))
+    np.testing.assert_allclose(weighted[0], KL(0.1).penalty([SIGMOIDS[:2]])[0], rtol=1e-6)
+    assert np.isfinite(KL(0.1).penalty([SIGMOIDS], tf.zeros([3]))).all()
+
+
+def test_kl_is_least_where_the_mean_is_the_target():
+    logit = tf.Variable(tf.zeros([8, 4]))
+    optimizer = keras.optimizers.Adam(0.3)
+    for _ in range(200):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(KL(0.05).penalty([tf.sigmoid(logit)]))
+        optimizer.apply([tape.gradient(loss, logit)], [logit])
+    np.testing.assert_allclose(tf.reduce_mean(tf.sigmoid(logit), axis=0), 0.05, atol=1e-3)
+
+
+def test_kl_on_two_replicas_is_that_of_the_whole_batch(two_cpus):
+    strategy = tf.distribute.MirroredStrategy(two_cpus)
+    logit = tf.constant(np.random.default_rng(0).normal(size=(5, 3)).astype("float32"))
+    kl = KL(0.1, 2.0)
+
+    def penalty_and_gradient(rows):
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            penalty = kl.penalty([tf.sigmoid(rows)])
+            total = tf.reduce_sum(penalty) / 5.0  # as the train step does, over all replicas
+        return penalty, tape.gradient(total, rows)
+
+    def on_replicas():
+        def run():
+            replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            return penalty_and_gradient(tf.cond(replica == 0, lambda: logit[:3], lambda: logit[3:]))
+
+        return strategy.run(run)
+
+    results = strategy.experimental_local_results(tf.function(on_replicas)())
+    results = [tf.nest.map_structure(strategy.experimental_local_results, r) for r in [results]]
+    penalties = np.concatenate([np.ravel(p) for p, _ in results[0]])
+    gradients = np.concatenate([np.reshape(g, (-1, 3)) for _, g in results[0]])
+    penalty, gradient = penalty_and_gradient(logit)
+    np.testing.assert_allclose(penalties, penalty, rtol=1e-5)
+    np.testing.assert_allclose(gradients, gradient, rtol=1e-4, atol=1e-7)
+
+
+# ---------------------------------------------------------------------------- zeros
+
+
+def test_zero_fraction_counts_exact_zeros_over_all_layers():
+    np.testing.assert_allclose(zero_fraction([ACTIVATIONS]), [1 / 3, 2 / 3])
+    both = zero_fraction([ACTIVATIONS, np.zeros((2, 3, 1), "float32")])
+    np.testing.assert_allclose(both, [4 / 6, 5 / 6])
+    assert zero_fraction([np.full((1, 4), 1e-30, "float32")]).numpy() == [0]
+
+
+# ---------------------------------------------------------------------------- arguments
+
+
+@pytest.mark.parametrize("penalty", [L1(0.3), KL(0.2, 4)])
+def test_they_serialise(penalty):
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(penalty))
+    assert type(again) is type(penalty)
+    assert again.get_config() == penalty.get_config()
+
+
+@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf"), "1", None, True])
+def test_impossible_coefficients_are_named(value):
+    with pytest.raises(ValueError, match=r"`coefficient` must be a number of 0 or more; received"):
+        L1(value)
+    with pytest.raises(ValueError, match="`coefficient`"):
+        KL(0.1, value)
+
+
+@pytest.mark.parametrize("target", [0, 1, 1.5, -0.1])
+def test_impossible_targets_are_named(target):
+    with pytest.raises(ValueError, match="`target` must"):
+        KL(target)
