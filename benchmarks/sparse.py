@@ -1,6 +1,6 @@
 """Sparse codes of MNIST with 1,000 units: how many zeros, at what error, and of what use.
 
-    python benchmarks/sparse.py [--seeds 0] [--epochs 10] [--coefficients 0.01 0.03 ...]
+    python benchmarks/sparse.py [--seeds 0] [--epochs 10] [--coefficients 0.1 0.2 ...]
 
 First part: a 784-1000-784 autoencoder with an L1 penalty, for a sweep of its coefficient, beside
 the plain autoencoder (the same network without penalty): the fraction of test activations that are
@@ -61,6 +61,20 @@ def adam(images, epochs, rate):
     return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps))
 
 
+def start_with_atoms(model, x, seed):
+    """Keeps all units in use by where they start.
+
+    The atoms have length one, the encoder is their transpose, and the mean image is taken off the
+    input and put back by the decoder. From Xavier's start, most of 1,000 units are never among the
+    25 largest, and never learn.
+    """
+    mean = x.mean(axis=0)
+    atoms = np.random.default_rng(seed).normal(size=(UNITS, 784)).astype("float32")
+    atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
+    model.encoder.get_layer("code").set_weights([atoms.T, -atoms @ mean])
+    model.decoder.get_layer("output").set_weights([atoms, mean])
+
+
 # ---------------------------------------------------------------------------- L1
 
 
@@ -68,8 +82,9 @@ def l1_network(x, coefficient, epochs, seed):
     """Trains 784-1000-784 with ReLU units and atoms of length one; 0 is the plain autoencoder."""
     keras.utils.set_random_seed(seed)
     inputs, code = keras.Input((784,)), keras.Input((UNITS,))
-    encoder = keras.Model(inputs, keras.layers.Dense(UNITS, "relu")(inputs))
-    atoms = keras.layers.Dense(784, kernel_constraint=keras.constraints.UnitNorm(axis=1))
+    encoder = keras.Model(inputs, keras.layers.Dense(UNITS, "relu", name="code")(inputs))
+    unit_norm = keras.constraints.UnitNorm(axis=1)
+    atoms = keras.layers.Dense(784, kernel_constraint=unit_norm, name="output")
     model = tfae.SparseAutoencoder(
         encoder,
         keras.Model(code, atoms(code)),
@@ -77,6 +92,7 @@ def l1_network(x, coefficient, epochs, seed):
         likelihood="squared_error",
         seed=seed,
     )
+    start_with_atoms(model, x, seed)
     model.compile(adam(len(x), epochs, 1e-3))
     model.fit(x, batch_size=BATCH, epochs=epochs, verbose=2)
     return model
@@ -122,12 +138,7 @@ def draw(rows):
 
 
 def k_sparse(x, epochs, seed):
-    """Trains the k-sparse autoencoder.
-
-    What keeps all units in use is where they start: with atoms of length one, the encoder their
-    transpose, as in the paper, and the mean image taken off its input and put back by the decoder.
-    From Xavier's start, most of the 1,000 units are never among the 25 largest, and never learn.
-    """
+    """Trains the k-sparse autoencoder."""
     keras.utils.set_random_seed(seed)
     model = tfae.SparseAutoencoder.from_shape(
         (784,),
@@ -137,11 +148,7 @@ def k_sparse(x, epochs, seed):
         likelihood="squared_error",
         seed=seed,
     )
-    mean = x.mean(axis=0)
-    atoms = np.random.default_rng(seed).normal(size=(UNITS, 784)).astype("float32")
-    atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
-    model.encoder.get_layer("code").set_weights([atoms.T, -atoms @ mean])
-    model.decoder.get_layer("output").set_weights([atoms, mean])
+    start_with_atoms(model, x, seed)
     model.compile(adam(len(x), epochs, 5e-4))
     model.fit(x, batch_size=BATCH, epochs=epochs, verbose=2)
     return model
@@ -214,7 +221,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument(
-        "--coefficients", type=float, nargs="*", default=[0.02, 0.05, 0.1, 0.2, 0.5]
+        "--coefficients", type=float, nargs="*", default=[0.05, 0.1, 0.2, 0.4, 0.6, 1.0]
     )
     parser.add_argument("--skip", choices=["l1", "pixels", "codes"], nargs="*", default=[])
     arguments = parser.parse_args()
