@@ -3,31 +3,25 @@
     python benchmarks/denoising.py [--epochs 20] [--seeds 0] [--noise gaussian salt_and_pepper]
 
 Prints the peak signal-to-noise ratio (PSNR, in dB, the mean over the test images; higher is better)
-of noisy test digits and of what each method makes of them, at three levels of each noise, and
-writes it to benchmarks/results/denoising.json. Noisy images are clipped to [0, 1], as a camera
-would. One denoising autoencoder is trained for each level, one plain autoencoder of the same
-network for all. The filters are given the best of their settings for each level, chosen on training
-images. Non-local means needs scikit-image, of the `bench` extra.
+of noisy test digits and of what each method makes of them, at three levels of each noise. Noisy
+images are clipped to [0, 1], as a camera would. One denoising autoencoder is trained for each
+level, one plain autoencoder of the same network for all. The filters are given the best of their
+settings for each level, chosen on training images. Non-local means needs scikit-image, of the
+`bench` extra.
 """
 
 import argparse
-import json
 import os
-import platform
-import time
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
-from rich.console import Console
-from rich.table import Table
+from _results import publish
 from scipy.ndimage import median_filter
 
 import tfae
 
-RESULTS = Path(__file__).with_name("results") / "denoising.json"
 BATCH = 128
 TUNING = 200  # training images on which the filters' settings are chosen
 LEVELS = {"gaussian": (0.2, 0.4, 0.6), "salt_and_pepper": (0.1, 0.25, 0.4)}
@@ -110,32 +104,23 @@ def main():
     parser.add_argument("--test-images", type=int, default=10_000)
     arguments = parser.parse_args()
     x, test = images("train")[: arguments.images], images("test")[: arguments.test_images]
-    results = {
-        "epochs": arguments.epochs,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "runs": [],
-    }
+    runs = []
     for seed in arguments.seeds:
         plain = train(tfae.Autoencoder, x, arguments.epochs, seed)
         for noise in arguments.noise:
             for level in LEVELS[noise]:
-                start = time.perf_counter()
                 values = compare(x, test, noise, level, plain, arguments.epochs, seed)
-                run = {"seed": seed, "noise": noise, "level": level, "psnr": values}
-                run["minutes"] = (time.perf_counter() - start) / 60
-                print(run)
-                results["runs"].append(run)
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-
-    methods = list(results["runs"][0]["psnr"])
-    table = Table(title=f"PSNR of MNIST test digits in dB, {arguments.epochs} epochs")
-    for column in ("noise", "level", "seed", *methods):
-        table.add_column(column, justify="left" if column == "noise" else "right")
-    for run in results["runs"]:
-        values = [f"{run['psnr'][method]:.2f}" for method in methods]
-        table.add_row(run["noise"], f"{run['level']:g}", str(run["seed"]), *values)
-    Console(width=130).print(table)
+                runs.append([noise.replace("_", " "), level, seed, values])
+                print(runs[-1])
+    publish(
+        "denoising",
+        f"Denoising MNIST: PSNR in dB of {len(test):,} test digits",
+        ["noise", "level", "seed", *runs[0][-1]],
+        [[*run, *(f"{value:.2f}" for value in values.values())] for *run, values in runs],
+        seeds=arguments.seeds,
+        note=f"Networks 784-1024-256-1024-784, {arguments.epochs} epochs on {len(x):,} images; the "
+        "filters have the best of their settings for each level.",
+    )
 
 
 if __name__ == "__main__":

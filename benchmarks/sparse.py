@@ -12,14 +12,10 @@ Second part: logistic regression on frozen codes of a k-sparse autoencoder (k = 
 at inference, as in the paper), beside the same on raw pixels. The strength of the regression's
 regularisation is chosen on the last 10,000 training images. Makhzani and Frey (2013) published
 1.35 % for the codes; 7.2 to 8 % is what is published for pixels.
-
-Results are kept in benchmarks/results/sparse.json.
 """
 
 import argparse
-import json
 import os
-import platform
 import time
 from pathlib import Path
 
@@ -28,21 +24,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 import scipy.sparse
+from _results import publish
 from matplotlib.figure import Figure
-from rich.console import Console
-from rich.table import Table
 from sklearn.linear_model import LogisticRegression
 
 import tfae
 
-RESULTS = Path(__file__).with_name("results") / "sparse.json"
 FIGURE = Path(__file__).parents[1] / "docs" / "images" / "sparse_mnist.png"
 UNITS = 1000
 BATCH = 128
 HELD_OUT = 10_000
 K, ALPHA = 25, 3
 STRENGTHS = [0.03, 0.1, 0.3, 1.0]
-PUBLISHED = {"k-sparse codes": 1.35, "raw pixels": "7.2 to 8"}
 
 
 def load(split):
@@ -187,33 +180,41 @@ def classification(x, labels, test, test_labels, epochs, seed):
 # ---------------------------------------------------------------------------- report
 
 
-def report(results):
-    console = Console(width=100)
-    table = Table(title=f"784-1000-784 on MNIST, ReLU, L1, {results['epochs']} epochs")
-    for column in ("coefficient", "seed", "zeros", "squared error", "minutes"):
-        table.add_column(column, justify="right")
-    for row in results["l1"]:
-        table.add_row(
-            f"{row['coefficient']:g}" if row["coefficient"] else "plain",
-            str(row["seed"]),
-            f"{100 * row['zero_fraction']:.1f} %",
-            f"{row['test_squared_error']:.2f}",
-            f"{row['minutes']:.1f}",
-        )
-    console.print(table)
-    table = Table(title="Logistic regression, test error")
-    for column in ("on", "seed", "error", "published", "minutes"):
-        table.add_column(column, justify="left" if column == "on" else "right")
-    for name in ("raw pixels", "k-sparse codes"):
-        for row in results[name]:
-            table.add_row(
-                name,
-                str(row.get("seed", "")),
-                f"{row['test_error']:.2f} %",
-                f"{PUBLISHED[name]} %",
-                f"{row['minutes']:.1f}",
-            )
-    console.print(table)
+def report_sweep(rows, epochs, seeds):
+    publish(
+        "sparse_l1",
+        f"Sparse autoencoder 784-1000-784, ReLU, L1, after {epochs} epochs on MNIST",
+        ["coefficient", "seed", "exact zeros", "units never used", "squared error (test)"],
+        [
+            [
+                f"{row['coefficient']:g}" if row["coefficient"] else "plain",
+                row["seed"],
+                f"{100 * row['zero_fraction']:.1f} %",
+                row["units_never_used"],
+                f"{row['test_squared_error']:.2f}",
+            ]
+            for row in rows
+        ],
+        seeds=seeds,
+    )
+
+
+def report_codes(pixels, codes, seeds):
+    publish(
+        "sparse_codes",
+        f"Logistic regression on frozen k-sparse codes (k = {K}, {UNITS:,} units), MNIST",
+        ["on", "seed", "test error", "published"],
+        [
+            ["raw pixels", "", f"{pixels['test_error']:.2f} %", "7.2 to 8 %"],
+            *(
+                ["k-sparse codes", row["seed"], f"{row['test_error']:.2f} %", "1.35 %"]
+                for row in codes
+            ),
+        ],
+        seeds=seeds,
+        data={"raw pixels": pixels, "k-sparse codes": codes},
+        note="Published: Makhzani and Frey (2013).",
+    )
 
 
 def main():
@@ -223,39 +224,21 @@ def main():
     parser.add_argument(
         "--coefficients", type=float, nargs="*", default=[0.05, 0.1, 0.2, 0.4, 0.6, 1.0]
     )
-    parser.add_argument("--skip", choices=["l1", "pixels", "codes"], nargs="*", default=[])
+    parser.add_argument("--skip", choices=["l1", "codes"], nargs="*", default=[])
     arguments = parser.parse_args()
     (x, labels), (test, test_labels) = load("train"), load("test")
-    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    results = {
-        "l1": [],
-        "raw pixels": [],
-        "k-sparse codes": [],
-        **known,
-        "epochs": arguments.epochs,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-    }
+    seeds, epochs = arguments.seeds, arguments.epochs
     if "l1" not in arguments.skip:
-        results["l1"] = [
-            row
-            for seed in arguments.seeds
-            for row in sweep(x, test, arguments.coefficients, arguments.epochs, seed)
+        rows = [
+            row for seed in seeds for row in sweep(x, test, arguments.coefficients, epochs, seed)
         ]
-        draw(results["l1"])
-    if "pixels" not in arguments.skip:
-        start = time.perf_counter()
+        draw(rows)
+        report_sweep(rows, epochs, seeds)
+    if "codes" not in arguments.skip:
         pixels, test_pixels = map(scipy.sparse.csr_matrix, (x, test))
         error, strength = classify(pixels, labels, test_pixels, test_labels)
-        minutes = (time.perf_counter() - start) / 60
-        results["raw pixels"] = [{"test_error": error, "C": strength, "minutes": minutes}]
-    if "codes" not in arguments.skip:
-        results["k-sparse codes"] = [
-            classification(x, labels, test, test_labels, arguments.epochs, seed)
-            for seed in arguments.seeds
-        ]
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
-    report(results)
+        codes = [classification(x, labels, test, test_labels, epochs, seed) for seed in seeds]
+        report_codes({"test_error": error, "C": strength}, codes, seeds)
 
 
 if __name__ == "__main__":
