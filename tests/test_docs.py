@@ -21,10 +21,16 @@ examples = _examples()
 every_page = pytest.mark.parametrize("page", examples.PAGES, ids=lambda page: page.stem)
 
 
-@every_page
+@pytest.mark.parametrize(
+    "page",
+    [
+        page if page.stem == "README" else pytest.param(page, marks=pytest.mark.slow)
+        for page in examples.PAGES
+        if examples.example(page)
+    ],
+    ids=lambda page: page.stem,
+)
 def test_the_example_of_a_page_draws_the_pictures_that_it_shows(page, tmp_path):
-    if examples.example(page) is None:
-        return
     names = examples.run(page, tmp_path)
     if page.name == "README.md":
         assert len(examples.example(page).strip().splitlines()) == 10

@@ -290,9 +290,8 @@ KILLED = (
 )
 
 
-@pytest.mark.parametrize(
-    "sign", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_process_resumes_to_the_same_run(tmp_path, sign):
     """At a moment that differs from run to run."""
     whole = start(f"{KILLED} whole", tmp_path)

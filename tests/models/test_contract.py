@@ -132,7 +132,7 @@ def test_steps_per_epoch_of_an_endless_dataset_are_kept_exactly(model_class, few
         before = int(model.optimizer.iterations)
 
 
-@every_model
+@every_model_at_length
 def test_labels_beside_the_data_do_not_disturb(model_class, few_digits):
     labelled = {"x": few_digits, "label": np.arange(len(few_digits)) % 10}
     model = small(model_class)
@@ -153,7 +153,7 @@ def test_one_row_and_odd_sizes_train(model_class, digits):
         assert model.predict(digits[:n], verbose=0).shape == (n, 8, 8, 1)
 
 
-@every_model
+@every_model_at_length
 def test_integer_zero_one_arrays_are_accepted(model_class, few_digits):
     binary = (few_digits > 0.5).astype("uint8")
     a, b = small(model_class), small(model_class)
@@ -169,7 +169,7 @@ def test_y_is_the_data_to_reconstruct(model_class, few_digits):
     assert to_zeros.reconstruct(few_digits).mean() < 0.1 * few_digits.mean()
 
 
-@every_model
+@every_model_at_length
 def test_train_and_test_on_batch(model_class, few_digits):
     model = small(model_class)
     logs = model.train_on_batch(few_digits, return_dict=True)
@@ -233,7 +233,7 @@ def test_examples_of_weight_zero_teach_nothing(model_class, few_digits):
     assert any((a != b).any() for a, b in zip(before, weights(model), strict=True))
 
 
-@every_model
+@every_model_at_length
 def test_unit_weights_change_nothing_also_in_validation(model_class, few_digits):
     ones = np.ones(len(few_digits), "float32")
     plain, weighted = small(model_class), small(model_class)
@@ -287,7 +287,7 @@ def test_labels_passed_as_targets_are_refused_with_advice(model_class, few_digit
         model.fit(dataset, verbose=0)
 
 
-@every_model
+@every_model_at_length
 def test_bad_values_in_a_dataset_stop_training(model_class, few_digits):
     model = small(model_class, compiled="auto")
     for bad, message in ((few_digits * 255, "must lie in"), (few_digits * np.nan, "NaN")):
@@ -297,7 +297,7 @@ def test_bad_values_in_a_dataset_stop_training(model_class, few_digits):
         model.fit(tf.data.Dataset.from_tensor_slices(few_digits), verbose=0)
 
 
-@every_model
+@every_model_at_length
 def test_bad_validation_data_and_batches_are_refused(model_class, few_digits):
     model = small(model_class)
     with pytest.raises(ValueError, match="must lie in"):
@@ -327,7 +327,7 @@ def test_inference_names_what_is_wrong_with_its_data(model_class, few_digits):
         model.anomaly_score(few_digits * np.nan)
 
 
-@every_model
+@every_model_at_length
 def test_a_dataset_without_the_key_x_is_refused(model_class, few_digits):
     dataset = tf.data.Dataset.from_tensor_slices({"image": few_digits}).batch(32)
     with pytest.raises(ValueError, match=r'must have the key "x".*image'):
@@ -417,7 +417,7 @@ def test_every_constructor_argument_is_in_the_config(model_class):
     assert not missing
 
 
-@every_model
+@every_model_at_length
 def test_save_weights_restores_optimizer_and_noise(model_class, few_digits, tmp_path):
     model = small_with_dropout(model_class)
     model.fit(few_digits, verbose=0)
@@ -463,7 +463,7 @@ def test_an_interrupted_run_resumes_exactly(model_class, few_digits, tmp_path, j
 # ---------------------------------------------------------------------------- ways to run
 
 
-@every_model
+@every_model_at_length
 def test_the_order_of_arrays_follows_from_seed_and_epoch(model_class, few_digits):
     def losses(seed, initial_epoch):
         model = small(model_class, seed=7, compiled=False)
@@ -579,7 +579,7 @@ def test_tensorboard_and_checkpoints_do_not_slow_training_down(model_class, few_
     assert (tmp_path / "best.keras").exists()
 
 
-@every_model
+@every_model_at_length
 @pytest.mark.parametrize(
     ("policy", "jit_compile"), [("mixed_float16", True), ("mixed_bfloat16", False)]
 )
@@ -614,6 +614,17 @@ def test_convolutions_train_and_keep_odd_sizes(model_class):
     assert model.jit_compile is False or tf.config.list_physical_devices("GPU")
     model.fit(x, verbose=0)
     assert model.reconstruct(x).shape == x.shape
+
+
+def test_convolutions_are_never_looped_over_by_xla_on_a_cpu():
+    model = tfae.Autoencoder.from_shape((4, 4, 1), 3, architecture="conv", filters=(2,), seed=1)
+    model.compile(jit_compile=True)
+    steps = []
+    watch = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda *_: steps.append(model.steps_per_execution)
+    )
+    model.fit(np.zeros((8, 4, 4, 1), "float32"), callbacks=[watch], verbose=0)
+    assert (steps == [1]) != bool(tf.config.list_physical_devices("GPU"))
 
 
 # ---------------------------------------------------------------------------- inference
@@ -680,7 +691,7 @@ def test_keras_export_works_and_holds_no_op_of_ours(model_class, few_digits, tmp
     )
 
 
-@every_model
+@every_model_at_length
 def test_a_subclass_adds_layers_metrics_and_arguments(model_class, few_digits):
     class Extended(model_class):
         def __init__(self, encoder, decoder, extra=3, **kwargs):
@@ -709,7 +720,7 @@ def test_a_callback_list_is_taken(model_class, few_digits):
     assert int(model.optimizer.iterations) == 7
 
 
-@every_model
+@every_model_at_length
 def test_a_dtype_policy_of_one_model_reaches_its_networks(model_class, few_digits):
     model = small(model_class, dtype="mixed_bfloat16")
     assert model.decoder.get_layer("hidden_1").compute_dtype == "bfloat16"
@@ -717,7 +728,7 @@ def test_a_dtype_policy_of_one_model_reaches_its_networks(model_class, few_digit
     model.fit(few_digits, verbose=0)
 
 
-@every_model
+@every_model_at_length
 def test_a_model_can_be_a_layer_of_another(model_class, few_digits):
     model = small(model_class)
     x = keras.Input((8, 8, 1))

@@ -36,10 +36,23 @@ def faster_with_xla(model: keras.Model) -> bool:
         return False
     if tf.config.list_physical_devices("GPU"):
         return True
-    return not any(
-        isinstance(layer, _CONVOLUTIONS) or _is_keras_random_layer(layer)
-        for layer in model._flatten_layers()
+    return not (
+        has_convolutions(model) or any(map(_is_keras_random_layer, model._flatten_layers()))
     )
+
+
+def loops_well_with_xla(model: keras.Model) -> bool:
+    """Whether XLA runs a step in a loop as fast as alone.
+
+    On CPUs it does not with convolutions: inside a loop they take the slow path of its compiler,
+    which made a step 28 times slower (`benchmarks/train_step.py --model conv`).
+    """
+    return bool(tf.config.list_physical_devices("GPU")) or not has_convolutions(model)
+
+
+def has_convolutions(model: keras.Model) -> bool:
+    """Whether a convolution is among the layers, at any depth."""
+    return any(isinstance(layer, _CONVOLUTIONS) for layer in model._flatten_layers())
 
 
 def _is_keras_random_layer(layer: keras.layers.Layer) -> bool:

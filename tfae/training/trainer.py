@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfae.epochs import host_variable
 from tfae.layers.seeds import random_seed
 from tfae.training.batches import Batch, unpack
-from tfae.training.compilation import faster_with_xla, steps_per_program
+from tfae.training.compilation import faster_with_xla, loops_well_with_xla, steps_per_program
 from tfae.training.contract import DataContract
 from tfae.training.feeding import (
     SeededOrder,
@@ -379,6 +379,7 @@ class Trainer(keras.Model):
     def _steps_can_be_fused(self) -> bool:
         return (
             self.jit_compile
+            and loops_well_with_xla(self)
             and not self.run_eagerly
             and self.distribute_strategy.num_replicas_in_sync == 1
             # A user's own step may return other logs than the metrics: Keras' loop keeps them.
