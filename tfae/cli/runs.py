@@ -28,6 +28,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfae.training.backup import sync
+
 History = list[dict[str, float]]
 """For each epoch its number, from 1, its seconds, and the losses."""
 
@@ -93,7 +95,7 @@ class PartialRun:
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
         model.save(new / "model.keras")
-        _sync(new / "model.keras")
+        sync(new / "model.keras")
         write_json(new / "history.json", history)
         os.rename(new, self.checkpoints / name)
         for old in self.checkpoints.iterdir():
@@ -179,7 +181,7 @@ def write_json(path: Path, value: Any) -> None:
     """Writes a file that is whole at every moment."""
     new = path.with_name(path.name + ".new")
     new.write_text(json.dumps(value, indent=2) + "\n")
-    _sync(new)
+    sync(new)
     os.replace(new, path)
 
 
@@ -198,11 +200,6 @@ def read_run(folder: Path) -> tuple[keras.Model, dict[str, Any]]:
         )
     config = json.loads((folder / "config.json").read_text())
     return keras.saving.load_model(folder / "model.keras"), config
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _check_same(asked: dict[str, Any], begun: dict[str, Any]) -> None:
