@@ -1,5 +1,7 @@
 """The checks of arguments that the kernel's wrapper and the reference share."""
 
+from typing import Any
+
 import tensorflow as tf
 
 _DTYPES = (tf.float32, tf.float16, tf.bfloat16, tf.float64)
@@ -9,9 +11,9 @@ def convert_arguments(
     mean: tf.Tensor, log_variance: tf.Tensor, seed: tf.Tensor, num_samples: int | None
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Makes tensors of the arguments, or raises a `ValueError` that names the wrong one."""
-    mean = tf.convert_to_tensor(mean, dtype_hint=tf.float32)
-    log_variance = tf.convert_to_tensor(log_variance, dtype_hint=mean.dtype)
-    seed = tf.convert_to_tensor(seed)
+    mean = _tensor(mean, tf.float32)
+    log_variance = _tensor(log_variance, mean.dtype)
+    seed = _tensor(seed)
     if mean.dtype not in _DTYPES:
         names = ", ".join(dtype.name for dtype in _DTYPES)
         raise ValueError(f"mean must be one of {names}, but its dtype is {mean.dtype.name}")
@@ -36,6 +38,13 @@ def convert_arguments(
     if num_samples is not None and num_samples < 1:
         raise ValueError(f"num_samples must be None or at least 1, but it is {num_samples}")
     return mean, log_variance, seed
+
+
+def _tensor(value: Any, dtype_hint: tf.DType | None = None) -> tf.Tensor:
+    # TensorFlow's own look at what is a tensor already costs a call as much as a small op.
+    if isinstance(value, tf.Tensor):
+        return value
+    return tf.convert_to_tensor(value, dtype_hint=dtype_hint)
 
 
 def sample_shape(mean: tf.Tensor, num_samples: int | None) -> tf.Tensor:
