@@ -169,3 +169,24 @@ def test_a_corruption_that_changes_the_shape_is_refused():
 def test_an_unknown_corruption_is_refused_with_what_there_is():
     with pytest.raises(ValueError, match=r"'masking', 'salt_and_pepper'.*corruption='blur'"):
         denoising(corruption="blur")
+
+
+@pytest.mark.parametrize("level", [0.2, 0.4, 0.6])
+def test_denoised_digits_are_nearer_than_those_of_a_median_filter(digits, level):
+    from scipy.ndimage import median_filter
+
+    train, test = digits[:1500], digits[1500:]
+    noise = tfae.layers.GaussianCorruption(level, seed=5)
+    keras.utils.set_random_seed(0)
+    model = tfae.DenoisingAutoencoder.from_shape(
+        (8, 8, 1), 32, hidden_units=(256,), corruption=tfae.layers.GaussianCorruption(level), seed=0
+    )
+    model.compile(keras.optimizers.Adam(3e-3), jit_compile=False)
+    model.fit(train, epochs=25, batch_size=50, verbose=0)
+    noisy = np.asarray(noise(test, training=True))
+
+    def psnr(images):
+        return -10 * np.log10(np.mean((images - test) ** 2))
+
+    filtered = max(psnr(median_filter(noisy, size=(1, n, n, 1))) for n in (1, 3))
+    assert psnr(model.reconstruct(noisy)) > filtered + 1

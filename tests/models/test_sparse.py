@@ -239,3 +239,47 @@ def test_an_unknown_sparsity_is_refused_with_what_there_is(sparsity):
 def test_a_variational_code_has_no_activation():
     with pytest.raises(ValueError, match="`code_activation` must be 'linear' for a variational"):
         tfae.VariationalAutoencoder.from_shape((8, 8, 1), 3, code_activation="relu")
+
+
+@pytest.mark.parametrize("sparsity", ["l1", "kl"])
+def test_a_code_that_is_flattened_counts_once(digits, sparsity):
+    activation = {"l1": "relu", "kl": "sigmoid"}[sparsity]
+    x, code = keras.Input((8, 8, 1)), keras.Input((32,))
+    h = keras.layers.Conv2D(2, 3, 2, "same", activation=activation)(x)
+    encoder = keras.Model(x, keras.layers.Flatten()(h))
+    decoder = keras.Model(code, keras.layers.Reshape((8, 8, 1))(keras.layers.Dense(64)(code)))
+    model = tfae.SparseAutoencoder(encoder, decoder, sparsity, seed=0)
+    model.compile(jit_compile=False)
+    logs = model.evaluate(digits[:100], batch_size=100, verbose=0, return_dict=True)
+    codes = model.encode(digits[:100])
+    expected = {
+        "l1": 0.1 * np.abs(codes).sum(axis=1).mean(),
+        "kl": float(np.sum(tfae.losses.sparsity.bernoulli_kl(0.05, codes.mean(axis=0)))),
+    }[sparsity]
+    assert logs["sparsity_loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_logistic_regression_reads_k_sparse_codes_better_than_as_many_random_ones(digits):
+    from sklearn.datasets import load_digits
+    from sklearn.linear_model import LogisticRegression
+
+    labels = load_digits().target
+    train, test = slice(0, 600), slice(600, None)
+    keras.utils.set_random_seed(0)
+    model = tfae.SparseAutoencoder.from_shape(
+        (8, 8, 1),
+        100,
+        hidden_units=(),
+        sparsity=tfae.layers.TopK(10, alpha=3),
+        likelihood="squared_error",
+        seed=0,
+    )
+    model.compile(keras.optimizers.Adam(3e-3), jit_compile=False)
+    accuracies = []
+    for epochs in (0, 20):
+        if epochs:
+            model.fit(digits, epochs=epochs, verbose=0)
+        codes = model.encode(digits)
+        classifier = LogisticRegression(max_iter=500).fit(codes[train], labels[train])
+        accuracies.append(classifier.score(codes[test], labels[test]))
+    assert accuracies[1] > max(0.9, accuracies[0])

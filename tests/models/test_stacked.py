@@ -1,3 +1,5 @@
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -492,3 +494,42 @@ def test_with_few_labels_the_pretrained_network_beats_the_random_one(flat, label
 
     for seed in range(3):
         assert accuracy(seed, True) > accuracy(seed, False) + 0.1
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int64"])
+@pytest.mark.parametrize("head", ["softmax", "svm"])
+def test_labels_are_integers_of_any_kind(flat, labels, head, dtype):
+    model = tfae.StackedAutoencoder.from_shape((64,), 8, hidden_units=(16,), seed=0)
+    classifier = model.classifier(10, head=head)
+    classifier.compile(jit_compile=False)
+    y = labels[:64].astype(dtype)
+    for data in ((flat[:64], y), (tf.data.Dataset.from_tensor_slices((flat[:64], y)).batch(32),)):
+        assert np.isfinite(classifier.fit(*data, verbose=0).history["loss"])
+
+
+def test_a_class_weight_of_no_class_is_refused(flat, labels):
+    classifier = tfae.StackedAutoencoder.from_shape((64,), 8, seed=0).classifier(10)
+    with pytest.raises(ValueError, match="the classes are 0 to 9"):
+        classifier.fit(flat, labels, class_weight={-1: 2.0}, verbose=0)
+
+
+def test_layers_and_head_drop_out_different_units(flat):
+    model = tfae.StackedAutoencoder.from_shape((64,), 64, hidden_units=(64,), seed=0)
+    classifier = model.classifier(10, dropout=0.5)
+    layers = [x for x in classifier._flatten_layers() if isinstance(x, tfae.layers.Dropout)]
+    masks = [
+        np.asarray(layer(np.ones((100, 64), "float32"), training=True)) > 0 for layer in layers
+    ]
+    assert len(masks) == 3
+    for a, b in itertools.combinations(masks, 2):
+        assert np.mean(a == b) == pytest.approx(0.5, abs=0.05)
+
+
+def test_pretraining_and_fine_tuning_run_on_two_replicas(flat, two_cpus):
+    strategy = tf.distribute.MirroredStrategy(two_cpus)
+    with strategy.scope():
+        model = tfae.StackedAutoencoder.from_shape((64,), 8, hidden_units=(16,), seed=0)
+        model.compile()
+    losses = [h.history["loss"] for h in model.pretrain(flat[:128], 2, 32, verbose=0)]
+    assert all(later < earlier for earlier, later in losses)
+    assert np.isfinite(model.fit(flat[:128], verbose=0).history["loss"])

@@ -109,7 +109,7 @@ class Classifier(Trainer):
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
         outputs = self._outputs(batch.x, training)
-        labels = tf.reshape(batch.target, [-1])
+        labels = tf.cast(tf.reshape(batch.target, [-1]), tf.int32)  # whatever integers they are
         self._accuracy.update_state(labels, outputs)
         if self.head == "softmax":
             loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=outputs)
@@ -152,6 +152,11 @@ class Classifier(Trainer):
             x, y, sample_weight = self._contract.checked_arrays(x, y, sample_weight)
             weights = np.ones(self.num_classes, "float32")
             for label, weight in class_weight.items():
+                if label not in range(self.num_classes):
+                    raise ValueError(
+                        f"`class_weight` has the class {label!r}; the classes are 0 to "
+                        f"{self.num_classes - 1}."
+                    )
                 weights[label] = weight
             own = 1.0 if sample_weight is None else np.asarray(sample_weight)
             sample_weight = own * weights[y]

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 
 import keras
 
+from tfae.networks.outputs import activation_of, has_graph, output_layer
+
 
 def feature_model(encoder: keras.Model, layers: Sequence[str] | None = None) -> keras.Model:
     """Builds a model that gives the output of every layer of `encoder`.
@@ -36,9 +38,9 @@ def feature_model(encoder: keras.Model, layers: Sequence[str] | None = None) -> 
 def hidden_model(network: keras.Model) -> keras.Model:
     """Builds a model that gives the output of `network` and its hidden layers' activations.
 
-    A hidden activation is what a layer before the last one gives that applies an activation
-    function: `Dense(..., "relu")` as well as `ReLU()`. Layers without one, and what only reshapes
-    or normalises, are on the way to an activation and are left out.
+    A hidden activation is what a layer before the one that computes the output gives, if it
+    applies an activation function: `Dense(..., "relu")` as well as `ReLU()`. Layers without one,
+    and what only reshapes or normalises, are on the way to an activation and are left out.
 
     Args:
         network: A Functional or Sequential model, built; nested models are opened.
@@ -51,10 +53,10 @@ def hidden_model(network: keras.Model) -> keras.Model:
         ValueError: If Keras does not know the network's inner tensors.
     """
     _check_graph(network, "A penalty on every hidden layer")
-    last = last_layer(network)
+    last = output_layer(network)
 
     def is_hidden(layer: keras.layers.Layer) -> bool:
-        return layer is not last and activation(layer) is not None
+        return layer is not last and activation_of(layer) is not keras.activations.linear
 
     hidden = _collect(network, "", is_hidden)
     return keras.Model(_single(network.inputs), [network.outputs[0], *hidden.values()])
@@ -62,34 +64,19 @@ def hidden_model(network: keras.Model) -> keras.Model:
 
 def last_layer(network: keras.layers.Layer) -> keras.layers.Layer:
     """The layer whose output is that of `network`; of a nested model, the one inside it."""
-    while _has_graph(network):
+    while has_graph(network):
         network = network.outputs[0]._keras_history.operation
     return network
 
 
-def activation(layer: keras.layers.Layer) -> str | None:
-    """Name of the activation function that a layer applies last, or `None` for a linear one."""
-    if type(layer).__module__.startswith("keras.src.layers.activations.") and not isinstance(
-        layer, keras.layers.Activation
-    ):
-        return type(layer).__name__.lower()  # ReLU(), Softmax(), ...
-    function = getattr(layer, "activation", None)
-    name = getattr(function, "__name__", None)
-    return None if function is None or name == "linear" else name or type(function).__name__
-
-
 def _check_graph(network: keras.Model, what: str) -> None:
-    if not _has_graph(network):
+    if not has_graph(network):
         raise ValueError(
             f"{what} needs a Functional or Sequential network; {network.name!r} is a "
             f"{type(network).__name__}, whose inner tensors Keras does not know. Rebuild it as "
             "keras.Model(inputs, outputs), or add its inputs with keras.Input if it is a "
             "Sequential."
         )
-
-
-def _has_graph(layer: keras.layers.Layer) -> bool:
-    return isinstance(layer, keras.Sequential | keras.src.models.Functional) and layer.built
 
 
 def _collect(
@@ -108,7 +95,7 @@ def _collect(
         for i, call in enumerate(calls):
             # A layer that is called several times gives one entry a call.
             name = f"{prefix}{layer.name}" + (f"_{i}" if i else "")
-            if _has_graph(layer):
+            if has_graph(layer):
                 inner = _collect(layer, f"{name}/", wanted)
                 if inner:
                     inner = keras.Model(layer.inputs, inner)

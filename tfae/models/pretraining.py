@@ -18,7 +18,7 @@ from tfae.models.autoencoder import Autoencoder
 from tfae.models.base import EncoderDecoder
 from tfae.models.denoising import DenoisingAutoencoder
 from tfae.models.sparse import SparseAutoencoder
-from tfae.networks.chains import output_activation
+from tfae.networks.outputs import activation_of, output_layer
 from tfae.training.backup import Backup, EarlyStop, save_weights_at_once
 from tfae.training.batches import Batch, unpack
 from tfae.training.copies import frozen, new_optimizer, way_to_run
@@ -61,7 +61,8 @@ def pretrain(
             "`patience` waits for the validation loss: give `validation_split` or "
             "`validation_data` as well."
         )
-    optimizers = [new_optimizer(o, stack) for o in _per_layer("optimizer", optimizer, n)]
+    with stack.distribute_strategy.scope():
+        optimizers = [new_optimizer(o, stack) for o in _per_layer("optimizer", optimizer, n)]
     corruption = _per_layer("corruption", corruption, n)
     sparsity = _per_layer("sparsity", sparsity, n)
 
@@ -120,7 +121,7 @@ def _model_of_layer(stack: StackedAutoencoder, i: int, corruption: Any, sparsity
     encoder, decoder = stack.encoders[i], stack.decoders[i]
     likelihood = stack.likelihood
     if i:
-        likelihood = likelihood_of_codes(output_activation(stack.encoders[i - 1]))
+        likelihood = likelihood_of_codes(activation_of(output_layer(stack.encoders[i - 1])))
     shared = {"likelihood": likelihood, "seed": stack.seed + i, "dtype": stack.dtype_policy}
     corruption = _own_corruption(corruption)
     if sparsity is not None:

@@ -10,7 +10,8 @@ from tfae.layers import TopK
 from tfae.losses.likelihoods import Likelihood
 from tfae.losses.sparsity import KL, L1, Sparsity, zero_fraction
 from tfae.models.base import EncoderDecoder
-from tfae.models.features import activation, hidden_model, last_layer
+from tfae.models.features import hidden_model, last_layer
+from tfae.networks.outputs import activation_of, output_layer
 from tfae.training.batches import Batch
 
 __all__ = ["SparseAutoencoder"]
@@ -95,13 +96,13 @@ class SparseAutoencoder(EncoderDecoder):
 
     def _check_networks(self, input_shape: Sequence[int | None]) -> None:
         super()._check_networks(input_shape)
-        if isinstance(self.sparsity, KL) and activation(last_layer(self.encoder)) != "sigmoid":
-            layer = last_layer(self.encoder)
+        layer = output_layer(self.encoder)
+        if isinstance(self.sparsity, KL) and activation_of(layer) is not keras.activations.sigmoid:
             raise ValueError(
                 "sparsity='kl' needs a code of sigmoid units, whose mean activation is a "
                 f"probability; the last layer of `encoder` is {layer.name!r} with the activation "
-                f"{activation(layer) or 'linear'}. End the encoder in a sigmoid, or take "
-                "sparsity='l1' or 'top_k'."
+                f"{getattr(activation_of(layer), '__name__', layer.name)}. End the encoder in a "
+                "sigmoid, or take sparsity='l1' or 'top_k'."
             )
         networks = (self.encoder, self.decoder)
         if not isinstance(self.sparsity, TopK) and self.sparsity.every_layer:

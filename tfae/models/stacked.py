@@ -13,7 +13,8 @@ from tfae.losses.likelihoods import Likelihood
 from tfae.models.base import EncoderDecoder
 from tfae.models.classifier import Classifier
 from tfae.models.pretraining import pretrain
-from tfae.networks.chains import chain, output_activation, pairs
+from tfae.networks.chains import chain, pairs
+from tfae.networks.outputs import activation_of, output_layer
 
 __all__ = ["StackedAutoencoder"]
 
@@ -77,7 +78,7 @@ class StackedAutoencoder(EncoderDecoder):
         _check_shapes(encoders, decoders)
         between = [
             keras.layers.Activation(
-                output_activation(encoder), name=f"codes_{i}", dtype=decoder.dtype_policy
+                activation_of(output_layer(encoder)), name=f"codes_{i}", dtype=decoder.dtype_policy
             )
             for i, (encoder, decoder) in enumerate(zip(encoders, decoders[1:], strict=False), 1)
         ]
@@ -202,7 +203,7 @@ class StackedAutoencoder(EncoderDecoder):
         layers = []
         for i, (rate, encoder) in enumerate(zip(rates, self.encoders, strict=False)):
             if rate:
-                layers.append(Dropout(rate, seed=seed + i, name=f"dropout_{i + 1}"))
+                layers.append(Dropout(rate, seed=seed + 1 + i, name=f"dropout_{i + 1}"))
             layers.append(encoder)
         with self.distribute_strategy.scope():
             classifier = Classifier(

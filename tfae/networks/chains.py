@@ -1,9 +1,10 @@
 """Networks one after another, and the pairs of layers that an encoder and a decoder consist of."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import keras
+
+from tfae.networks.outputs import has_graph
 
 
 def chain(
@@ -32,29 +33,15 @@ def chain(
     if shape is None:
         return keras.Sequential(networks, name=name)
     inputs = keras.Input(
-        shape[1:], name=first.inputs[0].name if _has_graph(first) else "x", dtype=_dtype(first)
+        shape[1:], name=first.inputs[0].name if has_graph(first) else "x", dtype=_dtype(first)
     )
     names = [layer.name for network in networks for layer in _layers(network)]
     inline = len(set(names)) == len(names)
     h = inputs
     for network in networks:
         # `call` of a model with a graph applies its layers; `__call__` would apply the model.
-        h = network.call(h) if inline and _has_graph(network) else network(h)
+        h = network.call(h) if inline and has_graph(network) else network(h)
     return keras.Model(inputs, h, name=name)
-
-
-def output_activation(network: keras.layers.Layer) -> Callable:
-    """The activation that the outputs of a network have gone through; linear where none is known.
-
-    Layers behind it that only drop or rearrange elements are passed over.
-    """
-    for layer in reversed(_layers(network)):
-        if isinstance(layer, keras.layers.ReLU):
-            return keras.activations.relu
-        if isinstance(layer, _PASSING):
-            continue
-        return getattr(layer, "activation", None) or keras.activations.linear
-    return keras.activations.linear
 
 
 def pairs(
@@ -96,9 +83,6 @@ def pairs(
     return encoders, decoders
 
 
-_PASSING = (keras.layers.Dropout, keras.layers.Flatten, keras.layers.Reshape)
-
-
 def _is_cut(group: list[keras.layers.Layer], shape: tuple) -> bool:
     return any(layer.weights for layer in group) and group[-1].output.shape == shape
 
@@ -116,16 +100,12 @@ def _line(layers: list, shape: tuple, input_name: str, name: str) -> keras.Model
     return keras.Model(inputs, h, name=name)
 
 
-def _has_graph(network: Any) -> bool:
-    return isinstance(network, keras.Sequential | keras.src.models.Functional) and network.built
-
-
 def _layers(network: keras.layers.Layer) -> list[keras.layers.Layer]:
     """The layers of a network, without its inputs; of anything without a graph, itself."""
-    if not _has_graph(network):
+    if not has_graph(network):
         return [network]
     return [x for x in network.layers if not isinstance(x, keras.layers.InputLayer)]
 
 
 def _dtype(network: keras.layers.Layer) -> str | None:
-    return network.inputs[0].dtype if _has_graph(network) else None
+    return network.inputs[0].dtype if has_graph(network) else None

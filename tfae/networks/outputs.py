@@ -1,0 +1,62 @@
+"""What the output of a network has gone through last."""
+
+from collections.abc import Callable
+
+import keras
+
+from tfae.layers.corruption import Corruption
+from tfae.layers.dropout import Dropout
+from tfae.layers.top_k import TopK
+
+# They pass values on, drop some, or rearrange them.
+_PASSING = (
+    keras.layers.Dropout,
+    keras.layers.SpatialDropout1D,
+    keras.layers.SpatialDropout2D,
+    keras.layers.Flatten,
+    keras.layers.Reshape,
+    keras.layers.Identity,
+    keras.layers.MaxPooling1D,
+    keras.layers.MaxPooling2D,
+    keras.layers.GlobalMaxPooling2D,
+    Corruption,
+    Dropout,
+    TopK,
+)
+
+
+def has_graph(network: keras.layers.Layer) -> bool:
+    """Whether Keras knows the inner tensors: of built Functional and Sequential models."""
+    return isinstance(network, keras.Sequential | keras.src.models.Functional) and network.built
+
+
+def output_layer(network: keras.layers.Layer) -> keras.layers.Layer:
+    """The layer that computes a network's output.
+
+    Layers behind it that only pass values on, drop some or rearrange them are skipped, and nested
+    models are opened. Of what has no inner layers it is the network itself.
+    """
+    if has_graph(network):
+        tensor = network.outputs[0]
+        while True:
+            layer, node, _ = tensor._keras_history
+            inputs = layer._inbound_nodes[node].input_tensors
+            if not isinstance(layer, _PASSING) or len(inputs) != 1:
+                return output_layer(layer) if has_graph(layer) else layer
+            tensor = inputs[0]
+    if isinstance(network, keras.Sequential) and network.layers:  # not built yet
+        computing = [x for x in network.layers if not isinstance(x, _PASSING)]
+        return output_layer((computing or network.layers)[-1])
+    return network
+
+
+def activation_of(layer: keras.layers.Layer) -> Callable:
+    """The activation that a layer applies last; `keras.activations.linear` where it has none."""
+    function = getattr(layer, "activation", None)
+    if function is not None:
+        return function
+    if type(layer) is keras.layers.ReLU:
+        return keras.activations.relu
+    if type(layer).__module__.startswith("keras.src.layers.activations."):
+        return layer  # LeakyReLU(), Softmax(), ... are functions themselves
+    return keras.activations.linear
