@@ -74,4 +74,6 @@ def page():
             "\n".join(f"| {' | '.join(row)} |" for row in rows),
         ]
         parts += [result["note"]] if result["note"] else []
+        if (PAGE.parent / "images" / f"results_{path.stem}.png").exists():
+            parts.append(f"![{result['title']}](images/results_{path.stem}.png)")
     return "\n\n".join(parts) + "\n"

@@ -6,7 +6,7 @@ First part: a 784-1000-784 autoencoder with an L1 penalty, for a sweep of its co
 the plain autoencoder (the same network without penalty): the fraction of test activations that are
 exactly zero, and the squared error per test image (the sum over the 784 pixels). The decoder's
 atoms are kept at length one, or the network would escape the penalty by small activations and large
-atoms. It draws docs/images/sparse_mnist.png.
+atoms. It draws docs/images/results_sparse_l1.png.
 
 Second part: logistic regression on frozen codes of a k-sparse autoencoder (k = 25 in training, 75
 at inference, as in the paper), beside the same on raw pixels. The strength of the regression's
@@ -30,7 +30,7 @@ from sklearn.linear_model import LogisticRegression
 
 import tfae
 
-FIGURE = Path(__file__).parents[1] / "docs" / "images" / "sparse_mnist.png"
+FIGURE = Path(__file__).parents[1] / "docs" / "images" / "results_sparse_l1.png"
 UNITS = 1000
 BATCH = 128
 HELD_OUT = 10_000
