@@ -162,7 +162,7 @@ def test_integer_zero_one_arrays_are_accepted(model_class, few_digits):
     assert_equal_weights(a, b)
 
 
-@every_model
+@every_model_at_length
 def test_y_is_the_data_to_reconstruct(model_class, few_digits):
     to_zeros = small(model_class)
     to_zeros.fit(few_digits, np.zeros_like(few_digits), epochs=30, verbose=0)
@@ -189,7 +189,7 @@ def test_metrics_of_compile_see_target_and_reconstruction(model_class, few_digit
     assert "mse" in model.fit(few_digits, verbose=0).history
 
 
-@every_model
+@every_model_at_length
 def test_regularisers_of_the_users_layers_count(model_class, few_digits):
     code = keras.Input((3,))
     regularised = keras.layers.Dense(64, kernel_regularizer=keras.regularizers.L2(0.5))
@@ -276,7 +276,7 @@ def test_bad_arrays_are_refused_before_training(model_class, few_digits, change,
         np.testing.assert_array_equal(a, b)
 
 
-@every_model
+@every_model_at_length
 def test_labels_passed_as_targets_are_refused_with_advice(model_class, few_digits):
     labels = np.arange(len(few_digits)) % 10
     model = small(model_class)
@@ -312,7 +312,7 @@ def test_bad_validation_data_and_batches_are_refused(model_class, few_digits):
         model.fit(few_digits, sample_weight=np.ones_like(few_digits), verbose=0)
 
 
-@every_model
+@every_model_at_length
 def test_inference_names_what_is_wrong_with_its_data(model_class, few_digits):
     model = small(model_class)
     with pytest.raises(ValueError, match=r"must have shape \(n, 8, 8, 1\)"):
@@ -344,7 +344,7 @@ def test_a_dataset_of_unknown_shape_trains_or_is_refused_with_its_shape(model_cl
         small(model_class).fit(dataset(few_digits[:, :7]), verbose=0)
 
 
-@every_model
+@every_model_at_length
 def test_what_keras_offers_and_makes_no_sense_here_is_refused(model_class, few_digits):
     model = small(model_class)
     with pytest.raises(ValueError, match="class_weight"):
@@ -386,7 +386,7 @@ def test_a_loaded_model_gives_the_same_outputs_and_trains_on_equally(
     assert_equal_weights(model, loaded, atol=1e-6)
 
 
-@every_model
+@every_model_at_length
 def test_auto_is_saved_as_auto(model_class, tmp_path):
     model = small(model_class, compiled=False)
     model.compile()
@@ -600,7 +600,7 @@ def test_mixed_precision_trains(model_class, few_digits, policy, jit_compile, tm
     np.testing.assert_array_equal(loaded.encode(few_digits), model.encode(few_digits))
 
 
-@every_model
+@every_model_at_length
 def test_kerases_own_random_layers_turn_automatic_xla_off(model_class):
     assert small_with_dropout(model_class).jit_compile is False
     assert small(model_class, compiled="auto").jit_compile is True
@@ -643,7 +643,7 @@ def test_predict_reconstruct_and_decode_of_encode_agree(model_class, few_digits)
     assert predicted.max() <= 1
 
 
-@every_model
+@every_model_at_length
 def test_inference_handles_any_number_of_rows(model_class, few_digits):
     model = small(model_class)
     whole = model.encode(few_digits)

@@ -278,7 +278,7 @@ def test_a_saved_model_goes_on_with_its_next_layer(flat, tmp_path):
     assert len(loaded.pretrain(x, 2, **MASKING)) == 2
 
 
-@pytest.mark.parametrize("layer", [0, 1])
+@pytest.mark.parametrize("layer", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_pretraining_killed_within_a_layer_ends_as_if_it_had_not_been(flat, tmp_path, layer):
     options = {"validation_data": flat[200:300], "patience": 3, **MASKING}
     whole = stack()
@@ -302,6 +302,7 @@ def test_pretraining_killed_within_a_layer_ends_as_if_it_had_not_been(flat, tmp_
     assert_same_weights(once_more, whole)
 
 
+@pytest.mark.slow
 def test_patience_is_part_of_the_backup(flat, tmp_path):
     options = {
         "optimizer": keras.optimizers.SGD(1.0), "validation_data": flat[100:200], "patience": 2,
