@@ -67,6 +67,11 @@ for name, model_class in tfae.models.MODELS.items():
     report[name] = entry
 
 with mirrored.scope():
+    stack = tfae.StackedAutoencoder.from_shape((8, 8, 1), 3, hidden_units=(24,), seed=3)
+    stack.compile()
+report["pretraining"] = [h.history["loss"] for h in stack.pretrain(digits, 3, 32, verbose=0)]
+
+with mirrored.scope():
     layer = tfae.layers.GaussianSampling(seed=1)
 
 

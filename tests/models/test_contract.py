@@ -768,5 +768,13 @@ def test_two_replicas_train_as_one(model_class, replica_report):
 
 
 @pytest.mark.xdist_group("replicas")
+def test_a_stack_is_pretrained_on_two_replicas(replica_report):
+    # In that process: a second strategy in one process mixes up its collectives.
+    assert len(replica_report["pretraining"]) == 2
+    for losses in replica_report["pretraining"]:
+        assert losses[-1] < losses[0]
+
+
+@pytest.mark.xdist_group("replicas")
 def test_replicas_draw_different_noise(replica_report):
     assert replica_report["seeds_differ"]

@@ -524,13 +524,3 @@ def test_layers_and_head_drop_out_different_units(flat):
     assert len(masks) == 3
     for a, b in itertools.combinations(masks, 2):
         assert np.mean(a == b) == pytest.approx(0.5, abs=0.05)
-
-
-def test_pretraining_and_fine_tuning_run_on_two_replicas(flat, two_cpus):
-    strategy = tf.distribute.MirroredStrategy(two_cpus)
-    with strategy.scope():
-        model = tfae.StackedAutoencoder.from_shape((64,), 8, hidden_units=(16,), seed=0)
-        model.compile()
-    losses = [h.history["loss"] for h in model.pretrain(flat[:128], 2, 32, verbose=0)]
-    assert all(later < earlier for earlier, later in losses)
-    assert np.isfinite(model.fit(flat[:128], verbose=0).history["loss"])
