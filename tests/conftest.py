@@ -29,7 +29,7 @@ def few_digits(digits) -> np.ndarray:
     return digits[:203]
 
 
-@pytest.fixture
-def two_cpus() -> list[str]:
-    """The devices of a `MirroredStrategy` with two replicas."""
-    return ["CPU:0", "CPU:1"]
+@pytest.fixture(scope="session")
+def two_replicas() -> tf.distribute.MirroredStrategy:
+    """Two replicas on one CPU; one strategy, as those of a process mix up their collectives."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])

@@ -224,8 +224,8 @@ def test_epoch_order_lines_up_an_endless_dataset():
     np.testing.assert_array_equal(rows, [order_of(20, 3, e) for e in (3, 4)])
 
 
-def test_two_replicas_share_the_global_order(two_cpus):
-    strategy = tf.distribute.MirroredStrategy(two_cpus)
+def test_two_replicas_share_the_global_order(two_replicas):
+    strategy = two_replicas
     with strategy.scope():
         dataset = epoch_ordered(np.arange(20), 6, seed=3)
     set_epoch(dataset, 4)
@@ -236,8 +236,8 @@ def test_two_replicas_share_the_global_order(two_cpus):
         np.testing.assert_array_equal(rows, order_of(20, 3, 4))
 
 
-def test_epoch_order_holds_under_a_strategy(two_cpus):
-    strategy = tf.distribute.MirroredStrategy(two_cpus)
+def test_epoch_order_holds_under_a_strategy(two_replicas):
+    strategy = two_replicas
     dataset = epoch_ordered(column(), 10, seed=3)
     seen = []
 

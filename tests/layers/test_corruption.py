@@ -132,8 +132,8 @@ def test_it_works_in_a_functional_model_of_the_users_own_and_is_saved(make, tmp_
 
 
 @every_layer
-def test_replicas_draw_different_noise(make, two_cpus):
-    strategy = tf.distribute.MirroredStrategy(two_cpus)
+def test_replicas_draw_different_noise(make, two_replicas):
+    strategy = two_replicas
     with strategy.scope():
         layer = make(seed=1)
     draw = tf.function(lambda: strategy.run(lambda: layer(tf.constant(GREY), training=True)))

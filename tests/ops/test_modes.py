@@ -94,9 +94,9 @@ def test_shapes_are_inferred_as_far_as_they_are_known():
 
 
 @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "graph"])
-def test_replicas_give_the_same_bits(make_problem, assert_same_bits, two_cpus, compiled):
+def test_replicas_give_the_same_bits(make_problem, assert_same_bits, two_replicas, compiled):
     problems = [make_problem((8, 5), seed=(i, 1)) for i in range(2)]
-    strategy = tf.distribute.MirroredStrategy(two_cpus)
+    strategy = two_replicas
 
     def per_replica(index):
         return strategy.experimental_distribute_values_from_function(
