@@ -177,6 +177,7 @@ def test_train_and_test_on_batch(model_class, few_digits):
     assert int(model.optimizer.iterations) == 1
     assert set(model.test_on_batch(few_digits, return_dict=True)) == set(logs)
     model.train_on_batch(few_digits, sample_weight=np.ones(len(few_digits)))
+    model.train_on_batch(few_digits[:3].tolist())
 
 
 @every_model_at_length

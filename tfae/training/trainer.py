@@ -345,7 +345,7 @@ class Trainer(keras.Model):
         seed: int | tf.Variable = 0,
     ) -> Any:
         """Turns whatever Keras accepts into checked batches."""
-        if not self.built:
+        if not self.built:  # only then is a batch of a generator looked at
             first, x = peek(x)
             self._build_for(first)
         return checked_batches(self.data_contract(), x, y, sample_weight, batch_size, shuffle, seed)
@@ -356,8 +356,11 @@ class Trainer(keras.Model):
 
     def _build_for(self, x: Any) -> None:
         """Builds a model whose encoder declares no input, from the shape of its first data."""
-        x = unpack(x).x
-        if not self.built and hasattr(x, "shape"):
+        if self.built:
+            return
+        if isinstance(x, tuple | dict):
+            x = unpack(x).x
+        if hasattr(x, "shape"):
             self(keras.KerasTensor((None, *x.shape[1:])))
 
     # ------------------------------------------------------------------ compiled functions
