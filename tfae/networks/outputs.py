@@ -5,7 +5,6 @@ from collections.abc import Callable
 import keras
 
 from tfae.layers.corruption import Corruption
-from tfae.layers.dropout import Dropout
 from tfae.layers.top_k import TopK
 
 # They pass values on, drop some, or rearrange them.
@@ -19,8 +18,7 @@ _PASSING = (
     keras.layers.MaxPooling1D,
     keras.layers.MaxPooling2D,
     keras.layers.GlobalMaxPooling2D,
-    Corruption,
-    Dropout,
+    Corruption,  # and with it our Dropout
     TopK,
 )
 
