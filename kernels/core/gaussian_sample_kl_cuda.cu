@@ -10,8 +10,11 @@
 namespace tfae {
 namespace {
 
-// Registers are limited to what lets a multiprocessor hold four blocks of threads.
-#define TFAE_KERNEL __global__ void __launch_bounds__(kCudaThreads, 4)
+// Registers are limited to what lets a multiprocessor hold so many blocks of threads: the larger
+// groups of the other types need more.
+template <typename T>
+constexpr int kResidentBlocks = sizeof(T) == 4 ? 4 : 3;
+#define TFAE_KERNEL __global__ void __launch_bounds__(kCudaThreads, kResidentBlocks<T>)
 
 template <typename T>
 struct ForwardCall {
@@ -147,19 +150,19 @@ TFAE_KERNEL ForwardKernel(const ForwardCall<T> call) {
   const PhiloxStream stream = StreamOf(tensors.noise);
   const int64_t sample_size = call.shape.rows * call.shape.columns;
   const int64_t teams = call.shape.rows * plan.parts;
-  const int teams_a_block = kCudaThreads / plan.lanes;
-  const int lane = threadIdx.x & (plan.lanes - 1);
+  const int64_t first_of_block = static_cast<int64_t>(blockIdx.x) * plan.teams_a_block();
+  const int64_t step = static_cast<int64_t>(gridDim.x) * plan.teams_a_block();
+  const int lane = threadIdx.x & (plan.lanes() - 1);
 
   // The loop runs equally often for all threads of a block, since they meet in SumOfTeam.
-  for (int64_t first_team = static_cast<int64_t>(blockIdx.x) * teams_a_block; first_team < teams;
-       first_team += static_cast<int64_t>(gridDim.x) * teams_a_block) {
-    const int64_t team = first_team + threadIdx.x / plan.lanes;
+  for (int64_t first_team = first_of_block; first_team < teams; first_team += step) {
+    const int64_t team = first_team + (threadIdx.x >> plan.log2_lanes);
     int64_t row = 0;
     C sum = 0;
     if (team < teams) {
       const Part part = PartOf<kGroup<T>>(plan, call.shape.columns, team);
       row = part.row;
-      for (int64_t group = part.first_group + lane; group < part.end_group; group += plan.lanes) {
+      for (int64_t group = part.first_group + lane; group < part.end_group; group += plan.lanes()) {
         const Span span = SpanOf<T>(part, group);
         const int64_t first = group * kGroup<T>;
         C mean[kGroup<T>], deviation[kGroup<T>];
@@ -186,7 +189,7 @@ TFAE_KERNEL ForwardKernel(const ForwardCall<T> call) {
       }
     }
     if (blockIdx.y == 0) {
-      sum = SumOfTeam(sum, plan.lanes);
+      sum = SumOfTeam(sum, plan.lanes());
       if (lane == 0 && team < teams) {
         if (plan.parts == 1) {
           tensors.kl[row] = C{0.5} * sum;
@@ -222,14 +225,15 @@ TFAE_KERNEL BackwardKernel(const BackwardCall<T> call) {
   const PhiloxStream stream = StreamOf(tensors.noise);
   const int64_t sample_size = call.shape.rows * call.shape.columns;
   const int64_t teams = call.shape.rows * plan.parts;
-  const int teams_a_block = kCudaThreads / plan.lanes;
-  const int lane = threadIdx.x & (plan.lanes - 1);
+  const int64_t first_of_block = static_cast<int64_t>(blockIdx.x) * plan.teams_a_block();
+  const int64_t step = static_cast<int64_t>(gridDim.x) * plan.teams_a_block();
+  const int lane = threadIdx.x & (plan.lanes() - 1);
 
-  for (int64_t team = static_cast<int64_t>(blockIdx.x) * teams_a_block + threadIdx.x / plan.lanes;
-       team < teams; team += static_cast<int64_t>(gridDim.x) * teams_a_block) {
+  for (int64_t team = first_of_block + (threadIdx.x >> plan.log2_lanes); team < teams;
+       team += step) {
     const Part part = PartOf<kGroup<T>>(plan, call.shape.columns, team);
     const C kl_gradient = tensors.kl_gradient[part.row];
-    for (int64_t group = part.first_group + lane; group < part.end_group; group += plan.lanes) {
+    for (int64_t group = part.first_group + lane; group < part.end_group; group += plan.lanes()) {
       const Span span = SpanOf<T>(part, group);
       const int64_t first = group * kGroup<T>;
       C mean[kGroup<T>], log_variance[kGroup<T>];

@@ -27,11 +27,14 @@ constexpr int64_t kBusyThreads = int64_t{1} << 17;
 constexpr int64_t kMostBlocks = int64_t{1} << 14;
 
 struct CudaPlan {
-  int lanes;              // threads of a team: a power of two up to kWarp, or kCudaThreads
+  int log2_lanes;         // of the threads of a team: up to kWarp, or kCudaThreads
   int64_t parts;          // teams that share a row; more than 1 of whole blocks only
   int64_t groups_a_part;  // at most
   int64_t blocks;         // over which the teams of all rows are spread
   int sample_slices;      // sets of so many blocks; each draws every so manieth sample
+
+  TFAE_INLINE int lanes() const { return 1 << log2_lanes; }
+  TFAE_INLINE int teams_a_block() const { return kCudaThreads >> log2_lanes; }
 };
 
 TFAE_INLINE constexpr int64_t CeilingOfQuotient(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -47,12 +50,12 @@ inline CudaPlan PlanOf(SampleShape shape, int group, bool slice_samples) {
   // Several groups a thread once all threads have one, which saves the threads' own beginnings.
   const int64_t each = all / kBusyThreads < 1 ? 1 : all / kBusyThreads < 4 ? all / kBusyThreads : 4;
   const int64_t threads_a_row = CeilingOfQuotient(groups, each);
-  CudaPlan plan = {1, 1, groups, 0, 1};
+  CudaPlan plan = {0, 1, groups, 0, 1};
   const bool rows_suffice = shape.rows >= kBusyThreads / kWarp && groups <= 8 * kWarp;
   if (threads_a_row <= kWarp || rows_suffice) {
-    while (plan.lanes < kWarp && plan.lanes < threads_a_row) plan.lanes *= 2;
+    while (plan.lanes() < kWarp && plan.lanes() < threads_a_row) ++plan.log2_lanes;
   } else {
-    plan.lanes = kCudaThreads;
+    while (plan.lanes() < kCudaThreads) ++plan.log2_lanes;
     // Few long rows: every thread still gets two groups.
     const int64_t useful = CeilingOfQuotient(groups, 2 * kCudaThreads);
     const int64_t missing = kBusyThreads / kCudaThreads / (shape.rows < 1 ? 1 : shape.rows);
@@ -63,7 +66,7 @@ inline CudaPlan PlanOf(SampleShape shape, int group, bool slice_samples) {
     }
   }
   const int64_t teams = shape.rows * plan.parts;
-  const int64_t blocks = CeilingOfQuotient(teams, kCudaThreads / plan.lanes);
+  const int64_t blocks = CeilingOfQuotient(teams, plan.teams_a_block());
   plan.blocks = blocks < kMostBlocks ? blocks : kMostBlocks;
   if (slice_samples && blocks > 0) {
     const int64_t missing = kBusyThreads / kCudaThreads / blocks;

@@ -94,7 +94,7 @@ void ExpectContract(const Problem<T>& p, double tolerance) {
   };
   const int64_t columns = p.shape.columns;
   for (int64_t row = 0; row < p.shape.rows; ++row) {
-    double kl = 0;
+    long double kl = 0;
     for (int64_t i = row * columns; i < (row + 1) * columns; ++i) {
       const double m = Load(p.mean[i]);
       const double v = Load(p.log_variance[i]);
@@ -116,7 +116,7 @@ void ExpectContract(const Problem<T>& p, double tolerance) {
       kl += (m * m + std::exp(v) - 1 - v) / 2;
     }
     const double kl_tolerance = sizeof(p.kl[0]) == 8 ? 1e-14 : 1e-6;
-    ASSERT_NEAR(p.kl[row], kl, kl_tolerance * (1 + kl)) << "kl at " << row;
+    ASSERT_NEAR(p.kl[row], static_cast<double>(kl), kl_tolerance * (1 + kl)) << "kl at " << row;
   }
 }
 
