@@ -1,9 +1,10 @@
 """How the kernels for NVIDIA GPUs are compiled, and a library of them that needs no TensorFlow.
 
-    python kernels/cuda.py               what nvcc there is, as JSON (for Bazel)
-    python kernels/cuda.py LIBRARY.so    builds a library with the C interface (kernels/c/tfae_cuda.h)
-                                         and, where JAX is installed, its foreign functions
-                                         (kernels/xla/gaussian_sample_kl_ffi.h), for this machine's GPU
+    python kernels/cuda.py               says which nvcc there is, as JSON (for Bazel)
+    python kernels/cuda.py LIBRARY.so    builds a library for the GPU of this machine
+
+The library has the C interface (kernels/c/tfae_cuda.h) and, where JAX is installed, foreign
+functions for it (kernels/xla/gaussian_sample_kl_ffi.h).
 
 Needs nothing but Python. Environment variables:
     TFAE_CUDA: 0 leaves the kernels out, 1 makes it an error that there is no nvcc.
