@@ -15,8 +15,6 @@
 namespace tfae {
 namespace {
 
-const CpuDevice kOneThread;
-
 class InstructionSets : public testing::TestWithParam<InstructionSet> {
  protected:
   void SetUp() override {

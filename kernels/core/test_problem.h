@@ -18,6 +18,8 @@ namespace tfae {
 constexpr int64_t kSeed[2] = {7, -9};
 const PhiloxStream kStream = StreamOfSeed(kSeed[0], kSeed[1]);
 
+const CpuDevice kOneThread;
+
 // All tensors of both functions.
 template <typename T>
 struct Problem {
@@ -51,12 +53,12 @@ struct Problem {
 
   template <typename Noise>
   BackwardTensors<T, Noise> Backward(const Noise& noise) {
-    return {mean.data(),       log_variance.data(), noise,
-            z.data(),          z_gradient.data(),   kl_gradient.data(),
+    return {mean.data(),       log_variance.data(),  noise,
+            z.data(),          z_gradient.data(),    kl_gradient.data(),
             mean_gradient.data(), log_variance_gradient.data()};
   }
 
-  void Run(const CpuDevice& device = {}) {
+  void Run(const CpuDevice& device = kOneThread) {
     GaussianSampleKl<T>(device, shape, Forward(kStream));
     GaussianSampleKlGradient<T>(device, shape, Backward(kStream));
   }
