@@ -33,6 +33,7 @@ FLAGS = [
     "-I.",
     "--prec-sqrt=false",  # to 1 ulp, for less than half the instructions
     "-Xcompiler=-fPIC,-Wall,-Wextra",
+    "-Xptxas=--warn-on-spills",  # registers must suffice
 ]
 
 
