@@ -78,6 +78,7 @@ class Toolchain:
         self.cuda = self._find_cuda()
         if self.cuda:
             self.compile_flags.append("-DTFAE_CUDA")
+            # Before TensorFlow's libraries, which have functions by the names of CUDA's runtime.
             self.link_flags += self.cuda.link_flags
         if sys.platform == "darwin":
             self.link_flags += ["-undefined", "dynamic_lookup"]  # found in the loaded TensorFlow
@@ -213,9 +214,10 @@ class BuildLibrary(build_ext):
         try:
             toolchain.build(ext.sources, library)
         except CompileError as error:
+            without_cuda = "TFAE_CUDA=0 leaves out the kernels for GPUs. " if toolchain.cuda else ""
             raise CompileError(
-                f"the op library did not compile with {toolchain.compiler_version}; "
-                f"the compiler's messages are below. {WITHOUT_LIBRARY}\n{error}"
+                f"the op library did not compile with {toolchain.compiler_version}; the compiler's "
+                f"messages are below. {without_cuda}{WITHOUT_LIBRARY}\n{error}"
             ) from error
 
     def get_ext_filename(self, fullname: str) -> str:

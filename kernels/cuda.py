@@ -46,8 +46,8 @@ class Toolkit:
         version: Of it.
         missing: The architectures that it cannot compile for any more, such as "7.0".
         compile_flags: For .cu files, with code for all others of `ARCHITECTURES`.
-        link_flags: For the linker. They link CUDA's runtime statically, and keep it from being
-            mixed up with the one that a framework brings.
+        link_flags: For the linker, before those for TensorFlow's libraries, which have functions by
+            the names of CUDA's runtime. They link that runtime statically, for this library alone.
     """
 
     nvcc: str

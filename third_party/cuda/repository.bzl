@@ -3,8 +3,10 @@
 _BUILD = """
 load("@rules_cc//cc:defs.bzl", "cc_library")
 
+# As a file, for it must come before TensorFlow's libraries, which have functions by the same names.
 cc_library(
     name = "cudart",
+    srcs = glob(["libcudart_static.a"], allow_empty = True),
     linkopts = {linkopts},
     visibility = ["//visibility:public"],
 )
@@ -23,7 +25,15 @@ def _installed_cuda(repository_ctx):
     if result.return_code != 0:
         fail(result.stderr)
     found = json.decode(result.stdout) or {}
-    repository_ctx.file("BUILD", _BUILD.format(linkopts = repr(found.get("link_flags", []))))
+    linkopts = []
+    for flag in found.get("link_flags", []):
+        if flag.startswith("-L"):
+            library = repository_ctx.path(flag[len("-L"):]).get_child("libcudart_static.a")
+            if library.exists:
+                repository_ctx.symlink(library, "libcudart_static.a")
+        elif flag != "-lcudart_static":
+            linkopts.append(flag)
+    repository_ctx.file("BUILD", _BUILD.format(linkopts = repr(linkopts)))
     repository_ctx.file("defs.bzl", _DEFS.format(
         nvcc = repr(found.get("nvcc")),
         flags = repr(found.get("compile_flags", [])),
