@@ -51,8 +51,14 @@ inline CudaPlan PlanOf(SampleShape shape, int group, bool slice_samples) {
   const int64_t each = all / kBusyThreads < 1 ? 1 : all / kBusyThreads < 4 ? all / kBusyThreads : 4;
   const int64_t threads_a_row = CeilingOfQuotient(groups, each);
   CudaPlan plan = {0, 1, groups, 0, 1};
-  const bool rows_suffice = shape.rows >= kBusyThreads / kWarp && groups <= 8 * kWarp;
-  if (threads_a_row <= kWarp || rows_suffice) {
+  // How often the busy threads must come, with so many of them to a row.
+  const auto rounds = [&](int64_t lanes) {
+    return CeilingOfQuotient(shape.rows * lanes, kBusyThreads) * CeilingOfQuotient(groups, lanes);
+  };
+  const int64_t warps = rounds(kWarp);
+  const int64_t whole_blocks = rounds(kCudaThreads);
+  if (threads_a_row <= kWarp || warps < whole_blocks ||
+      (warps == whole_blocks && groups < kCudaThreads)) {
     while (plan.lanes() < kWarp && plan.lanes() < threads_a_row) ++plan.log2_lanes;
   } else {
     while (plan.lanes() < kCudaThreads) ++plan.log2_lanes;

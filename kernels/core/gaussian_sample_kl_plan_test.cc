@@ -77,8 +77,11 @@ TEST(Plan, SharesOutRowsByTheirLength) {
   EXPECT_EQ(PlanOf({1, 128, 2}, 4, true).lanes(), 1);
   EXPECT_EQ(PlanOf({1, 1024, 20}, 4, true).lanes(), 8);
   EXPECT_EQ(PlanOf({1, 1024, 128}, 4, true).lanes(), 32);
+  EXPECT_EQ(PlanOf({1, 4000, 200}, 4, true).lanes(), kWarp);
+  EXPECT_EQ(PlanOf({1, 600, 1024}, 4, true).lanes(), kCudaThreads);
   EXPECT_EQ(PlanOf({1, 1024, 4096}, 4, true).lanes(), kCudaThreads);
   EXPECT_EQ(PlanOf({1, 1024, 4096}, 4, true).parts, 1);
+  EXPECT_EQ(PlanOf({1, 16384, 4096}, 4, true).lanes(), kCudaThreads);
   EXPECT_EQ(PlanOf({1, 16384, 4096}, 4, true).parts, 1);
   EXPECT_EQ(PlanOf({1, 64, 16384}, 4, true).parts, 8);
   EXPECT_EQ(PlanOf({1, 1, 1 << 24}, 4, true).parts, 512);
