@@ -9,11 +9,13 @@ from typing import Any
 import keras
 
 from tfae.priors.gaussian import Gaussian
+from tfae.priors.mixture import LearnedMixture
 from tfae.priors.prior import Prior
+from tfae.priors.vamp import VampPrior
 
-PRIORS = {"gaussian": Gaussian}
+PRIORS = {"gaussian": Gaussian, "learned_mixture": LearnedMixture}
 
-__all__ = ["PRIORS", "Gaussian", "Prior", "get"]
+__all__ = ["PRIORS", "Gaussian", "LearnedMixture", "Prior", "VampPrior", "get"]
 
 
 def get(identifier: Any) -> Prior:
