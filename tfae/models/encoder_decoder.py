@@ -77,12 +77,13 @@ class EncoderDecoder(Autoencoding):
         input_shape = (None, *tuple(input_shape)[1:])
         code = self._checked_code(self.encoder(keras.KerasTensor(input_shape)))
         expected = getattr(self.decoder, "input_shape", None) if self.decoder.built else None
-        if expected is not None and tuple(expected) != tuple(code.shape):
+        decoder_input = self._decoder_input_shape(tuple(code.shape))
+        if expected is not None and tuple(expected) != decoder_input:
             raise ValueError(
                 f"`decoder` takes codes of shape {tuple(expected)}, but `encoder` gives "
-                f"{tuple(code.shape)}; make the two sizes equal."
+                f"{decoder_input}; make the two sizes equal."
             )
-        output = self.decoder(keras.KerasTensor(code.shape))
+        output = self.decoder(keras.KerasTensor(decoder_input))
         shape = getattr(output, "shape", None)
         if shape is None or not _compatible(shape[1:], input_shape[1:]):
             given = shape if shape is not None else f"{type(output).__name__} of outputs"
@@ -91,9 +92,23 @@ class EncoderDecoder(Autoencoding):
                 "end in a linear layer with the shape of the data."
             )
         self.latent_dim = code.shape[-1]
+        self._code_shape = tuple(code.shape[1:])
         if self.prior is not None:
+            self.prior.bind(self.encoder, input_shape[1:], self.likelihood.support)
             self.prior.build(code.shape)
-        self._contract = DataContract(input_shape[1:], tuple(shape[1:]), self.likelihood.support)
+        self._contract = DataContract(
+            input_shape[1:],
+            tuple(shape[1:]),
+            self.likelihood.support,
+            self.num_classes if self.conditional else None,
+        )
+
+    def _decoder_input_shape(self, code_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return code_shape
+
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        return self._code_shape
 
     def _checked_code(self, encoded: Any) -> keras.KerasTensor:
         """Checks what the encoder gives; returns the code that the decoder gets."""
@@ -173,18 +188,33 @@ class EncoderDecoder(Autoencoding):
 
     # ------------------------------------------------------------------ in the graph
 
-    def code(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+    # A conditional model brings the label in here; all else goes through these two.
+
+    def _encoded(self, x: tf.Tensor, label: tf.Tensor | None, training: bool) -> Any:
+        """What the encoder gives for `x`."""
         return self.encoder(x, training=training)
 
-    def decoded(self, code: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return self.likelihood.mean(self.decoder(code, training=training))
+    def _output(self, code: tf.Tensor, label: tf.Tensor | None, training: bool) -> tf.Tensor:
+        """What the decoder gives for `code`, before the likelihood's link."""
+        return self.decoder(code, training=training)
+
+    def code(
+        self, x: tf.Tensor, label: tf.Tensor | None = None, training: bool = False
+    ) -> tf.Tensor:
+        return self._encoded(x, label, training)
+
+    def decoded(
+        self, code: tf.Tensor, label: tf.Tensor | None = None, training: bool = False
+    ) -> tf.Tensor:
+        return self.likelihood.mean(self._output(code, label, training))
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
-        output = self.decoder(self.code(batch.x, training=training), training=training)
+        code = self.code(batch.x, batch.label, training=training)
+        output = self._output(code, batch.label, training)
         return {"reconstruction_loss": self.likelihood.loss(batch.target, output)}
 
-    def score(self, x: tf.Tensor) -> tf.Tensor:
-        return self.likelihood.loss(x, self.decoder(self.code(x)))
+    def score(self, x: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
+        return self.likelihood.loss(x, self._output(self.code(x, label), label, training=False))
 
     # ------------------------------------------------------------------ arrays in, arrays out
 

@@ -10,14 +10,17 @@ import keras
 
 from tfae.priors.gaussian import Gaussian
 from tfae.priors.gaussian_ring import GaussianRing
+from tfae.priors.mixture import LearnedMixture
 from tfae.priors.prior import Prior
 from tfae.priors.sampler import Sampler
 from tfae.priors.swiss_roll import SwissRoll
 from tfae.priors.uniform import Uniform
+from tfae.priors.vamp import VampPrior
 
 PRIORS = {
     "gaussian": Gaussian,
     "gaussian_ring": GaussianRing,
+    "learned_mixture": LearnedMixture,
     "swiss_roll": SwissRoll,
     "uniform": Uniform,
 }
@@ -26,10 +29,12 @@ __all__ = [
     "PRIORS",
     "Gaussian",
     "GaussianRing",
+    "LearnedMixture",
     "Prior",
     "Sampler",
     "SwissRoll",
     "Uniform",
+    "VampPrior",
     "get",
 ]
 

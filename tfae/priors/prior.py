@@ -25,6 +25,20 @@ class Prior(keras.layers.Layer):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
 
+    def bind(
+        self,
+        encoder: keras.layers.Layer,
+        input_shape: tuple[int | None, ...],
+        support: tuple[float, float] | None,
+    ) -> None:
+        """Tells it of the model that it serves, before `build`; most priors need not know.
+
+        Args:
+            encoder: From data to what the encoder of the model gives.
+            input_shape: Shape of one example.
+            support: Closed interval that the data lies in, or `None`.
+        """
+
     def build(self, code_shape: tuple[int | None, ...]) -> None:
         """Builds it for codes of shape `(batch, latent_dim)`."""
         self.latent_dim = code_shape[-1]

@@ -163,14 +163,18 @@ class Trainer(Programs, SavedSeeds):
         return self._logs(x, y, sample_weight)
 
     def predict_step(self, data: Any) -> tf.Tensor:
-        return self(unpack(data).x, training=False)
+        return self(self._inputs(unpack(data)), training=False)
+
+    def _inputs(self, batch: Batch) -> Any:
+        """What the model is called on."""
+        return batch.x
 
     def _logs(self, x: Any, y: Any, sample_weight: Any) -> dict[str, tf.Tensor]:
         """Feeds the metrics given to `compile`, if any, with the model's reconstruction."""
         if self._compile_metrics is None:
             return self.get_metrics_result()
         batch = unpack((x, y, sample_weight))
-        y_pred = self(batch.x, training=False)
+        y_pred = self(self._inputs(batch), training=False)
         return self.compute_metrics(x, batch.target, y_pred, sample_weight=sample_weight)
 
     # ------------------------------------------------------------------ compile
