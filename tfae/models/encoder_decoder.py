@@ -145,12 +145,14 @@ class EncoderDecoder(Autoencoding):
             )
         builder = ARCHITECTURES[architecture]
         of_network = _keyword_names(builder) - {"variational"}
+        of_variant = _keyword_names(cls._networks)
         of_model = set(cls.hyperparameter_names()) | {"name", "dtype"}
-        unknown = set(hyperparameters) - of_network - of_model
+        unknown = set(hyperparameters) - of_network - of_variant - of_model
         if unknown:
             raise ValueError(
                 f"{cls.__name__} with architecture={architecture!r} has no hyperparameter "
-                f"{', '.join(sorted(unknown))}; it has {', '.join(sorted(of_network | of_model))}."
+                f"{', '.join(sorted(unknown))}; it has "
+                f"{', '.join(sorted(of_network | of_variant | of_model))}."
             )
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(hyperparameters.get("dtype") or before)
@@ -161,16 +163,20 @@ class EncoderDecoder(Autoencoding):
                     latent_dim,
                     variational=cls._variational,
                     **{k: v for k, v in hyperparameters.items() if k in of_network},
-                )
+                ),
+                **{k: v for k, v in hyperparameters.items() if k in of_variant},
             )
         finally:
             keras.config.set_dtype_policy(before)
-        return cls(*networks, **{k: v for k, v in hyperparameters.items() if k in of_model})
+        return cls(**networks, **{k: v for k, v in hyperparameters.items() if k in of_model})
 
     @classmethod
-    def _networks(cls, encoder: keras.Model, decoder: keras.Model) -> tuple[Any, Any]:
-        """What the constructor takes, of what an architecture builds."""
-        return encoder, decoder
+    def _networks(cls, encoder: keras.Model, decoder: keras.Model) -> dict[str, Any]:
+        """What the constructor takes, by name, of what an architecture builds.
+
+        Keyword arguments of a variant's own are hyperparameters of `from_shape`.
+        """
+        return {"encoder": encoder, "decoder": decoder}
 
     @classmethod
     def hyperparameter_names(cls) -> list[str]:

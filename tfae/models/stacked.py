@@ -98,8 +98,8 @@ class StackedAutoencoder(EncoderDecoder):
         self._build_if_possible()
 
     @classmethod
-    def _networks(cls, encoder: keras.Model, decoder: keras.Model) -> tuple[Any, Any]:
-        return pairs(encoder, decoder)
+    def _networks(cls, encoder: keras.Model, decoder: keras.Model) -> dict[str, Any]:
+        return dict(zip(("encoders", "decoders"), pairs(encoder, decoder), strict=True))
 
     def pretrain(
         self,

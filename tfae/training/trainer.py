@@ -234,6 +234,13 @@ class Trainer(Programs, SavedSeeds):
         )
         self._build_optimizers()
 
+    def _scaled(self, optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+        """Gives a further optimizer the loss scaling that Keras gives to `optimizer`."""
+        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        if scaled or self.dtype_policy.name != "mixed_float16":
+            return optimizer
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+
     def _build_optimizers(self) -> None:
         """Makes the slots exist before anything is saved, loaded or traced."""
         for player in self.players() if self.built else ():
