@@ -76,7 +76,7 @@ class AdversarialAutoencoder(EncoderDecoder):
         discriminator: keras.Model,
         prior: str | Prior | Callable = "gaussian",
         likelihood: str | Likelihood = "bernoulli",
-        gradient_penalty: float = 1.0,
+        gradient_penalty: float = 0.1,
         seed: int | None = None,
         **kwargs,
     ):
@@ -144,9 +144,10 @@ class AdversarialAutoencoder(EncoderDecoder):
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
         code = self.code(batch.x, batch.label, training=training)
         output = self._output(code, batch.label, training)
+        label = None if batch.label is None else tf.cast(batch.label, tf.int64)
         return {
             "reconstruction_loss": self.likelihood.loss(batch.target, output),
-            **self._game(code, batch.label if self._is_conditioned else None, training),
+            **self._game(code, label, training),
         }
 
     def _game(
@@ -154,7 +155,9 @@ class AdversarialAutoencoder(EncoderDecoder):
     ) -> dict[str, tf.Tensor]:
         """The losses of discriminator and generator: log 2 a verdict where it can only guess."""
         n = tf.shape(code)[0]
-        if self._is_conditioned and label is None:
+        if not self._is_conditioned:
+            label = None
+        elif label is None:
             label = tf.fill([n], tf.constant(-1, tf.int64))
         seeds = self.training_seeds if training else self.evaluation_seeds
         drawn = self.prior.sample(n, next_seed(seeds), label)

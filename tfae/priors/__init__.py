@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from tfae.priors.class_and_style import ClassAndStyle
 from tfae.priors.gaussian import Gaussian
 from tfae.priors.gaussian_ring import GaussianRing
 from tfae.priors.mixture import LearnedMixture
@@ -27,6 +28,7 @@ PRIORS = {
 
 __all__ = [
     "PRIORS",
+    "ClassAndStyle",
     "Gaussian",
     "GaussianRing",
     "LearnedMixture",
