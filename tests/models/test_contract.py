@@ -19,13 +19,11 @@ MODELS = [m for m in tfae.models.MODELS.values() if hasattr(m, "from_shape")]
 
 every_model = pytest.mark.parametrize("model_class", MODELS, ids=lambda m: m.__name__)
 
-# What costs seconds and is the trainer's own work: quick for two models, `slow` for the others.
+# What costs seconds and is the trainer's own work: quick for one model, `slow` for the others.
 every_model_at_length = pytest.mark.parametrize(
     "model_class",
     [
-        m
-        if m in (tfae.Autoencoder, tfae.VariationalAutoencoder)
-        else pytest.param(m, marks=pytest.mark.slow)
+        m if m is tfae.VariationalAutoencoder else pytest.param(m, marks=pytest.mark.slow)
         for m in MODELS
     ],
     ids=lambda m: m.__name__,
@@ -138,7 +136,7 @@ def test_labels_beside_the_data_do_not_disturb(model_class, few_digits):
     model = small(model_class)
     model.fit(labelled, verbose=0)
     model.fit(tf.data.Dataset.from_tensor_slices(labelled).batch(50), verbose=0)
-    assert model.encode(labelled).shape == (len(few_digits), 3)
+    assert model.encode(labelled).shape == (len(few_digits), model.latent_dim)
 
 
 @every_model_at_length
@@ -192,7 +190,7 @@ def test_metrics_of_compile_see_target_and_reconstruction(model_class, few_digit
 
 @every_model_at_length
 def test_regularisers_of_the_users_layers_count(model_class, few_digits):
-    code = keras.Input((3,))
+    code = keras.Input((small(model_class).latent_dim,))
     regularised = keras.layers.Dense(64, kernel_regularizer=keras.regularizers.L2(0.5))
     model = small(
         model_class, decoder=keras.Model(code, keras.layers.Reshape((8, 8, 1))(regularised(code)))
@@ -652,7 +650,7 @@ def test_inference_handles_any_number_of_rows(model_class, few_digits):
         np.testing.assert_allclose(
             model.encode(few_digits, batch_size=batch_size), whole, rtol=1e-5, atol=1e-6
         )
-    assert model.encode(few_digits[:0]).shape == (0, 3)
+    assert model.encode(few_digits[:0]).shape == (0, model.latent_dim)
     assert model.anomaly_score(few_digits[:1]).shape == (1,)
     with pytest.raises(ValueError, match="batch_size"):
         model.encode(few_digits, batch_size=0)
@@ -695,8 +693,8 @@ def test_keras_export_works_and_holds_no_op_of_ours(model_class, few_digits, tmp
 @every_model_at_length
 def test_a_subclass_adds_layers_metrics_and_arguments(model_class, few_digits):
     class Extended(model_class):
-        def __init__(self, encoder, decoder, extra=3, **kwargs):
-            super().__init__(encoder, decoder, **kwargs)
+        def __init__(self, *networks, extra=3, **kwargs):
+            super().__init__(*networks, **kwargs)
             self.extra = extra
             self.head = keras.layers.Dense(extra)
             self.count = keras.metrics.Sum(name="rows")
@@ -758,6 +756,7 @@ def replica_report(tmp_path_factory):
     return json.loads(out.read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("replicas")
 @every_model
 def test_two_replicas_train_as_one(model_class, replica_report):
@@ -768,6 +767,7 @@ def test_two_replicas_train_as_one(model_class, replica_report):
     assert report["logs"] == pytest.approx(report["logs_of_one"], rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("replicas")
 def test_a_stack_is_pretrained_on_two_replicas(replica_report):
     # In that process: a second strategy in one process mixes up its collectives.
@@ -776,6 +776,7 @@ def test_a_stack_is_pretrained_on_two_replicas(replica_report):
         assert losses[-1] < losses[0]
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("replicas")
 def test_replicas_draw_different_noise(replica_report):
     assert replica_report["seeds_differ"]

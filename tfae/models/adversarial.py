@@ -104,16 +104,17 @@ class AdversarialAutoencoder(EncoderDecoder):
     @classmethod
     def _networks(
         cls,
-        encoder: keras.Model,
-        decoder: keras.Model,
+        build: Callable,
+        input_shape: Sequence[int],
+        latent_dim: int,
         *,
         prior: str | Prior | Callable = "gaussian",
         discriminator_units: Sequence[int] = (256, 256),
-    ) -> dict[str, Any]:
+    ) -> tuple[keras.Model, keras.Model, keras.Model]:
+        encoder, decoder = build(input_shape, latent_dim)
         num_classes = priors.get(prior).num_classes
-        width = encoder.output_shape[-1] + (0 if num_classes is None else num_classes + 1)
-        judge = standard_discriminator([width], discriminator_units)
-        return {"encoder": encoder, "decoder": decoder, "discriminator": judge}
+        width = latent_dim + (0 if num_classes is None else num_classes + 1)
+        return encoder, decoder, standard_discriminator([width], discriminator_units)
 
     def _check_networks(self, input_shape: Sequence[int | None]) -> None:
         super()._check_networks(input_shape)

@@ -1,5 +1,6 @@
 """What every model of an encoder and a decoder network shares."""
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Self
@@ -144,39 +145,43 @@ class EncoderDecoder(Autoencoding):
                 f"`architecture` must be one of {sorted(ARCHITECTURES)}; received {architecture!r}."
             )
         builder = ARCHITECTURES[architecture]
-        of_network = _keyword_names(builder) - {"variational"}
-        of_variant = _keyword_names(cls._networks)
+        of_builder = _keyword_names(builder) - {"variational"}
+        of_networks = _keyword_names(cls._networks)
         of_model = set(cls.hyperparameter_names()) | {"name", "dtype"}
-        unknown = set(hyperparameters) - of_network - of_variant - of_model
+        known = of_builder | of_networks | of_model
+        unknown = set(hyperparameters) - known
         if unknown:
             raise ValueError(
                 f"{cls.__name__} with architecture={architecture!r} has no hyperparameter "
-                f"{', '.join(sorted(unknown))}; it has "
-                f"{', '.join(sorted(of_network | of_variant | of_model))}."
+                f"{', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}."
             )
+
+        def given(names: set[str]) -> dict[str, Any]:
+            return {k: v for k, v in hyperparameters.items() if k in names}
+
+        build = functools.partial(builder, variational=cls._variational, **given(of_builder))
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(hyperparameters.get("dtype") or before)
         try:
-            networks = cls._networks(
-                *builder(
-                    input_shape,
-                    latent_dim,
-                    variational=cls._variational,
-                    **{k: v for k, v in hyperparameters.items() if k in of_network},
-                ),
-                **{k: v for k, v in hyperparameters.items() if k in of_variant},
-            )
+            networks = cls._networks(build, input_shape, latent_dim, **given(of_networks))
         finally:
             keras.config.set_dtype_policy(before)
-        return cls(**networks, **{k: v for k, v in hyperparameters.items() if k in of_model})
+        return cls(*networks, **given(of_model))
 
     @classmethod
-    def _networks(cls, encoder: keras.Model, decoder: keras.Model) -> dict[str, Any]:
-        """What the constructor takes, by name, of what an architecture builds.
+    def _networks(
+        cls, build: Callable, input_shape: Sequence[int], latent_dim: int
+    ) -> tuple[Any, ...]:
+        """The networks that the constructor takes, for `from_shape`.
 
-        Keyword arguments of a variant's own are hyperparameters of `from_shape`.
+        Args:
+            build: Builds encoder and decoder of the architecture, from a shape and a code's size.
+            input_shape: Shape of one example.
+            latent_dim: Size of the code.
+
+        Keyword arguments that a subclass adds are hyperparameters of its `from_shape`.
         """
-        return {"encoder": encoder, "decoder": decoder}
+        return build(input_shape, latent_dim)
 
     @classmethod
     def hyperparameter_names(cls) -> list[str]:

@@ -1,7 +1,7 @@
 """The adversarial autoencoder with a class in its code."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any
 
 import keras
 import numpy as np
@@ -24,7 +24,8 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
 
     A code is the probabilities of the classes and after them a continuous style. One discriminator
     pushes the probabilities to single classes, each as frequent as the others, a second one the
-    style to its prior. Where a label is known, `fit({"x": x, "label": label})` with -1 for the
+    style to its prior. (In `from_shape`, `latent_dim` is the size of the style.) Where a label is
+    known, `fit({"x": x, "label": label})` with -1 for the
     others, the encoder learns to predict it as well. Without labels the classes are clusters.
 
     Few labels among many examples are soon outweighed: repeat the labelled examples, so that a
@@ -94,47 +95,20 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
         self.classification_weight = classification_weight
 
     @classmethod
-    def from_shape(
-        cls,
-        input_shape: Sequence[int],
-        latent_dim: int,
-        architecture: str = "mlp",
-        num_classes: int = 10,
-        **hyperparameters,
-    ) -> Self:
-        """Builds the model with networks of a standard architecture.
-
-        Args:
-            input_shape: Shape of one example, without the batch.
-            latent_dim: Size of the style; the code has `num_classes` numbers more.
-            architecture: `"mlp"` or `"conv"`; see `tfae.networks`.
-            num_classes: Number of classes or clusters, at least 2.
-            **hyperparameters: Those of the architecture (such as `hidden_units`) and of the
-                constructor (such as `likelihood` and `seed`), by name.
-
-        Raises:
-            ValueError: If the architecture or a hyperparameter is unknown.
-        """
-        return super().from_shape(
-            input_shape,
-            num_classes + latent_dim,
-            architecture,
-            num_classes=num_classes,
-            **{"code_activation": ClassProbabilities(num_classes), **hyperparameters},
-        )
-
-    @classmethod
     def _networks(
         cls,
-        encoder: keras.Model,
-        decoder: keras.Model,
+        build: Callable,
+        input_shape: Sequence[int],
+        latent_dim: int,
         *,
         num_classes: int = 10,
         discriminator_units: Sequence[int] = (256, 256),
-    ) -> dict[str, Any]:
-        sizes = [num_classes, encoder.output_shape[-1] - num_classes]
-        judge = standard_discriminator(sizes, discriminator_units)
-        return {"encoder": encoder, "decoder": decoder, "discriminator": judge}
+    ) -> tuple[keras.Model, keras.Model, keras.Model]:
+        encoder, decoder = build(
+            input_shape, num_classes + latent_dim, code_activation=ClassProbabilities(num_classes)
+        )
+        parts = [num_classes, latent_dim]
+        return encoder, decoder, standard_discriminator(parts, discriminator_units)
 
     @property
     def _is_conditioned(self) -> bool:

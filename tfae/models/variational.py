@@ -179,8 +179,17 @@ class VariationalAutoencoder(EncoderDecoder):
     def _kl_is_closed_form(self) -> bool:
         return type(self.prior) is priors.Gaussian
 
-    def _log_ratio(self, z: tf.Tensor, mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
-        """log q(z | x) - log p(z) of codes `(batch, d)` or `(samples, batch, d)`, nats."""
+    def _log_ratio(
+        self,
+        z: tf.Tensor,
+        mean: tf.Tensor,
+        log_variance: tf.Tensor,
+        seed: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """log q(z | x) - log p(z) of codes `(batch, d)` or `(samples, batch, d)`, nats.
+
+        A model with further hidden layers draws them with `seed`, or takes their means.
+        """
         z = tf.cast(z, mean.dtype)
         return gaussian_log_density(z, mean, log_variance) - self.prior.log_density(z)
 
@@ -264,7 +273,7 @@ class VariationalAutoencoder(EncoderDecoder):
             noise = tf.random.stateless_normal(tf.shape(mean), seed, dtype=mean.dtype, alg="philox")
             z = mean + tf.exp(0.5 * log_variance) * noise
             loss = self.likelihood.loss(x, self._output(z, label, training=False))
-            log_weight = -loss - self._log_ratio(z, mean, log_variance)
+            log_weight = -loss - self._log_ratio(z, mean, log_variance, seed)
             return i + 1, tf.reduce_logsumexp(tf.stack([log_sum, log_weight]), axis=0)
 
         start = tf.fill([tf.shape(mean)[0]], tf.constant(-math.inf, mean.dtype))
