@@ -66,6 +66,12 @@ def weights(model):
     return [np.asarray(w) for w in model.trainable_variables]
 
 
+def weighted_sum(model, logs):
+    """The terms that the logs show, with their weights in the loss."""
+    term_weights = {name: float(weight) for name, weight in model.term_weights().items()}
+    return sum(term_weights.get(name, 1.0) * logs[name] for name in model.loss_names)
+
+
 def assert_equal_weights(a, b, atol=0.0):
     for x, y in zip(weights(a), weights(b), strict=True):
         np.testing.assert_allclose(x, y, rtol=0, atol=atol)
@@ -88,9 +94,7 @@ def test_fit_lowers_the_loss_and_logs_every_term_with_its_validation_twin(model_
 def test_the_logged_terms_add_up_to_the_logged_loss(model_class, few_digits):
     model = small(model_class)
     logs = model.evaluate(few_digits, verbose=0, return_dict=True)
-    term_weights = {k: float(v) for k, v in model.term_weights().items()}
-    total = sum(term_weights.get(n, 1.0) * logs[n] for n in model_class.loss_names)
-    assert logs["loss"] == pytest.approx(total, rel=1e-5)
+    assert logs["loss"] == pytest.approx(weighted_sum(model, logs), rel=1e-5)
 
 
 @every_model_at_length
@@ -197,8 +201,7 @@ def test_regularisers_of_the_users_layers_count(model_class, few_digits):
     )
     penalty = 0.5 * float(tf.reduce_sum(regularised.kernel**2))
     logs = model.evaluate(few_digits, verbose=0, return_dict=True)
-    terms = sum(logs[n] for n in model_class.loss_names)
-    assert logs["loss"] == pytest.approx(terms + penalty, rel=1e-5)
+    assert logs["loss"] == pytest.approx(weighted_sum(model, logs) + penalty, rel=1e-5)
 
 
 # ---------------------------------------------------------------------------- sample weights
