@@ -1,5 +1,6 @@
 """Keras layers that the models are made of; each also serves in a user's own network."""
 
+from tfae.layers.class_probabilities import ClassProbabilities
 from tfae.layers.corruption import (
     GaussianCorruption,
     MaskingCorruption,
@@ -11,6 +12,7 @@ from tfae.layers.seeds import next_seed
 from tfae.layers.top_k import TopK
 
 __all__ = [
+    "ClassProbabilities",
     "Dropout",
     "GaussianCorruption",
     "GaussianSampling",
