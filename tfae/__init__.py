@@ -13,7 +13,7 @@ if _keras.config.backend() != "tensorflow":
         '"backend": "tensorflow" in ~/.keras/keras.json) before Python starts.'
     )
 
-from tfae import data, layers, losses, models, networks, ops, pictures, sklearn  # noqa: E402
+from tfae import data, layers, losses, models, networks, ops, pictures, priors, sklearn  # noqa: E402
 from tfae.models import *  # noqa: E402, F403
 
 __version__ = "0.1.0"
@@ -26,5 +26,6 @@ __all__ = [
     "networks",
     "ops",
     "pictures",
+    "priors",
     "sklearn",
 ]

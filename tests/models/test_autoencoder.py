@@ -162,3 +162,9 @@ def test_another_keras_backend_is_refused(monkeypatch):
     monkeypatch.setattr(keras.config, "backend", lambda: "jax")
     with pytest.raises(ImportError, match="KERAS_BACKEND=tensorflow"):
         importlib.reload(tfae)
+
+
+def test_a_label_for_a_model_without_classes_is_refused():
+    vae = tfae.VariationalAutoencoder.from_shape((4,), 2, hidden_units=())
+    with pytest.raises(ValueError, match="no classes; leave `label` out"):
+        vae.generate(3, label=1)

@@ -3,7 +3,7 @@
 import keras
 
 from tfae.losses.likelihoods import Likelihood
-from tfae.models.base import EncoderDecoder
+from tfae.models.encoder_decoder import EncoderDecoder
 
 __all__ = ["Autoencoder"]
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfae.layers import corruption as corruptions
 from tfae.layers.seeds import seed_unseeded
 from tfae.losses.likelihoods import Likelihood
-from tfae.models.base import EncoderDecoder
+from tfae.models.encoder_decoder import EncoderDecoder
 from tfae.training.batches import Batch
 
 __all__ = ["DenoisingAutoencoder"]

@@ -15,8 +15,8 @@ from tfae.layers import corruption as corruptions
 from tfae.layers.seeds import seed_unseeded
 from tfae.losses.codes import likelihood_of_codes
 from tfae.models.autoencoder import Autoencoder
-from tfae.models.base import EncoderDecoder
 from tfae.models.denoising import DenoisingAutoencoder
+from tfae.models.encoder_decoder import EncoderDecoder
 from tfae.models.sparse import SparseAutoencoder
 from tfae.networks.outputs import activation_of, output_layer
 from tfae.training.backup import Backup, EarlyStop, save_weights_at_once

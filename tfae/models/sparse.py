@@ -9,7 +9,7 @@ import tensorflow as tf
 from tfae.layers import TopK
 from tfae.losses.likelihoods import Likelihood
 from tfae.losses.sparsity import KL, L1, Sparsity, zero_fraction
-from tfae.models.base import EncoderDecoder
+from tfae.models.encoder_decoder import EncoderDecoder
 from tfae.models.features import hidden_model, last_layer
 from tfae.networks.outputs import activation_of, output_layer
 from tfae.training.batches import Batch

@@ -10,8 +10,8 @@ import keras
 
 from tfae.layers.dropout import Dropout
 from tfae.losses.likelihoods import Likelihood
-from tfae.models.base import EncoderDecoder
 from tfae.models.classifier import Classifier
+from tfae.models.encoder_decoder import EncoderDecoder
 from tfae.models.pretraining import pretrain
 from tfae.networks.chains import chain, pairs
 from tfae.networks.outputs import activation_of, output_layer

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
+from tfae import priors
 from tfae.layers import GaussianSampling
 from tfae.layers.seeds import random_seed
 from tfae.losses.divergence import (
@@ -17,7 +18,7 @@ from tfae.losses.divergence import (
     gaussian_log_density,
 )
 from tfae.losses.likelihoods import Likelihood, at_least_float32
-from tfae.models.base import EncoderDecoder
+from tfae.models.encoder_decoder import EncoderDecoder
 from tfae.training.batches import Batch
 
 __all__ = ["VariationalAutoencoder"]
@@ -88,6 +89,7 @@ class VariationalAutoencoder(EncoderDecoder):
         self.beta = beta
         self.num_samples = num_samples
         self.free_bits = free_bits
+        self.prior = priors.get("gaussian")
         self.sampling = GaussianSampling(
             num_samples if num_samples > 1 else None, seed=self.seed, name="sampling"
         )
@@ -131,6 +133,10 @@ class VariationalAutoencoder(EncoderDecoder):
         mean, _ = self.encoder(x, training=training)
         return mean
 
+    def encoding(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        mean, log_variance = self.encoder(x, training=False)
+        return {"code": mean, "log_variance": log_variance}
+
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
         mean, log_variance = self.encoder(batch.x, training=training)
         z, kl = self.sampling(mean, log_variance, training=training)
@@ -164,23 +170,6 @@ class VariationalAutoencoder(EncoderDecoder):
         return tf.reshape(output, tf.concat([leading, tf.shape(output)[1:]], axis=0))
 
     # ------------------------------------------------------------------ arrays in, arrays out
-
-    def generate(self, n: int, seed: int | None = None) -> np.ndarray:
-        """Draws `n` new examples: decodes z ~ N(0, I).
-
-        Args:
-            n: Number of examples, zero or more.
-            seed: Integer; the same seed gives the same examples, and the first m of n are those
-                of `generate(m, seed)`. `None` draws another one each time.
-
-        Returns:
-            Data `(n, ...)`: means of p(x | z).
-        """
-        if not isinstance(n, int | np.integer) or n < 0:
-            raise ValueError(f"`n` must be a whole number of zero or more; received {n!r}.")
-        seed = random_seed() if seed is None else seed
-        z = tf.random.stateless_normal([n, self.latent_dim], [seed, 0], alg="philox")
-        return self.decode(z)
 
     def log_likelihood(
         self, x: Any, num_samples: int = 100, seed: int | None = None, batch_size: int = 256

@@ -1,4 +1,4 @@
-"""What every model with an encoder and a decoder shares."""
+"""What every model of an encoder and a decoder network shares."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -9,14 +9,14 @@ import numpy as np
 import tensorflow as tf
 
 from tfae.losses import likelihoods
+from tfae.models.autoencoding import Autoencoding
 from tfae.models.features import feature_model
 from tfae.networks import ARCHITECTURES
-from tfae.training import Trainer
-from tfae.training.batches import Batch, unpack
+from tfae.training.batches import Batch
 from tfae.training.contract import DataContract
 
 
-class EncoderDecoder(Trainer):
+class EncoderDecoder(Autoencoding):
     """An encoder, a decoder, and a likelihood that says what the decoder's output means.
 
     Args:
@@ -53,8 +53,6 @@ class EncoderDecoder(Trainer):
         self.encoder = encoder
         self.decoder = decoder
         self.likelihood = likelihoods.get(likelihood)
-        self._graphs: dict[str, Callable] = {}
-        self._contract: DataContract | None = None
 
     def _build_if_possible(self) -> None:
         """For the end of a constructor: checks the networks when the encoder declares its input.
@@ -93,14 +91,9 @@ class EncoderDecoder(Trainer):
                 "end in a linear layer with the shape of the data."
             )
         self.latent_dim = code.shape[-1]
+        if self.prior is not None:
+            self.prior.build(code.shape)
         self._contract = DataContract(input_shape[1:], tuple(shape[1:]), self.likelihood.support)
-
-    def export(self, filepath: Any, *args, input_signature: Any = None, **kwargs) -> None:
-        """Keras' export of `call`: the reconstruction, in any format that Keras has."""
-        if input_signature is None:
-            shape = (None, *self.data_contract().input_shape)
-            input_signature = [keras.InputSpec(shape=shape, dtype="float32")]
-        super().export(filepath, *args, input_signature=input_signature, **kwargs)
 
     def _checked_code(self, encoded: Any) -> keras.KerasTensor:
         """Checks what the encoder gives; returns the code that the decoder gets."""
@@ -181,63 +174,19 @@ class EncoderDecoder(Trainer):
     # ------------------------------------------------------------------ in the graph
 
     def code(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The deterministic code of `x`, `(batch, latent_dim)`, inside a graph."""
         return self.encoder(x, training=training)
 
-    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """The mean reconstruction of `x`, `(batch, ...)`, at its deterministic code."""
-        output = self.decoder(self.code(unpack(x).x, training=training), training=training)
-        return self.likelihood.mean(output)
+    def decoded(self, code: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self.likelihood.mean(self.decoder(code, training=training))
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
         output = self.decoder(self.code(batch.x, training=training), training=training)
         return {"reconstruction_loss": self.likelihood.loss(batch.target, output)}
 
     def score(self, x: tf.Tensor) -> tf.Tensor:
-        """The anomaly score of `x`, `(batch,)`, inside a graph."""
         return self.likelihood.loss(x, self.decoder(self.code(x)))
 
-    def data_contract(self) -> DataContract:
-        if self._contract is None:
-            raise ValueError(
-                f"{type(self).__name__} is not built yet: call it on data once, or use an encoder "
-                "with a keras.Input."
-            )
-        return self._contract
-
     # ------------------------------------------------------------------ arrays in, arrays out
-
-    def encode(self, x: Any, batch_size: int = 256) -> np.ndarray:
-        """Encodes data; a variational model gives the mean.
-
-        Args:
-            x: Array `(n, ...)` or batched `tf.data.Dataset`.
-            batch_size: Examples at a time, for arrays.
-
-        Returns:
-            Codes `(n, latent_dim)`.
-        """
-        return self._map("encode", self.code, self._checked(x), batch_size)
-
-    def decode(self, z: Any, batch_size: int = 256) -> np.ndarray:
-        """Decodes codes into data space.
-
-        Args:
-            z: Codes `(n, latent_dim)`, as an array or a batched dataset.
-            batch_size: Codes at a time, for arrays.
-
-        Returns:
-            Data `(n, ...)`: the mean of p(x | z), so probabilities for `"bernoulli"`.
-        """
-
-        def decode(z: tf.Tensor) -> tf.Tensor:
-            return self.likelihood.mean(self.decoder(z))
-
-        return self._map("decode", decode, z, batch_size)
-
-    def reconstruct(self, x: Any, batch_size: int = 256) -> np.ndarray:
-        """Encodes and decodes: `(n, ...)` in and out, without noise; as `predict`."""
-        return self._map("reconstruct", self.call, self._checked(x), batch_size)
 
     def features(
         self, x: Any, batch_size: int = 256, layers: Sequence[str] | None = None
@@ -264,72 +213,6 @@ class EncoderDecoder(Trainer):
 
         name = f"features {sorted(model.output)}"
         return self._map(name, features, self._checked(x), batch_size)
-
-    def anomaly_score(self, x: Any, batch_size: int = 256) -> np.ndarray:
-        """How badly the model explains each example; higher is more anomalous.
-
-        Args:
-            x: Array `(n, ...)` or batched dataset.
-            batch_size: Examples at a time, for arrays.
-
-        Returns:
-            Scores `(n,)`: the reconstruction loss at the deterministic code, plus the KL for a
-            variational model.
-        """
-        x = self._checked(x, as_target=True)
-        return self._map("anomaly_score", self.score, x, batch_size)
-
-    def generate(self, n: int, seed: int | None = None) -> np.ndarray:
-        """Draws `n` new examples; needs a model with a prior over codes.
-
-        Raises:
-            NotImplementedError: If the model defines no distribution of codes.
-        """
-        raise NotImplementedError(
-            f"{type(self).__name__} has no distribution over codes to draw from. Decode codes of "
-            "your own with decode(z), or use a VariationalAutoencoder."
-        )
-
-    def _checked(self, x: Any, as_target: bool = False) -> Any:
-        """Checks data before it is mapped; as a target also its values."""
-        if self.built:
-            support = self._contract.support if as_target else None
-            return self._contract.checked_inputs(x, values=as_target, support=support)
-        return x
-
-    def _map(
-        self,
-        name: str,
-        function: Callable,
-        x: Any,
-        batch_size: int,
-        extra: Callable[[int], tuple] = lambda batch_index: (),
-    ) -> Any:
-        """Runs a graph function over batches and joins the results in NumPy.
-
-        Args:
-            name: Under which the traced function is kept for the next call.
-            function: Takes a batch and what `extra` gives; returns tensors `(batch, ...)`.
-            x: Array or batched dataset.
-            batch_size: Examples at a time, for arrays.
-            extra: Gives further arguments for the batch of an index.
-        """
-        results = []
-        for i, batch in enumerate(_batches(x, batch_size)):
-            arguments = (batch, *extra(i))
-            # One trace for all batch sizes.
-            spec = tf.TensorSpec([None, *batch.shape[1:]], batch.dtype)
-            key = f"{name} {spec}"
-            if key not in self._graphs:
-                self._graphs[key] = tf.function(function).get_concrete_function(
-                    spec, *map(tf.TensorSpec.from_tensor, arguments[1:])
-                )
-            results.append(self._graphs[key](*arguments))
-        if not results:
-            raise ValueError("The dataset holds no batches.")
-        return tf.nest.map_structure(
-            lambda *parts: np.concatenate([np.asarray(p) for p in parts]), *results
-        )
 
     # ------------------------------------------------------------------ serialisation
 
@@ -372,18 +255,3 @@ def _keyword_names(function: Callable) -> set[str]:
 
 def _compatible(a: Sequence[int | None], b: Sequence[int | None]) -> bool:
     return tf.TensorShape(a).is_compatible_with(tf.TensorShape(b))
-
-
-def _batches(x: Any, batch_size: int):
-    if isinstance(x, tf.data.Dataset):
-        for data in x:
-            yield unpack(data).x
-        return
-    if batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1; received {batch_size}.")
-    if isinstance(x, dict):
-        x = x["x"]
-    x = x if tf.is_tensor(x) else np.asarray(x)
-    # An empty array still gives one (empty) batch, so that the result has its shape.
-    for start in range(0, max(len(x), 1), batch_size):
-        yield tf.convert_to_tensor(x[start : start + batch_size])

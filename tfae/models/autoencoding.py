@@ -1,0 +1,249 @@
+"""Data to codes and back: what every autoencoder does, in a graph and on arrays."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfae.layers.seeds import random_seed
+from tfae.priors import Prior
+from tfae.training import Trainer
+from tfae.training.batches import unpack
+from tfae.training.contract import DataContract
+
+
+class Autoencoding(Trainer):
+    """A model that maps data to codes and codes to data.
+
+    A subclass gives `code`, `decoded` and `score` for use inside graphs; the methods on arrays and
+    the exports are made of them.
+
+    Args:
+        seed: Integer from which all noise and the order of the data follow; `None` takes one
+            from Keras' global seed.
+        **kwargs: Passed to `keras.Model`.
+
+    Attributes:
+        latent_dim: Size of the code; known once the model is built.
+        prior: The distribution over codes that `generate` draws from, or `None`.
+    """
+
+    latent_dim: int
+    prior: Prior | None = None
+
+    def __init__(self, seed: int | None = None, **kwargs):
+        super().__init__(seed=seed, **kwargs)
+        self._graphs: dict[str, Callable] = {}
+        self._contract: DataContract | None = None
+
+    def data_contract(self) -> DataContract:
+        if self._contract is None:
+            raise ValueError(
+                f"{type(self).__name__} is not built yet: call it on data once, or use an encoder "
+                "with a keras.Input."
+            )
+        return self._contract
+
+    # ------------------------------------------------------------------ in the graph
+
+    def code(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The deterministic code of `x`, `(batch, latent_dim)`."""
+        raise NotImplementedError
+
+    def decoded(self, code: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Data space `(batch, ...)`: the mean of p(x | code)."""
+        raise NotImplementedError
+
+    def score(self, x: tf.Tensor) -> tf.Tensor:
+        """The anomaly score of `x`, `(batch,)`."""
+        raise NotImplementedError
+
+    def encoding(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        """All that is known of the code of `x`: "code", and what a variant adds to it."""
+        return {"code": self.code(x)}
+
+    def sampled_codes(self, seeds: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
+        """Codes from the prior, each a function of its own seed.
+
+        Args:
+            seeds: int64 `(batch,)`. Seed s gives what `generate(1, seed=s)` decodes.
+            label: int64 `(batch,)`, for a prior with parts for classes.
+
+        Returns:
+            Tensor `(batch, latent_dim)`.
+
+        Raises:
+            NotImplementedError: If the model has no prior.
+        """
+        prior = self._prior()
+
+        def sample(row: tuple) -> tf.Tensor:
+            seed, *label = row
+            return prior.sample(1, tf.stack([seed, 0]), *(part[None] for part in label))[0]
+
+        rows = (seeds,) if label is None else (seeds, label)
+        spec = tf.TensorSpec([prior.latent_dim], prior.compute_dtype)
+        return tf.map_fn(sample, rows, fn_output_signature=spec)
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The mean reconstruction of `x`, `(batch, ...)`, at its deterministic code."""
+        return self.decoded(self.code(unpack(x).x, training=training), training=training)
+
+    # ------------------------------------------------------------------ arrays in, arrays out
+
+    def encode(self, x: Any, batch_size: int = 256) -> np.ndarray:
+        """Encodes data; a variational model gives the mean.
+
+        Args:
+            x: Array `(n, ...)` or batched `tf.data.Dataset`.
+            batch_size: Examples at a time, for arrays.
+
+        Returns:
+            Codes `(n, latent_dim)`.
+        """
+        return self._map("encode", self.code, self._checked(x), batch_size)
+
+    def decode(self, z: Any, batch_size: int = 256) -> np.ndarray:
+        """Decodes codes into data space.
+
+        Args:
+            z: Codes `(n, latent_dim)`, as an array or a batched dataset.
+            batch_size: Codes at a time, for arrays.
+
+        Returns:
+            Data `(n, ...)`: the mean of p(x | z), so probabilities for `"bernoulli"`.
+        """
+        return self._map("decode", self.decoded, z, batch_size)
+
+    def reconstruct(self, x: Any, batch_size: int = 256) -> np.ndarray:
+        """Encodes and decodes: `(n, ...)` in and out, without noise; as `predict`."""
+        return self._map("reconstruct", self.call, self._checked(x), batch_size)
+
+    def anomaly_score(self, x: Any, batch_size: int = 256) -> np.ndarray:
+        """How badly the model explains each example; higher is more anomalous.
+
+        Args:
+            x: Array `(n, ...)` or batched dataset.
+            batch_size: Examples at a time, for arrays.
+
+        Returns:
+            Scores `(n,)`: the reconstruction loss at the deterministic code, plus the KL for a
+            variational model.
+        """
+        x = self._checked(x, as_target=True)
+        return self._map("anomaly_score", self.score, x, batch_size)
+
+    def generate(self, n: int, seed: int | None = None, label: Any = None) -> np.ndarray:
+        """Draws `n` new examples: decodes codes from the prior.
+
+        Args:
+            n: Number of examples, zero or more.
+            seed: Integer; the same seed gives the same examples, and the first m of n are those
+                of `generate(m, seed)`. `None` draws another one each time.
+            label: Class of the examples, an integer or `(n,)` of them, for models with classes.
+
+        Returns:
+            Data `(n, ...)`: means of p(x | z).
+
+        Raises:
+            NotImplementedError: If the model has no prior.
+            ValueError: If `n` is not a whole number, or `label` fits no class of the model.
+        """
+        prior = self._prior()
+        if not isinstance(n, int | np.integer) or n < 0:
+            raise ValueError(f"`n` must be a whole number of zero or more; received {n!r}.")
+        seed = random_seed() if seed is None else seed
+        label = None if label is None else self._checked_label(label, n)
+        return self.decode(prior.sample(n, tf.constant([seed, 0], tf.int64), label))
+
+    def _checked_label(self, label: Any, n: int) -> tf.Tensor:
+        num_classes = self._prior().num_classes
+        if num_classes is None:
+            raise ValueError(
+                f"{type(self).__name__} with this prior has no classes; leave `label` out."
+            )
+        label = np.asarray(label)
+        if label.dtype.kind not in "iu" or label.shape not in ((), (n,)):
+            raise ValueError(
+                f"`label` must be one integer or {n} of them, one for each example; received "
+                f"{label.dtype} of shape {label.shape}."
+            )
+        if label.size and not (label.min() >= -1 and label.max() < num_classes):
+            raise ValueError(
+                f"`label` must lie in 0 to {num_classes - 1}, or be -1 for any class; received "
+                f"{label.min()} to {label.max()}."
+            )
+        return tf.constant(np.broadcast_to(label, (n,)), tf.int64)
+
+    def _prior(self) -> Prior:
+        if self.prior is None:
+            raise NotImplementedError(
+                f"{type(self).__name__} has no distribution over codes to draw from. Decode codes "
+                "of your own with decode(z), or use a VariationalAutoencoder."
+            )
+        return self.prior
+
+    def _checked(self, x: Any, as_target: bool = False) -> Any:
+        """Checks data before it is mapped; as a target also its values."""
+        if self.built:
+            support = self._contract.support if as_target else None
+            return self._contract.checked_inputs(x, values=as_target, support=support)
+        return x
+
+    def _map(
+        self,
+        name: str,
+        function: Callable,
+        x: Any,
+        batch_size: int,
+        extra: Callable[[int], tuple] = lambda batch_index: (),
+    ) -> Any:
+        """Runs a graph function over batches and joins the results in NumPy.
+
+        Args:
+            name: Under which the traced function is kept for the next call.
+            function: Takes a batch and what `extra` gives; returns tensors `(batch, ...)`.
+            x: Array or batched dataset.
+            batch_size: Examples at a time, for arrays.
+            extra: Gives further arguments for the batch of an index.
+        """
+        results = []
+        for i, batch in enumerate(_batches(x, batch_size)):
+            arguments = (batch, *extra(i))
+            # One trace for all batch sizes.
+            spec = tf.TensorSpec([None, *batch.shape[1:]], batch.dtype)
+            key = f"{name} {spec}"
+            if key not in self._graphs:
+                self._graphs[key] = tf.function(function).get_concrete_function(
+                    spec, *map(tf.TensorSpec.from_tensor, arguments[1:])
+                )
+            results.append(self._graphs[key](*arguments))
+        if not results:
+            raise ValueError("The dataset holds no batches.")
+        return tf.nest.map_structure(
+            lambda *parts: np.concatenate([np.asarray(p) for p in parts]), *results
+        )
+
+    def export(self, filepath: Any, *args, input_signature: Any = None, **kwargs) -> None:
+        """Keras' export of `call`: the reconstruction, in any format that Keras has."""
+        if input_signature is None:
+            shape = (None, *self.data_contract().input_shape)
+            input_signature = [keras.InputSpec(shape=shape, dtype="float32")]
+        super().export(filepath, *args, input_signature=input_signature, **kwargs)
+
+
+def _batches(x: Any, batch_size: int) -> Iterator[tf.Tensor]:
+    if isinstance(x, tf.data.Dataset):
+        for data in x:
+            yield unpack(data).x
+        return
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1; received {batch_size}.")
+    if isinstance(x, dict):
+        x = x["x"]
+    x = x if tf.is_tensor(x) else np.asarray(x)
+    # An empty array still gives one (empty) batch, so that the result has its shape.
+    for start in range(0, max(len(x), 1), batch_size):
+        yield tf.convert_to_tensor(x[start : start + batch_size])
