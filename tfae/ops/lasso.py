@@ -28,6 +28,7 @@ def lasso(
     tolerance: float | tf.Tensor = 1e-5,
     max_iterations: int | tf.Tensor = 1000,
     block_size: int = 128,
+    jit_compile: bool = False,
 ) -> Solution:
     """Minimises `0.5 * ||x - codes @ atoms||^2 + penalty * ||codes||_1` for every row of `x`.
 
@@ -44,8 +45,10 @@ def lasso(
         penalty: Weight of the L1 norm, above zero.
         tolerance: A row is done when its duality gap is below this part of its objective, or when
             its dtype resolves no further progress.
-        max_iterations: Most iterations of a row.
+        max_iterations: Most iterations of a row, rounded up to a multiple of 8.
         block_size: Number of rows that are worked on at a time.
+        jit_compile: Whether XLA compiles the iterations on a block, when nothing around is
+            compiled. It is one program for every number of rows.
 
     Returns:
         Codes, objective, gap and iterations of every row. No gradient flows through them.
@@ -56,14 +59,11 @@ def lasso(
         schemes", 2015.
     """
     x, atoms = tf.stop_gradient(x), tf.stop_gradient(atoms)
-    penalty = tf.cast(penalty, x.dtype)
-    tolerance = tf.cast(tolerance, x.dtype)
+    penalty, tolerance = tf.cast(penalty, x.dtype), tf.cast(tolerance, x.dtype)
     batch, num_atoms = tf.shape(x)[0], tf.shape(atoms)[0]
-    slots = tf.minimum(block_size, tf.maximum(batch, 1))
-    if x.shape[0] is not None:  # XLA needs to know.
-        slots = min(block_size, max(x.shape[0], 1))
-    x = tf.concat([x, tf.zeros_like(x[:1]) if x.shape[0] else tf.zeros([1, tf.shape(x)[1]], x.dtype)], 0)
-    # Row `batch` is a zero, done at once: idle slots work on it.
+    iterate = _iterate_compiled if jit_compile else _iterate_some
+    # Row `batch` is zero and done from the start: slots without work hold it.
+    x = tf.pad(x, [[0, 1], [0, 0]])
     found = Solution(
         tf.zeros([batch + 1, num_atoms], x.dtype),
         tf.zeros([batch + 1], x.dtype),
@@ -71,41 +71,29 @@ def lasso(
         tf.zeros([batch + 1], tf.int32),
     )
 
-    def is_working(rows: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_any(rows < batch)
-
     def work(rows: tf.Tensor, taken: tf.Tensor, state: _State, found: Solution) -> tuple:
-        here = tf.gather(x, rows)
-        _, state = tf.while_loop(
-            lambda i, _: i < _ITERATIONS_BETWEEN_CHANGES,
-            lambda i, state: (i + 1, _iterate(state, here, atoms, penalty, tolerance)),
-            [0, state],
-        )
-        # Kept at every change, done or not: to write everything is cheaper than to choose.
-        found = Solution(
-            *(
-                tf.tensor_scatter_nd_update(all_rows, rows[:, None], values)
-                for all_rows, values in zip(
-                    found, (state.codes, state.objective, state.gap, state.iterations), strict=True
-                )
-            )
+        state = iterate(state, tf.gather(x, rows), atoms, penalty, tolerance)
+        # All are kept, done or not: to write everything is cheaper than to choose.
+        latest = Solution(state.codes, state.objective, state.gap, state.iterations)
+        found = tf.nest.map_structure(
+            lambda kept, new: tf.tensor_scatter_nd_update(kept, rows[:, None], new), found, latest
         )
         leaves = state.done | (state.iterations >= max_iterations)
         rank = tf.cumsum(tf.cast(leaves, tf.int32))
         rows = tf.where(leaves, tf.minimum(taken + rank - 1, batch), rows)
-        taken = tf.minimum(taken + rank[-1], batch)
-        fresh = _begin(tf.gather(x, rows), num_atoms)
-        state = _State(
-            *(
-                tf.where(leaves[:, None] if new.shape.rank == 2 else leaves, new, old)
-                for new, old in zip(fresh, state, strict=True)
-            )
+        state = tf.nest.map_structure(
+            lambda new, old: tf.where(leaves[:, None] if new.shape.rank == 2 else leaves, new, old),
+            _begin(tf.gather(x, rows), num_atoms),
+            state,
         )
-        return rows, taken, state, found
+        return rows, tf.minimum(taken + rank[-1], batch), state, found
 
-    rows = tf.minimum(tf.range(slots), batch)
-    begin = _begin(tf.gather(x, rows), num_atoms)
-    *_, found = tf.while_loop(is_working, work, [rows, tf.minimum(slots, batch), begin, found])
+    rows = tf.minimum(tf.range(block_size), batch)
+    *_, found = tf.while_loop(
+        lambda rows, *_: tf.reduce_any(rows < batch),
+        work,
+        [rows, tf.minimum(block_size, batch), _begin(tf.gather(x, rows), num_atoms), found],
+    )
     return Solution(*(values[:batch] for values in found))
 
 
@@ -143,6 +131,20 @@ def _begin(x: tf.Tensor, num_atoms: tf.Tensor) -> _State:
         done=tf.equal(objective, 0),
         iterations=tf.zeros_like(objective, tf.int32),
     )
+
+
+def _iterate_some(
+    state: _State, x: tf.Tensor, atoms: tf.Tensor, penalty: tf.Tensor, tolerance: tf.Tensor
+) -> _State:
+    _, state = tf.while_loop(
+        lambda i, _: i < _ITERATIONS_BETWEEN_CHANGES,
+        lambda i, state: (i + 1, _iterate(state, x, atoms, penalty, tolerance)),
+        [0, state],
+    )
+    return state
+
+
+_iterate_compiled = tf.function(_iterate_some, jit_compile=True, reduce_retracing=True)
 
 
 def _iterate(
