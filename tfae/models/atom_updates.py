@@ -1,11 +1,9 @@
-"""How atoms improve while the coefficients are fixed: pure functions, and layers with their state."""
+"""How atoms improve while the codes are fixed: pure functions, and layers that hold their state."""
 
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
-
-from tfae.ops.lasso import Solution
 
 
 class Explained(NamedTuple):
@@ -203,7 +201,8 @@ def swap(
     products = tf.matmul(batch.residual, pool, transpose_b=True)
     is_free = tf.reduce_any(tf.not_equal(pool, 0), axis=1)
 
-    def look(  # noqa: ANN202
+    # Indices that depend on data go to `gather`: XLA would compile anew for each value of a slice.
+    def look(
         i: tf.Tensor,
         atoms: tf.Tensor,
         replaced: tf.Tensor,
@@ -212,26 +211,28 @@ def swap(
         is_free: tf.Tensor,
     ):
         k = order[i]
-        without = products + batch.codes[:, k, None] * tf.linalg.matvec(pool, atoms[k])
+        code = tf.gather(batch.codes, [k], axis=1)
+        without = products + code * tf.linalg.matvec(pool, tf.gather(atoms, k))
         gains = mean(0.5 * tf.maximum(tf.abs(without) - penalty, 0) ** 2)
         best = tf.argmax(tf.where(is_free, gains, -1), output_type=tf.int32)
         # More by a margin that rounding cannot make.
-        is_better = gains[best] > tf.maximum(worth[k], usefulness[k]) * (1 + 1e-4)
-        is_better &= is_free[best]
-        product = without[:, best]
+        gain = tf.gather(gains, best)
+        least = tf.maximum(tf.gather(worth, k), tf.gather(usefulness, k)) * (1 + 1e-4)
+        is_better = (gain > least) & tf.gather(is_free, best)
+        product = tf.gather(without, [best], axis=1)
         code = tf.sign(product) * tf.maximum(tf.abs(product) - penalty, 0)
 
         def with_row(all_rows: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
             return tf.tensor_scatter_nd_update(
-                all_rows, [[k]], tf.where(is_better, new, all_rows[k])[None]
+                all_rows, [[k]], tf.where(is_better, new, tf.gather(all_rows, k))[None]
             )
 
         return (
             i + 1,
-            with_row(atoms, pool[best]),
+            with_row(atoms, tf.gather(pool, best)),
             with_row(replaced, True),
-            with_row(worth, gains[best]),
-            tf.where(is_better, without - code[:, None] * pool_pool[best], products),
+            with_row(worth, gain),
+            tf.where(is_better, without - code * tf.gather(pool_pool, best), products),
             is_free & ~(is_better & (tf.range(tf.shape(pool)[0]) == best)),
         )
 
