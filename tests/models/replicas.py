@@ -1,5 +1,6 @@
 """Trains every model on two logical CPUs and on one, and reports the difference as JSON."""
 
+import functools
 import json
 import os
 import sys
@@ -16,6 +17,7 @@ tf.config.set_logical_device_configuration(
 )
 
 import tfae  # noqa: E402
+from tfae.layers import GaussianSampling  # noqa: E402
 from tfae.layers.corruption import Corruption  # noqa: E402
 
 # 107 rows in batches of 32 leave 11: six for one replica, five for the other; 97 leave one.
@@ -27,10 +29,13 @@ def silence(model):
     for layer in model._flatten_layers():
         if isinstance(layer, Corruption):
             layer.corrupt = lambda inputs, seed: inputs
-    for layer in model.encoder.layers:
-        if layer.name == "log_variance":
-            layer.kernel.assign(tf.zeros_like(layer.kernel))
-            layer.bias.assign(-60.0 * tf.ones_like(layer.bias))
+        if isinstance(layer, GaussianSampling):
+            layer.call = functools.partial(mean_and_kl, num_samples=layer.num_samples)
+
+
+def mean_and_kl(mean, log_variance, training=False, num_samples=None):
+    z = mean if num_samples is None else tf.stack([mean] * num_samples)
+    return z, tfae.losses.gaussian_kl(mean, log_variance)
 
 
 def train(model_class, strategy, data):
