@@ -22,6 +22,7 @@ from tfae.layers.corruption import Corruption  # noqa: E402
 
 # 107 rows in batches of 32 leave 11: six for one replica, five for the other; 97 leave one.
 digits = (load_digits().images[:107] / 16.0).astype("float32")[..., None]
+labels = load_digits().target[:107]
 
 
 def silence(model):
@@ -45,6 +46,8 @@ def train(model_class, strategy, data):
         silence(model)
         jit_compile = "auto" if strategy is mirrored else False
         model.compile(keras.optimizers.SGD(1e-2), jit_compile=jit_compile)
+        if model.conditional:
+            data = {"x": data, "label": labels[: len(data)]}
         # `fit` inside the scope: its input pipeline must not become part of the strategy.
         history = model.fit(data, epochs=3, batch_size=32, verbose=0)
     logs = model.evaluate(data, verbose=0, return_dict=True)

@@ -76,9 +76,7 @@ class VectorQuantizer(keras.layers.Layer):
         start = keras.initializers.RandomNormal(stddev=1.0 / math.sqrt(self.embedding_dim))
         self.codebook = self.add_weight(name="codebook", shape=shape, initializer=start, **shared)
         self.sums = self.add_weight(name="sums", shape=shape, initializer="zeros", **shared)
-        self.counts = self.add_weight(
-            name="counts", shape=shape[:1], initializer="zeros", **shared
-        )
+        self.counts = self.add_weight(name="counts", shape=shape[:1], initializer="zeros", **shared)
         self.built = True
 
     def call(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

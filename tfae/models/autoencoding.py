@@ -162,6 +162,7 @@ class Autoencoding(Trainer):
 
     def reconstruct(self, x: Any, batch_size: int = 256) -> np.ndarray:
         """Encodes and decodes: `(n, ...)` in and out, without noise; as `predict`."""
+
         def reconstruct(x: tf.Tensor, *label: tf.Tensor) -> tf.Tensor:
             return self.decoded(self.code(x, *label), *label)
 

@@ -1,7 +1,6 @@
 """The variational autoencoder with two stochastic layers."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import keras
 import tensorflow as tf

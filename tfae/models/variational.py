@@ -207,9 +207,7 @@ class VariationalAutoencoder(EncoderDecoder):
             return loss + gaussian_kl(mean, log_variance)
         return loss + self._log_ratio(mean, mean, log_variance)
 
-    def _decode_samples(
-        self, z: tf.Tensor, label: tf.Tensor | None, training: bool
-    ) -> tf.Tensor:
+    def _decode_samples(self, z: tf.Tensor, label: tf.Tensor | None, training: bool) -> tf.Tensor:
         """Decodes `(batch, d)` or `(samples, batch, d)`; leading axes are kept."""
         if z.shape.rank == 2:
             return self._output(z, label, training)
