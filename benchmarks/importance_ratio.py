@@ -32,9 +32,7 @@ class WithoutRatio(tfae.ImportanceWeightedAutoencoder):
 def train_loop(cls, latent_dim, num_samples, jit_compile, steps):
     """A function that trains `steps` steps in one loop."""
     keras.utils.set_random_seed(1)
-    model = cls.from_shape(
-        (784,), latent_dim, hidden_units=(400,), num_samples=num_samples, seed=1
-    )
+    model = cls.from_shape((784,), latent_dim, hidden_units=(400,), num_samples=num_samples, seed=1)
     model.compile(jit_compile=jit_compile)
     batches = tf.random.stateless_uniform([steps, BATCH, 784], [1, 2], alg="philox")
     model.make_train_function()

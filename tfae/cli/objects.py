@@ -1,7 +1,7 @@
 """Option values that are objects: `Gaussian:scale=learned`, `LinearWarmUp:steps=1000`.
 
-The classes are those of `tfae.losses`, `tfae.layers` and `tfae.priors`, by name, so a new one can be
-given at once, and Keras' initialisers. In a run's configuration such a value stays text.
+The classes are those of `tfae.losses`, `tfae.layers` and `tfae.priors`, by name, so a new one can
+be given at once, and Keras' initialisers. In a run's configuration such a value stays text.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from tfae.layers.dropout import Dropout
 from tfae.layers.gaussian_sampling import GaussianSampling
 from tfae.layers.seeds import next_seed
 from tfae.layers.top_k import TopK
+from tfae.layers.vector_quantizer import VectorQuantizer
 
 __all__ = [
     "ClassProbabilities",
@@ -19,5 +20,6 @@ __all__ = [
     "MaskingCorruption",
     "SaltAndPepperCorruption",
     "TopK",
+    "VectorQuantizer",
     "next_seed",
 ]

@@ -1,7 +1,6 @@
 """The variational autoencoder conditional on labels."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import keras
 import numpy as np
@@ -120,21 +119,18 @@ class ConditionalVariationalAutoencoder(VariationalAutoencoder):
     def _decoder_input_shape(self, code_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (*code_shape[:-1], code_shape[-1] + self.num_classes)
 
-    def _encoded(self, x: tf.Tensor, label: tf.Tensor | None, training: bool) -> Any:
-        if label is not None:
-            offsets = tf.convert_to_tensor(self.offsets)
-            one_hot = self._one_hot(label, offsets.dtype)
-            x = tf.cast(x, offsets.dtype) + tf.tensordot(one_hot, offsets, axes=1)
-        return super()._encoded(x, label, training)
+    def _encoder_input(self, x: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
+        offsets = tf.convert_to_tensor(self.offsets)
+        one_hot = self._one_hot(label, x, offsets.dtype)
+        return tf.cast(x, offsets.dtype) + tf.tensordot(one_hot, offsets, axes=1)
 
-    def _output(self, code: tf.Tensor, label: tf.Tensor | None, training: bool) -> tf.Tensor:
+    def _decoder_input(self, code: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
+        return tf.concat([code, self._one_hot(label, code, code.dtype)], axis=-1)
+
+    def _one_hot(self, label: tf.Tensor | None, rows: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+        """`(batch, num_classes)` for the batch of `rows`; zeros where the class is unknown."""
         if label is None:
-            label = tf.fill(tf.shape(code)[:1], -1)
-        code = tf.concat([code, self._one_hot(label, code.dtype)], axis=-1)
-        return super()._output(code, label, training)
-
-    def _one_hot(self, label: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-        """`(batch, num_classes)`; zeros for -1."""
+            label = tf.fill(tf.shape(rows)[:1], -1)
         return tf.one_hot(tf.cast(label, tf.int32), self.num_classes, dtype=dtype)
 
     def _labels_to_generate(self, n: int, seed: int) -> tf.Tensor:

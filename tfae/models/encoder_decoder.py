@@ -199,15 +199,21 @@ class EncoderDecoder(Autoencoding):
 
     # ------------------------------------------------------------------ in the graph
 
-    # A conditional model brings the label in here; all else goes through these two.
+    # A conditional model brings the label in here; nothing else calls the networks.
+
+    def _encoder_input(self, x: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
+        return x
+
+    def _decoder_input(self, code: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
+        return code
 
     def _encoded(self, x: tf.Tensor, label: tf.Tensor | None, training: bool) -> Any:
         """What the encoder gives for `x`."""
-        return self.encoder(x, training=training)
+        return self.encoder(self._encoder_input(x, label), training=training)
 
     def _output(self, code: tf.Tensor, label: tf.Tensor | None, training: bool) -> tf.Tensor:
         """What the decoder gives for `code`, before the likelihood's link."""
-        return self.decoder(code, training=training)
+        return self.decoder(self._decoder_input(code, label), training=training)
 
     def code(
         self, x: tf.Tensor, label: tf.Tensor | None = None, training: bool = False
@@ -249,8 +255,8 @@ class EncoderDecoder(Autoencoding):
         """
         model = feature_model(self.encoder, layers)
 
-        def features(x: tf.Tensor) -> dict[str, tf.Tensor]:
-            return model(x, training=False)
+        def features(x: tf.Tensor, *label: tf.Tensor) -> dict[str, tf.Tensor]:
+            return model(self._encoder_input(x, *label), training=False)
 
         name = f"features {sorted(model.output)}"
         return self._map(name, features, self._checked(x), batch_size)

@@ -182,6 +182,9 @@ class _Ancestral(Prior):
         # In a function, because Keras would save the networks as parts of the prior, too.
         self._networks = lambda: (top_encoder, top_decoder)
 
+    def get_config(self) -> dict:
+        return {}  # its model makes it
+
     def sample(
         self, n: int | tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None
     ) -> tf.Tensor:

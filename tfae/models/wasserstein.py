@@ -1,8 +1,16 @@
 """The Wasserstein autoencoder with the MMD penalty."""
 
-import keras
+import functools
+import math
 
+import keras
+import tensorflow as tf
+
+from tfae import priors
+from tfae.losses.likelihoods import Likelihood, at_least_float32
+from tfae.losses.mmd import inverse_multiquadratic_kernel, squared_mmd
 from tfae.models.encoder_decoder import EncoderDecoder
+from tfae.training.batches import Batch
 
 __all__ = ["WassersteinAutoencoder"]
 
@@ -48,3 +56,55 @@ class WassersteinAutoencoder(EncoderDecoder):
     """
 
     loss_names = ("reconstruction_loss", "mmd_loss")
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        likelihood: str | Likelihood = "bernoulli",
+        penalty: float = 10.0,
+        prior: str | priors.Prior = "gaussian",
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
+        if not isinstance(penalty, int | float) or not 0 <= penalty < math.inf:
+            raise ValueError(f"`penalty` must be a number of zero or more; received {penalty!r}.")
+        self.penalty = penalty
+        self.prior = priors.get(prior)
+        self.training_seeds = keras.random.SeedGenerator(self.seed)
+        self.evaluation_seeds = keras.random.SeedGenerator(self.seed + 1)
+        self._build_if_possible()
+
+    def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
+        code = self.code(batch.x, batch.label, training=training)
+        output = self._output(code, batch.label, training)
+        reconstruction = self.likelihood.loss(batch.target, output)
+        seeds = self.training_seeds if training else self.evaluation_seeds
+        discrepancy = self._discrepancy(at_least_float32(code), seeds.next())
+        return {
+            "reconstruction_loss": reconstruction,
+            "mmd_loss": tf.fill(tf.shape(reconstruction), discrepancy),
+        }
+
+    def _discrepancy(self, code: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Squared MMD between the codes of the whole batch, of all replicas, and the prior."""
+        context = tf.distribute.get_replica_context()
+        if context.num_replicas_in_sync > 1:
+            code = context.all_gather(code, axis=0)
+        n = tf.shape(code)[0]
+        drawn = tf.cast(self.prior.sample(n, tf.cast(seed, tf.int64)), code.dtype)
+        scales = [2.0 * self.latent_dim * factor for factor in _SCALES]
+        kernel = functools.partial(inverse_multiquadratic_kernel, scales=scales)
+        # A single code has no distance to another one.
+        return tf.where(n > 1, squared_mmd(code, drawn, kernel), tf.zeros((), code.dtype))
+
+    def term_weights(self) -> dict[str, tf.Tensor | float]:
+        return {"mmd_loss": self.penalty}
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "penalty": self.penalty,
+            "prior": keras.saving.serialize_keras_object(self.prior),
+        }
