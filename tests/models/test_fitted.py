@@ -59,8 +59,7 @@ def test_a_model_with_other_weights_has_nothing_fitted(model_class, few_digits, 
 def test_generated_data_comes_from_the_fitted_prior(model_class, few_digits):
     model = small(model_class)
     prior = model.fit_prior(few_digits, "gaussian", seed=0)
-    assert model.fitted_prior is prior
-    assert model.can_generate
+    assert model.fitted_prior is model.sampling_prior is prior
     codes = prior.sample(6, [4, 0])
     np.testing.assert_allclose(model.generate(6, seed=4), model.decode(codes), rtol=1e-5)
     # And so in exported graphs, by the seed of each row.
@@ -71,7 +70,7 @@ def test_generated_data_comes_from_the_fitted_prior(model_class, few_digits):
 
 def test_without_a_prior_the_error_says_how_to_fit_one(few_digits):
     model = small(tfae.Autoencoder)
-    assert not model.can_generate
+    assert model.sampling_prior is None
     with pytest.raises(NotImplementedError, match=r"fit_prior\(x\)"):
         model.generate(3)
 
@@ -81,6 +80,7 @@ def test_a_variational_model_keeps_its_own_prior_in_the_objective(few_digits):
     own, log_likelihood = model.prior, model.log_likelihood(few_digits, 3, seed=1)
     model.fit_prior(few_digits, "gaussian")
     assert model.prior is own
+    assert model.sampling_prior is not own
     np.testing.assert_array_equal(model.log_likelihood(few_digits, 3, seed=1), log_likelihood)
 
 

@@ -36,7 +36,7 @@ def elbo(model: keras.Model, x: Any, batch_size: int | None = None) -> Elbo:
     """
     if not has_elbo(model):
         raise ValueError(
-            f"The loss terms of this {type(model).__name__} make no bound on log p(x): that needs a "
+            f"The losses of this {type(model).__name__} make no bound on log p(x): that needs a "
             "reconstruction loss that is a density, and a KL without a floor (free bits)."
         )
     return elbo_of(model.evaluate(x, batch_size=batch_size, verbose=0, return_dict=True))

@@ -50,6 +50,4 @@ def gaussian_frechet_distance(
     product_values = scipy.linalg.eigvalsh(root @ covariance_b @ root)
     trace_of_root = np.sqrt(np.maximum(product_values, 0.0)).sum()
     difference = np.sum((mean_a - mean_b) ** 2)
-    return float(
-        difference + np.trace(covariance_a) + np.trace(covariance_b) - 2.0 * trace_of_root
-    )
+    return float(difference + np.trace(covariance_a) + np.trace(covariance_b) - 2.0 * trace_of_root)

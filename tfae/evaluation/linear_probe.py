@@ -44,8 +44,8 @@ def _labelled(name: str, codes: np.ndarray, labels: Any) -> tuple[np.ndarray, np
     labels = np.asarray(labels)
     if labels.shape != (len(codes),) or labels.dtype.kind not in "iu":
         raise ValueError(
-            f"`{name}` must be {len(codes)} integers, one for each code; received {labels.dtype} of "
-            f"shape {labels.shape}."
+            f"`{name}` must be {len(codes)} integers, one for each code; received {labels.dtype} "
+            f"of shape {labels.shape}."
         )
     known = labels != -1
     if not known.any():

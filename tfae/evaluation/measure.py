@@ -76,8 +76,8 @@ def measure(
     sample = random_sample(dataset, sample_size, seed)
     values.update(code_metrics(model, sample, seed))
     if features is not None:
-        generated = model.generate(len(sample), seed=seed)
-        values.update(sample_metrics(sample, generated, features))
+        real = unpack(sample).x
+        values.update(sample_metrics(real, model.generate(len(real), seed=seed), features))
     if importance_samples:
         estimates = model.log_likelihood(dataset, importance_samples, seed=seed)
         values["log_likelihood"] = float(estimates.mean())
@@ -87,17 +87,18 @@ def measure(
 def reconstruction_error(model: Autoencoding, dataset: tf.data.Dataset) -> dict[str, float]:
     """Squared error of reconstruction, by example and by value; see `measure`."""
     squared, count, size = 0.0, 0, 1
-    for x in dataset.as_numpy_iterator():
-        squared += float(np.square(model.reconstruct(x) - x, dtype=np.float64).sum())
+    for inputs in dataset.as_numpy_iterator():
+        x = unpack(inputs).x
+        squared += float(np.square(model.reconstruct(inputs) - x, dtype=np.float64).sum())
         count, size = count + len(x), x[0].size
     return {"squared_error": squared / count, "mean_squared_error": squared / count / size}
 
 
-def code_metrics(model: Autoencoding, x: np.ndarray, seed: int = 0) -> dict[str, float]:
-    """What can be said of the codes of `x`, `(n, ...)`; see `measure`."""
+def code_metrics(model: Autoencoding, x: Any, seed: int = 0) -> dict[str, float]:
+    """What can be said of the codes of `x`, as for `encode`; see `measure`."""
     values: dict[str, float] = {}
     encoded = model.encodings(x)
-    if encoded["code"].ndim != 2 or len(x) < 2:
+    if encoded["code"].ndim != 2 or len(encoded["code"]) < 2:
         return values
     if "log_variance" in encoded:
         mean, log_variance = encoded["code"], encoded["log_variance"]
@@ -107,12 +108,10 @@ def code_metrics(model: Autoencoding, x: np.ndarray, seed: int = 0) -> dict[str,
         if isinstance(model.prior, Gaussian):
             kl = gaussian_kl(*(tf.cast(t, tf.float64) for t in (mean, log_variance)))
             values["aggregate_kl"] = float(tf.reduce_mean(kl)) - information
-    if model.can_generate:
-        prior = model.fitted_prior or model.prior
-        codes = model.draw_codes(x[:MMD_SIZE], seed)
-        drawn = prior.sample(len(codes), tf.constant([seed, 0], tf.int64)).numpy()
-        test = mmd_test(codes, drawn, seed=seed)
-        values["prior_mmd"], values["prior_mmd_p_value"] = test
+    if model.sampling_prior is not None:
+        codes = model.draw_codes(x, seed)[:MMD_SIZE]
+        drawn = model.sampling_prior.sample(len(codes), tf.constant([seed, 0], tf.int64))
+        values["prior_mmd"], values["prior_mmd_p_value"] = mmd_test(codes, drawn, seed=seed)
     return values
 
 
@@ -127,7 +126,12 @@ def sample_metrics(
 
 
 def _inputs(x: Any, batch_size: int) -> tf.data.Dataset:
-    """The data without labels, in batches."""
+    """The data in batches, with their labels where there are any, without targets."""
     if not isinstance(x, tf.data.Dataset):
-        x = tf.data.Dataset.from_tensor_slices(unpack(x).x).batch(batch_size)
-    return x.map(lambda *data: unpack(data if len(data) > 1 else data[0]).x)
+        x = tf.data.Dataset.from_tensor_slices(x).batch(batch_size)
+
+    def inputs(*data: Any) -> Any:
+        batch = unpack(data if len(data) > 1 else data[0])
+        return batch.x if batch.label is None else {"x": batch.x, "label": batch.label}
+
+    return x.map(inputs)

@@ -11,9 +11,7 @@ from tfae.evaluation import checks
 _CHUNK = 512  # rows of the n x n matrix of log-densities at a time
 
 
-def mutual_information(
-    mean: Any, log_variance: Any, num_samples: int = 1, seed: int = 0
-) -> float:
+def mutual_information(mean: Any, log_variance: Any, num_samples: int = 1, seed: int = 0) -> float:
     """Estimates I(x; z) under q(z | x) for x drawn from n given examples.
 
     It is E[log q(z | x) - log q(z)], with q(z) the mean of all n densities, z being drawn from

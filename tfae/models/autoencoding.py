@@ -27,8 +27,9 @@ class Autoencoding(Fitted):
 
     Attributes:
         latent_dim: Size of the code; known once the model is built.
-        prior: The distribution of codes that is part of the objective, or `None`. `generate` draws
-            from it where `fit_prior` has not fitted another one.
+        prior: The distribution of codes that is part of the objective, or `None`.
+        sampling_prior: What `generate` draws from: the distribution that `fit_prior` has fitted, or
+            else `prior`.
     """
 
     latent_dim: int
@@ -46,6 +47,10 @@ class Autoencoding(Fitted):
                 "with a keras.Input."
             )
         return self._contract
+
+    @property
+    def sampling_prior(self) -> Prior | None:
+        return self.fitted_prior or self.prior
 
     # ------------------------------------------------------------------ in the graph
 
@@ -210,18 +215,12 @@ class Autoencoding(Fitted):
         return tf.constant(np.broadcast_to(label, (n,)), tf.int64)
 
     def _prior(self) -> Prior:
-        prior = self.fitted_prior or self.prior
-        if prior is None:
+        if self.sampling_prior is None:
             raise NotImplementedError(
                 f"{type(self).__name__} has no distribution over codes to draw from. Fit one to "
                 "the codes of data with fit_prior(x), or decode codes of your own with decode(z)."
             )
-        return prior
-
-    @property
-    def can_generate(self) -> bool:
-        """Whether there is a distribution over codes for `generate` to draw from."""
-        return (self.fitted_prior or self.prior) is not None
+        return self.sampling_prior
 
     def _checked(self, x: Any, as_target: bool = False) -> Any:
         """Checks data before it is mapped; as a target also its values."""
