@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from tfae.priors.class_and_style import ClassAndStyle
+from tfae.priors.fitted import FITTED, FittedGaussian, FittedGaussianMixture, fit
 from tfae.priors.gaussian import Gaussian
 from tfae.priors.gaussian_ring import GaussianRing
 from tfae.priors.mixture import LearnedMixture
@@ -27,8 +28,11 @@ PRIORS = {
 }
 
 __all__ = [
+    "FITTED",
     "PRIORS",
     "ClassAndStyle",
+    "FittedGaussian",
+    "FittedGaussianMixture",
     "Gaussian",
     "GaussianRing",
     "LearnedMixture",
@@ -37,6 +41,7 @@ __all__ = [
     "SwissRoll",
     "Uniform",
     "VampPrior",
+    "fit",
     "get",
 ]
 
