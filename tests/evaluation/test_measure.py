@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import tfae
 from tfae.evaluation import elbo, measure, mmd_test, mutual_information, random_sample
+from tfae.evaluation.elbo import elbo_of
 
 OF_A_VAE = {
     "loss", "reconstruction_loss", "kl_loss", "elbo", "squared_error", "mean_squared_error",
@@ -89,6 +90,11 @@ def test_the_elbo_is_a_bound_only_where_its_terms_make_one(trained, digits):
     for other in (small(tfae.Autoencoder), small(free_bits=0.1), small(likelihood="squared_error")):
         with pytest.raises(ValueError, match="make no bound"):
             elbo(other, digits[:9])
+
+
+def test_the_kls_of_all_layers_of_codes_are_in_the_elbo():
+    losses = {"loss": 9.0, "reconstruction_loss": 5.0, "kl_loss": 2.0, "top_kl_loss": 1.0}
+    assert elbo_of(losses) == (-8.0, 5.0, 3.0)
 
 
 def test_a_random_sample_holds_each_example_alike_and_once():
