@@ -73,9 +73,7 @@ def test_the_first_update_moves_the_codebook_onto_data():
 
 
 def test_an_embedding_that_nothing_chooses_is_moved_and_those_in_use_are_not():
-    layer = used(
-        quantizer([[0.0], [10.0], [500.0]], decay=0.9, restart_below=0.5), [9.0, 9.0, 9.0]
-    )
+    layer = used(quantizer([[0.0], [10.0], [500.0]], decay=0.9, restart_below=0.5), [9.0, 9.0, 9.0])
     x = tf.constant([[0.0], [10.0]] * 5)
     third = []
     for _ in range(20):
