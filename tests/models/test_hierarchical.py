@@ -75,14 +75,6 @@ def test_generate_goes_from_the_top_layer_down(linear):
     np.testing.assert_allclose(model.generate(5000, seed=1).mean(0), marginal.mean, atol=0.1)
 
 
-def test_both_kl_terms_have_the_weight_beta(few_digits):
-    model = HVAE.from_shape((8, 8, 1), 3, hidden_units=(8,), beta=0.5, seed=1)
-    model.compile(jit_compile=False)
-    logs = model.evaluate(few_digits, verbose=0, return_dict=True)
-    kl = logs["kl_loss"] + logs["top_kl_loss"]
-    assert logs["loss"] == pytest.approx(logs["reconstruction_loss"] + 0.5 * kl, rel=1e-5)
-
-
 def test_from_shape_builds_the_networks_of_both_layers():
     options = {"hidden_units": (), "top_latent_dim": 2, "top_hidden_units": (5, 4)}
     model = HVAE.from_shape((8, 8, 1), 6, **options)

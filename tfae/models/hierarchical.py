@@ -24,8 +24,9 @@ class HierarchicalVariationalAutoencoder(VariationalAutoencoder):
     An example is generated from the top: z2 ~ N(0, I), then z1 ~ p(z1 | z2), then x ~ p(x | z1).
     It is encoded the other way: q(z1 | x), then q(z2 | z1). All four are diagonal Gaussians of
     networks. The prior of z1 is so a distribution that is learned, of any shape. The loss is
-    `reconstruction_loss + beta * (kl_loss + top_kl_loss)`: `kl_loss` is log q(z1 | x) -
-    log p(z1 | z2) at the samples, `top_kl_loss` the KL of q(z2 | z1) to N(0, I).
+    `reconstruction_loss + beta * kl_loss`, where the KL is that of both layers: log q(z1 | x) -
+    log p(z1 | z2) at the samples, and the KL of q(z2 | z1) to N(0, I), which the logs show by
+    itself as `top_kl_loss`.
 
     `encode` gives the mean of q(z1 | x); `top_encoder` is the network of q(z2 | z1).
 
@@ -46,7 +47,7 @@ class HierarchicalVariationalAutoencoder(VariationalAutoencoder):
         top_decoder: Keras model from z2 to mean and log-variance `(batch, latent_dim)` of
             p(z1 | z2).
         likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
-        beta: Weight of both KL terms, zero or more, or a schedule of the train step; two layers
+        beta: Weight of the KL, zero or more, or a schedule of the train step; two layers
             train best with a warm-up.
         seed: Integer from which the noise and the order of the data follow; `None` draws one.
         **kwargs: Passed to `keras.Model`.
@@ -59,7 +60,7 @@ class HierarchicalVariationalAutoencoder(VariationalAutoencoder):
         Deep Generative Models", 2014; Soenderby et al., "Ladder Variational Autoencoders", 2016.
     """
 
-    loss_names = ("reconstruction_loss", "kl_loss", "top_kl_loss")
+    monitor_names = ("top_kl_loss",)
 
     def __init__(
         self,
@@ -131,7 +132,7 @@ class HierarchicalVariationalAutoencoder(VariationalAutoencoder):
         of_top = self.top_decoder(top_z, training=training)
         return {
             "reconstruction_loss": self.likelihood.loss(batch.target, output),
-            "kl_loss": _log_density(z, mean, log_variance) - _log_density(z, *of_top),
+            "kl_loss": _log_density(z, mean, log_variance) - _log_density(z, *of_top) + top_kl,
             "top_kl_loss": top_kl,
         }
 
@@ -155,10 +156,6 @@ class HierarchicalVariationalAutoencoder(VariationalAutoencoder):
             top -= gaussian_log_density(top_z, 0.0, 0.0)
         of_top = self.top_decoder(top_z, training=False)
         return _log_density(z, mean, log_variance) - _log_density(z, *of_top) + top
-
-    def term_weights(self) -> dict[str, tf.Tensor | float]:
-        beta = super().term_weights()["kl_loss"]
-        return {"kl_loss": beta, "top_kl_loss": beta}
 
     def get_config(self) -> dict:
         config = {k: v for k, v in super().get_config().items() if k not in _OF_ONE_LAYER}
