@@ -1,0 +1,5 @@
+"""Trained models for servers and devices, where neither Python nor this package is installed."""
+
+from tfae.export.saved_model import saved_model
+
+__all__ = ["saved_model"]
