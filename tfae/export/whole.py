@@ -26,8 +26,8 @@ def whole(target: str | os.PathLike, replace: bool = False) -> Iterator[Path]:
         OSError: If it cannot be written.
     """
     target = Path(target)
-    if os.path.lexists(target) and not (replace and target.is_file()):
-        raise ValueError(f"{target} exists already; it is left as it is. Choose another name.")
+    if not (replace and target.is_file()):
+        check_absent(target)
     made = _make_parents(target)
     try:
         with _hidden_folder(target) as folder:
@@ -35,14 +35,20 @@ def whole(target: str | os.PathLike, replace: bool = False) -> Iterator[Path]:
             for path in folder.rglob("*"):
                 if path.is_file():
                     sync(path)
-            if not replace and os.path.lexists(target):  # os.rename would replace a file
-                raise ValueError(f"{target} has come into being meanwhile; it is left as it is.")
+            if not replace:  # os.rename would replace a file
+                check_absent(target)
             os.rename(folder / target.name, target)
     except BaseException:
         for parent in made:
             with contextlib.suppress(OSError):  # someone else has put something there
                 parent.rmdir()
         raise
+
+
+def check_absent(target: Path) -> None:
+    """Raises `ValueError` if there is a file or folder `target`."""
+    if os.path.lexists(target):
+        raise ValueError(f"{target} exists already; it is left as it is. Choose another name.")
 
 
 @contextlib.contextmanager
