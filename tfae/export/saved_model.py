@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,8 +34,8 @@ def saved_model(
 
     The signatures are `reconstruct` (also the default one), `encode`, `decode`, `score` and, for
     models with a prior, `generate`, which takes a seed a row and gives what `generate(1, seed)`
-    does; a prior with classes adds `generate_class`, which takes a label a row as well, -1 for any.
-    A classifier has `classify` (the default) and `encode`. Batches may have any size.
+    does. Where labels mean something a signature takes them, too: one a row, -1 for any. A
+    classifier has `classify` (the default) and `encode`. Batches may have any size.
 
     The version holds requests to warm the server up and examples for REST clients, both with the
     answers. `directory/serving` is written with the first version and then left alone: server
@@ -57,6 +58,11 @@ def saved_model(
     if not isinstance(version, int | np.integer) or isinstance(version, bool) or version < 1:
         raise ValueError(f"`version` must be a positive whole number; received {version!r}.")
     directory = Path(directory).resolve()
+    if not re.fullmatch(r"[\w.-]+", directory.name, re.ASCII):
+        raise ValueError(
+            "The name of `directory` is that of the served model, of letters, digits, '.', '_' and "
+            f"'-'; received {directory.name!r}."
+        )
     target = directory / str(version)
     check_absent(target)
     found = signatures(model, uint8)
@@ -87,7 +93,7 @@ def _example(name: str, function: Callable, signature: Signature, rows: int) -> 
     """Made-up inputs and the answer to them."""
     inputs = example_inputs(signature.inputs, rows)
     try:
-        outputs = function(*map(tf.constant, inputs.values()))
+        outputs = function.get_concrete_function()(*map(tf.constant, inputs.values()))
     except Exception as error:
         raise ValueError(
             f"`model` cannot be exported: its {name!r} fails on a batch of {rows}. {error}"

@@ -4,6 +4,8 @@ import importlib.metadata
 import shutil
 from pathlib import Path
 
+import tensorflow as tf
+
 from tfae.export import client
 from tfae.export.requests import EXAMPLES
 from tfae.export.signatures import Signature
@@ -21,16 +23,15 @@ def write(folder: Path, model: str, signatures: dict[str, Signature]) -> None:
         signatures: That it has.
     """
     folder.mkdir()
-    inputs = "\n".join(
-        f"| `{name}` | {', '.join(f'`{i.name}` {i.dtype.name} {_shape(i.shape)}' for i in s.inputs)} |"
-        for name, s in signatures.items()
-    )
     values = {
         "MODEL": model,
         "RELEASE": importlib.metadata.version("tensorflow-serving-api"),
         "DEFAULT": next(iter(signatures)),
         "EXAMPLES": EXAMPLES.as_posix(),
-        "INPUTS": inputs,
+        "INPUTS": "\n".join(
+            f"| `{name}` | {', '.join(map(_described, signature.inputs))} |"
+            for name, signature in signatures.items()
+        ),
     }
     for name, text in _FILES.items():
         for key, value in values.items():
@@ -39,8 +40,9 @@ def write(folder: Path, model: str, signatures: dict[str, Signature]) -> None:
     shutil.copy(client.__file__, folder / "client.py")
 
 
-def _shape(shape: tuple) -> str:
-    return f"({', '.join('n' if size is None else str(size) for size in shape)})"
+def _described(spec: tf.TensorSpec) -> str:
+    shape = ", ".join(["n", *(str(size or "any") for size in spec.shape[1:])])
+    return f"`{spec.name}` {spec.dtype.name} ({shape})"
 
 
 _FILES = {

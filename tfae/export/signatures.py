@@ -47,32 +47,43 @@ def signatures(model: Autoencoding | Classifier, uint8: bool = False) -> dict[st
     shape = [None, *model.data_contract().input_shape]
     x = [tf.TensorSpec(shape, tf.uint8 if uint8 else dtype, "x")]
 
-    def of_data(function: Callable[[tf.Tensor], Outputs]) -> Callable[[tf.Tensor], Outputs]:
-        return lambda x: function(tf.cast(x, dtype) / 255 if uint8 else x)
+    def of_data(function: Callable[..., Outputs]) -> Callable[..., Outputs]:
+        return lambda x, *label: function(tf.cast(x, dtype) / 255 if uint8 else x, *label)
 
     if isinstance(model, Classifier):
         return {
             "classify": _signature(of_data(lambda x: _classes(model(x))), x),
             "encode": _signature(of_data(lambda x: {"code": model.code(x)}), x),
         }
-    code = [tf.TensorSpec([None, model.latent_dim], dtype, "code")]
-    seed = [tf.TensorSpec([None], tf.int64, "seed")]
+
+    def reconstructed(x: tf.Tensor, *label: tf.Tensor) -> Outputs:
+        return {"reconstruction": model.decoded(model.code(x, *label), *label)}
+
+    def scored(x: tf.Tensor, *label: tf.Tensor) -> Outputs:
+        return {"anomaly_score": model.score(x, *label)}
+
+    def decoded(code: tf.Tensor, *label: tf.Tensor) -> Outputs:
+        return {"x": model.decoded(code, *label)}
+
+    def generated(seed: tf.Tensor, *label: tf.Tensor) -> Outputs:
+        return decoded(model.sampled_codes(seed, *label), *(label if conditional else ()))
+
+    # No input of a signature can be left out, so where there are labels they are always asked for.
+    conditional = getattr(model, "conditional", False)
+    has_classes = model.prior is not None and model.prior.num_classes is not None
     label = [tf.TensorSpec([None], tf.int64, "label")]
-
-    def generated(seed: tf.Tensor, label: tf.Tensor | None = None) -> Outputs:
-        return {"x": model.decoded(model.sampled_codes(seed, label))}
-
+    also = label if conditional else []
+    code_shape = getattr(model, "code_shape", (model.latent_dim,))
+    code = [tf.TensorSpec([None, *code_shape], dtype, "code")]
+    seed = [tf.TensorSpec([None], tf.int64, "seed")]
     found = {
-        "reconstruct": _signature(of_data(lambda x: {"reconstruction": model(x)}), x),
-        "encode": _signature(of_data(model.encoding), x),
-        "decode": _signature(lambda code: {"x": model.decoded(code)}, code),
-        "score": _signature(of_data(lambda x: {"anomaly_score": model.score(x)}), x),
+        "reconstruct": _signature(of_data(reconstructed), x + also),
+        "encode": _signature(of_data(model.encoding), x + also),
+        "decode": _signature(decoded, code + also),
+        "score": _signature(of_data(scored), x + also),
     }
     if model.prior is not None:
-        found["generate"] = _signature(lambda seed: generated(seed), seed)
-        # An input of a signature cannot be left out, so labels make another one.
-        if model.prior.num_classes is not None:
-            found["generate_class"] = _signature(generated, seed + label)
+        found["generate"] = _signature(generated, seed + (label if has_classes else also))
     return found
 
 

@@ -1,10 +1,9 @@
 """Which operations a server without libraries of ours and without Python has."""
 
-from collections.abc import Iterable, Iterator
+import itertools
 from pathlib import Path
 
 import tensorflow as tf
-from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 _CALL_PYTHON = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
@@ -19,21 +18,21 @@ def check_stock_ops(folder: Path) -> None:
         ValueError: If it does not; names the operations and the layers that they stand in.
     """
     saved = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    foreign = sorted({(node.op, node.name) for node in _nodes(saved) if not _is_stock(node.op)})
+    (graph,) = (meta_graph.graph_def for meta_graph in saved.meta_graphs)
+    nodes = itertools.chain(graph.node, *(f.node_def for f in graph.library.function))
+    foreign = {(node.op, node.name) for node in nodes if not _is_stock(node.op)}
+    # A server that was built without XLA refuses what must be compiled.
+    foreign |= {
+        ("jit_compile=True", function.signature.name)
+        for function in graph.library.function
+        if function.attr["_XlaMustCompile"].b
+    }
     if foreign:
-        listed = "; ".join(f"{op} in {name}" for op, name in foreign)
+        listed = "; ".join(f"{op} in {name}" for op, name in sorted(foreign))
         raise ValueError(
-            "The model cannot be exported: stock TensorFlow Serving, which has neither custom "
-            f"operations nor Python, does not know {listed}. Replace the layer that makes it."
+            "`model` cannot be exported: stock TensorFlow Serving, which has no custom operations, "
+            f"no Python and no XLA, cannot run {listed}. Replace the layer that makes it."
         )
-
-
-def _nodes(saved: SavedModel) -> Iterator[NodeDef]:
-    for meta_graph in saved.meta_graphs:
-        yield from meta_graph.graph_def.node
-        functions: Iterable = meta_graph.graph_def.library.function
-        for function in functions:
-            yield from function.node_def
 
 
 def _is_stock(op: str) -> bool:
