@@ -116,12 +116,13 @@ def batched(name, function, parameters):
 
     specs = function.structured_input_signature[1]
 
-    @tf.function(input_signature=list(specs.values()), autograph=False)
+    @tf.function(autograph=False)
     def call(*inputs):
         with tf.name_scope(name):  # the queue has the name of its scope
             return dict(zip(names, in_batches(*inputs), strict=True))
 
-    return lambda **inputs: call(*(inputs[key] for key in specs))
+    concrete = call.get_concrete_function(*specs.values())
+    return lambda **inputs: concrete(*(inputs[key] for key in specs))
 
 
 class Servicer(PredictionServiceServicer):
