@@ -12,6 +12,7 @@ from tfae.cli.console import console
 from tfae.cli.demo import demo
 from tfae.cli.evaluate import evaluate
 from tfae.cli.generate import generate
+from tfae.cli.latent import interpolate, traverse
 from tfae.cli.list import list_
 from tfae.cli.train import train
 
@@ -53,5 +54,5 @@ def main(debug: bool) -> None:
     console.soft_wrap = not console.is_terminal
 
 
-for _command in (list_, train, evaluate, generate, demo):
+for _command in (list_, train, evaluate, generate, interpolate, traverse, demo):
     main.add_command(_command)
