@@ -2,8 +2,8 @@
 
     python examples/device/export.py FOLDER
 
-The folder gets `digits.tflite` in int8, `device.py`, which runs it, and `digits.npy`: 64 digits that
-the model has not seen, the last 32 of them damaged.
+The folder gets `digits.tflite` in int8; `device.py`, which runs it; `digits.npy`: 64 digits that
+the model has not seen, the last 32 of them with shuffled pixels.
 """
 
 import shutil
@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-import tfae
+import tfae.device
 
 
 def images(split):
@@ -28,7 +28,7 @@ def main(folder):
     model = tfae.VariationalAutoencoder.from_shape((8, 8, 1), 8, architecture="conv", seed=0)
     model.compile()
     model.fit(train, epochs=40, verbose=0)
-    model.threshold = float(np.quantile(model.anomaly_score(normal), 0.95))
+    model.fit_threshold(normal, false_positive_rate=0.05)
     report = tfae.export.tflite(
         model,
         folder / "digits.tflite",
@@ -38,8 +38,8 @@ def main(folder):
         labels=[str(digit) for digit in range(10)],
     )
     print(report)
-    half = for_device[32:, :4]
-    half[:] = half[:, ::-1]  # the upper half upside down
+    damaged = np.random.default_rng(0).permuted(for_device[32:].reshape(32, 64), axis=1)
+    for_device[32:] = damaged.reshape(32, 8, 8, 1)
     np.save(folder / "digits.npy", for_device)
     shutil.copy(tfae.device.__file__, folder)
 

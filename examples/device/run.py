@@ -1,6 +1,6 @@
 """On the device, where NumPy and ai-edge-litert are: encodes, decodes, finds anomalies.
 
-    python run.py digits.tflite digits.npy
+python run.py digits.tflite digits.npy
 """
 
 import sys
@@ -23,7 +23,7 @@ def main(model_file, data_file):
     code = model.encode(x)["code"]
     print(f"{len(x)} images became codes of {code.shape[1]} numbers; the first: {code[0].round(2)}")
     print("It, and what its code decodes to:")
-    for rows in zip(shown(x[0]), shown(model.decode(code[:1])[0])):
+    for rows in zip(shown(x[0]), shown(model.decode(code[:1])[0]), strict=True):
         print("    ", "    ".join(rows))
 
     threshold = model.metadata["threshold"]

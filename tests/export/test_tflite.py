@@ -253,18 +253,16 @@ def test_what_an_app_needs_travels_in_the_file(trained, unseen, tmp_path):
     }
 
 
-def test_the_threshold_of_the_model_decides_on_the_device(trained, unseen, tmp_path, monkeypatch):
-    model = trained()
-    scores = model.anomaly_score(unseen)
-    monkeypatch.setattr(model, "threshold", float(np.quantile(scores, 0.9)), raising=False)
-    monkeypatch.setattr(model, "false_positive_rate", 0.1, raising=False)
+def test_the_threshold_of_the_model_decides_on_the_device(trained, unseen, tmp_path):
+    model = trained(likelihood="squared_error")
+    model.fit_threshold(unseen, false_positive_rate=0.1)
     report = tflite(model, tmp_path / "m.tflite", validation=unseen)
     device = DeviceModel(tmp_path / "m.tflite")
     anomalous = device.anomaly_score(unseen) > device.metadata["threshold"]
     assert anomalous.mean() == pytest.approx(0.1, abs=0.01)
     assert device.metadata["false_positive_rate"] == 0.1
     assert report.decisions_changed == 0.0
-    np.testing.assert_array_equal(anomalous, scores > model.threshold)
+    np.testing.assert_array_equal(anomalous, model.is_anomaly(unseen))
 
 
 def test_another_file_has_no_metadata_of_ours(tmp_path):

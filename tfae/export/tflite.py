@@ -109,12 +109,15 @@ def tflite(
             "quantize": quantize,
             "data_range": _data_range(model, calibration),
             "score": formula and [_with_resolution(term, quantize) for term in formula],
-            "threshold": getattr(model, "threshold", None),
-            "false_positive_rate": getattr(model, "false_positive_rate", None),
+            "threshold": model.threshold,
+            "false_positive_rate": model.false_positive_rate,
             "labels": [str(label) for label in labels],
         }
         content = with_metadata(content, metadata)
-        report = measure(path, content, found, measured_on, is_random=validation is None)
+        try:
+            report = measure(path, content, found, measured_on, is_random=validation is None)
+        except RuntimeError as error:
+            raise ValueError(f"{path} was not written, as LiteRT cannot run it: {error}") from error
         violations = report.violations({**BOUNDS[quantize], **(allow or {})})
         if violations:
             raise QuantizationError(report, violations)

@@ -23,19 +23,18 @@ def conv(
     code_activation: str = "linear",
     kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
 ) -> tuple[keras.Model, keras.Model]:
-    """Builds strided convolutions down to the code, and transposed convolutions back up.
+    """Builds strided convolutions down to the code, and sub-pixel convolutions back up.
 
-    A transposed convolution is computed at the lower resolution: a convolution gives the four
-    pixels that each pixel becomes as channels, which `DepthToSpace` deals out. It is the same
-    linear map, kernels rounded up to an even side; unlike the operation of that name LiteRT runs
-    it in int8 faster than in float32 (benchmarks/upsampling.py).
+    On the way up a convolution gives the four pixels that each pixel becomes as channels, which
+    `DepthToSpace` deals out. It is a transposed convolution with a larger kernel, but one that
+    LiteRT runs several times faster in int8 than in float32 (benchmarks/upsampling.py).
 
     Args:
         input_shape: `(height, width, channels)` of one image; any size, odd ones included.
         latent_dim: Size of the code.
         variational: Whether the encoder gives `(mean, log_variance)`.
         filters: Channels after each convolution; each halves height and width (rounding up).
-        kernel_size: Side of every kernel, in pixels of the larger map.
+        kernel_size: Side of every kernel.
         hidden_units: Width of the dense layer between the convolutions and the code.
         activation: Activation of the hidden layers.
         code_activation: Activation of the code; linear for variational models.
@@ -82,12 +81,7 @@ def conv(
     widths = [*reversed(filters[:-1]), filters[0]] if filters else []
     for i, channels in enumerate(widths, start=1):
         h = keras.layers.Conv2D(
-            4 * channels,
-            math.ceil(kernel_size / 2),
-            padding="same",
-            activation=activation,
-            name=f"deconv_{i}",
-            **shared,
+            4 * channels, kernel_size, 1, "same", activation=activation, name=f"conv_{i}", **shared
         )(h)
         h = DepthToSpace(name=f"upsample_{i}")(h)
         height, width = sizes.pop()
