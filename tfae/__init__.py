@@ -16,6 +16,7 @@ if _keras.config.backend() != "tensorflow":
 from tfae import (  # noqa: E402
     data,
     evaluation,
+    export,
     latent,
     layers,
     losses,
@@ -33,6 +34,7 @@ __all__ = [
     *models.MODELS,
     "data",
     "evaluation",
+    "export",
     "latent",
     "layers",
     "losses",

@@ -6,6 +6,7 @@ from tfae.layers.corruption import (
     MaskingCorruption,
     SaltAndPepperCorruption,
 )
+from tfae.layers.depth_to_space import DepthToSpace
 from tfae.layers.dropout import Dropout
 from tfae.layers.gaussian_sampling import GaussianSampling
 from tfae.layers.seeds import next_seed
@@ -14,6 +15,7 @@ from tfae.layers.vector_quantizer import VectorQuantizer
 
 __all__ = [
     "ClassProbabilities",
+    "DepthToSpace",
     "Dropout",
     "GaussianCorruption",
     "GaussianSampling",
