@@ -121,8 +121,8 @@ class DataContract(NamedTuple):
         label = self._checked_label(label)
         if len(label) != len(x):
             raise ValueError(
-                f"`{name}` and `label` must have the same number of examples; received {len(x)} and "
-                f"{len(label)}."
+                f"`{name}` and `label` must have the same number of examples; received "
+                f"{len(x)} and {len(label)}."
             )
         return {"x": x, "label": label}
 
