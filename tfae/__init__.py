@@ -13,13 +13,14 @@ if _keras.config.backend() != "tensorflow":
         '"backend": "tensorflow" in ~/.keras/keras.json) before Python starts.'
     )
 
-from tfae import data, layers, losses, models, networks, ops, pictures, priors, sklearn  # noqa: E402
+from tfae import data, export, layers, losses, models, networks, ops, pictures, priors, sklearn  # noqa: E402
 from tfae.models import *  # noqa: E402, F403
 
 __version__ = "0.1.0"
 __all__ = [
     *models.MODELS,
     "data",
+    "export",
     "layers",
     "losses",
     "models",

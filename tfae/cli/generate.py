@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -11,6 +10,7 @@ import numpy as np
 from tfae import pictures
 from tfae.cli.console import console
 from tfae.cli.runs import read_run
+from tfae.export.whole import whole
 
 
 @click.command()
@@ -36,10 +36,9 @@ def generate(run: Path, number: int, seed: int, out: Path | None) -> None:
             f"{run} generates examples of shape {examples.shape[1:]}, which are no images; write "
             "them with --out samples.npy."
         )
-    new = out.with_name(f".{out.name}.new{out.suffix}")
-    if out.suffix.lower() == ".png":
-        pictures.image_grid(examples).savefig(new, dpi=120)
-    else:
-        np.save(new, examples)
-    os.replace(new, out)
+    with whole(out, replace=True) as new:
+        if out.suffix.lower() == ".png":
+            pictures.image_grid(examples).savefig(new, dpi=120)
+        else:
+            np.save(new, examples)
     console.print(f"{number} examples of shape {examples.shape[1:]}, seed {seed}: [bold]{out}[/]")

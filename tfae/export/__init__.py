@@ -1,5 +1,7 @@
 """Trained models for servers and devices, where neither Python nor this package is installed."""
 
+from tfae.export.onnx import onnx
 from tfae.export.saved_model import saved_model
+from tfae.export.signatures import signatures
 
-__all__ = ["saved_model"]
+__all__ = ["onnx", "saved_model", "signatures"]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfae.export import client
 from tfae.export.requests import EXAMPLES
 from tfae.export.signatures import Signature
 
@@ -37,7 +36,7 @@ def write(folder: Path, model: str, signatures: dict[str, Signature]) -> None:
         for key, value in values.items():
             text = text.replace(f"@{key}@", value)
         (folder / name).write_text(text)
-    shutil.copy(client.__file__, folder / "client.py")
+    shutil.copy(Path(__file__).with_name("client.py"), folder)
 
 
 def _described(spec: tf.TensorSpec) -> str:
