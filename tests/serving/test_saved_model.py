@@ -41,6 +41,10 @@ def loaded(directory, version=1):
     return {name: function(signature) for name, signature in model.signatures.items()}
 
 
+def takes_label(function):
+    return "label" in function.signature.structured_input_signature[1]
+
+
 def assert_close(given, expected):
     np.testing.assert_allclose(given, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
@@ -52,12 +56,15 @@ def assert_close(given, expected):
 def test_signatures_answer_what_the_model_answers(model_class, exported, few_digits):
     model, directory = exported(model_class)
     ask = loaded(directory)
-    codes = model.encode(few_digits)
-    assert_close(ask["encode"](x=few_digits)["code"], codes)
-    assert_close(ask["decode"](code=codes)["x"], model.decode(codes))
+    label = {"label": np.arange(len(few_digits)) % 2} if takes_label(ask["encode"]) else {}
+    data = {"x": few_digits, **label} if label else few_digits
+    codes = model.encode(data)
+    assert_close(ask["encode"](x=few_digits, **label)["code"], codes)
+    assert_close(ask["decode"](code=codes, **label)["x"], model.decode(codes, **label))
     for name in ("reconstruct", "serving_default"):
-        assert_close(ask[name](x=few_digits)["reconstruction"], model.reconstruct(few_digits))
-    assert_close(ask["score"](x=few_digits)["anomaly_score"], model.anomaly_score(few_digits))
+        reconstruction = ask[name](x=few_digits, **label)["reconstruction"]
+        assert_close(reconstruction, model.reconstruct(data))
+    assert_close(ask["score"](x=few_digits, **label)["anomaly_score"], model.anomaly_score(data))
 
 
 def test_a_variational_encoder_gives_the_log_variance_too(exported, few_digits):
@@ -74,10 +81,11 @@ def test_a_generated_row_is_a_function_of_its_own_seed(model_class, exported):
     if model.prior is None:
         return
     seeds = [5, 2**40, -3, 5]
-    label = {} if model.prior.num_classes is None else {"label": np.full(4, -1)}
-    rows = ask["generate"](seed=np.array(seeds), **label)["x"]
+    label = {"label": 1} if takes_label(ask["generate"]) else {}
+    labels = {name: np.full(len(seeds), value) for name, value in label.items()}
+    rows = ask["generate"](seed=np.array(seeds), **labels)["x"]
     for row, seed in zip(rows, seeds, strict=True):
-        assert_close(row, model.generate(1, seed=seed)[0])
+        assert_close(row, model.generate(1, seed=seed, **label)[0])
     np.testing.assert_array_equal(rows[0], rows[3])
 
 
