@@ -146,6 +146,13 @@ def test_it_runs_on_the_c_api_without_python_or_libraries_of_ours(
     assert result.stdout.endswith("passed\n")
 
 
+def test_convolutions_and_8_bit_images_run_there_too(conformance, tmp_path):
+    model = tfae.VariationalAutoencoder.from_shape((8, 8, 1), 3, "conv", filters=(4, 8))
+    saved_model(model, tmp_path / "m", uint8=True)
+    result = conformance(tmp_path / "m")
+    assert result.returncode == 0, result.stderr
+
+
 def test_the_highest_version_is_the_one_that_is_served(make_model, conformance, tmp_path):
     model = make_model(tfae.Autoencoder)
     for version in (2, 10):

@@ -104,7 +104,8 @@ def _saved_model(
     }
     console.print(table_of(f"{out.name}, version {version}", rows, ("signature", "inputs")))
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    console.print(f"[bold]{folder}[/], {size / 1000:,.0f} kB; {out / 'serving' / 'README.md'}")
+    console.print(f"[bold]{out / folder.name}[/], {size / 1000:,.0f} kB")
+    console.print(f"How to serve it: {out / 'serving' / 'README.md'}")
 
 
 def _examples(config: dict[str, Any]) -> dict[str, Any]:

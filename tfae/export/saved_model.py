@@ -75,7 +75,7 @@ def saved_model(
         folder = appearing.enter_context(whole(target))
         if not (directory / serving.FOLDER).exists():
             beside = appearing.enter_context(whole(directory / serving.FOLDER))
-            serving.write(beside, directory.name, found)
+            serving.write(beside, directory.name, version, found)
         try:
             archive.write_out(str(folder), _OPTIONS, verbose=False)
             write_warm_up(folder, directory.name, examples)

@@ -13,17 +13,19 @@ FOLDER = "serving"
 """Name of the folder, beside those of the versions."""
 
 
-def write(folder: Path, model: str, signatures: dict[str, Signature]) -> None:
+def write(folder: Path, model: str, version: int, signatures: dict[str, Signature]) -> None:
     """Writes models.config, batching.config, docker-compose.yml, client.py and README.md.
 
     Args:
         folder: Made here.
         model: Name under which the model is served.
+        version: The one that the commands of README.md ask.
         signatures: That it has.
     """
     folder.mkdir()
     values = {
         "MODEL": model,
+        "VERSION": str(version),
         "RELEASE": importlib.metadata.version("tensorflow-serving-api"),
         "DEFAULT": next(iter(signatures)),
         "EXAMPLES": EXAMPLES.as_posix(),
@@ -46,8 +48,8 @@ def _described(spec: tf.TensorSpec) -> str:
 
 _FILES = {
     "models.config": """\
-# Which model TensorFlow Serving serves, and which of its versions: the highest. To go back to
-# version 1, put `model_version_policy { specific { versions: 1 } }` into `config`.
+# Which model TensorFlow Serving serves, and which of its versions: the highest. To stay at
+# version @VERSION@, put `model_version_policy { specific { versions: @VERSION@ } }` into `config`.
 model_config_list {
   config {
     name: "@MODEL@"
@@ -102,8 +104,8 @@ services:
 REST: an example for each signature, and the answer to it up to rounding, are in the version's
 folder.
 
-    curl -d @../1/@EXAMPLES@/@DEFAULT@.json http://localhost:8501/v1/models/@MODEL@/versions/1:predict
-    cat ../1/@EXAMPLES@/@DEFAULT@.answer.json
+    curl -d @../@VERSION@/@EXAMPLES@/@DEFAULT@.json http://localhost:8501/v1/models/@MODEL@/versions/@VERSION@:predict
+    cat ../@VERSION@/@EXAMPLES@/@DEFAULT@.answer.json
 
 gRPC: this asks for the highest version's warm-up requests and compares the answers.
 
