@@ -12,7 +12,14 @@ from tfae.models.classifier import Classifier
 
 
 @pytest.mark.parametrize(
-    "model_class", [*tfae.models.MODELS.values(), Classifier], ids=lambda m: m.__name__
+    "model_class",
+    [
+        m
+        if m in (tfae.VariationalAutoencoder, Classifier)
+        else pytest.param(m, marks=pytest.mark.slow)
+        for m in [*tfae.models.MODELS.values(), Classifier]
+    ],
+    ids=lambda m: m.__name__,
 )
 def test_a_file_gives_what_predict_gives(model_class, make_model, few_digits, tmp_path):
     model = make_model(model_class)
