@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfae.cli.console import console
 from tfae.cli.demo import demo
 from tfae.cli.evaluate import evaluate
+from tfae.cli.explore import explore
 from tfae.cli.generate import generate
 from tfae.cli.list import list_
 from tfae.cli.train import train
@@ -53,5 +54,5 @@ def main(debug: bool) -> None:
     console.soft_wrap = not console.is_terminal
 
 
-for _command in (list_, train, evaluate, generate, demo):
+for _command in (list_, train, evaluate, generate, explore, demo):
     main.add_command(_command)

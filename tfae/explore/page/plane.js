@@ -1,0 +1,33 @@
+// The decoded plane: what the decoder makes of a grid of codes under the map.
+
+import { asImage } from "./drawing.js";
+
+const CODES = 400; // about so many, in tiles as the data's shape has them
+
+/**
+ * Decodes a grid of codes into one picture, which `map.plane` shows as it grows.
+ *
+ * isWanted() says whether the picture is still of use; it is asked before each decoding.
+ */
+export async function drawPlane(map, model, about, isWanted) {
+  const [high, wide] = about.shape;
+  const { clientWidth: width, clientHeight: height } = map.canvas;
+  const columns = Math.max(2, Math.round(Math.sqrt(CODES * (width / height) * (high / wide))));
+  const rows = Math.max(2, Math.round(CODES / columns));
+  const picture = new OffscreenCanvas(columns * wide, rows * high);
+  const context = picture.getContext("2d");
+  let shown = performance.now();
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      if (!isWanted()) return;
+      const x = (column + 0.5) * width / columns;
+      const code = map.codeAt(x, (row + 0.5) * height / rows);
+      context.putImageData(asImage(await model.decode(code), about), column * wide, row * high);
+    }
+    if (performance.now() - shown < 60 && row < rows - 1) continue;
+    map.plane = picture;
+    map.draw();
+    await new Promise(requestAnimationFrame); // lets the page draw, and the visitor drag
+    shown = performance.now();
+  }
+}

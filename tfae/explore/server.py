@@ -1,0 +1,166 @@
+"""A static server for one page on this machine, which can also run the model with LiteRT."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import threading
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PAGE = Path(__file__).parent / "page"
+_LARGEST_REQUEST = 2**26  # bytes
+
+
+class PageServer(ThreadingHTTPServer):
+    """Serves the page to this machine only, until `shutdown`.
+
+    Args:
+        run: folder that `prepare` has written.
+        web_runtime: folder that `install` gave, or `None` to run the model in this process.
+        port: to listen on; 0 for a free one.
+
+    Raises:
+        OSError: when the port is in use.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, run: Path, web_runtime: Path | None = None, port: int = 0):
+        self.folders = {"run": run, **({"litert": web_runtime} if web_runtime else {})}
+        self.policy = _content_security_policy()
+        self._model: _Model | None = None
+        self._lock = threading.Lock()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    @property
+    def url(self) -> str:
+        """Of the page."""
+        return f"http://127.0.0.1:{self.server_port}/"
+
+    def run_model(self, signature: str, rows: Any) -> list[dict[str, list[float]]]:
+        """The outputs of a signature for each row of values.
+
+        Raises:
+            ValueError: when the rows do not fit the signature.
+        """
+        with self._lock:  # an interpreter serves one thread at a time
+            if self._model is None:
+                self._model = _Model(self.folders["run"] / "model.tflite")
+            return [self._model.run(signature, row) for row in rows]
+
+
+class _Model:
+    """The .tflite file, run by LiteRT in this process."""
+
+    def __init__(self, path: Path):
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._interpreter = Interpreter(str(path))
+        self._runners = {
+            name: self._interpreter.get_signature_runner(name) for name in ("encode", "decode")
+        }
+
+    def run(self, signature: str, row: Any) -> dict[str, list[float]]:
+        runner = self._runners[signature]
+        ((name, details),) = runner.get_input_details().items()
+        values = np.asarray(row, np.float32).reshape(details["shape"])
+        return {key: value.ravel().tolist() for key, value in runner(**{name: values}).items()}
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    server: PageServer
+    protocol_version = "HTTP/1.1"
+    extensions_map = {
+        ".css": "text/css",
+        ".html": "text/html; charset=utf-8",
+        ".js": "text/javascript",
+        ".json": "application/json",
+        ".wasm": "application/wasm",
+        "": "application/octet-stream",
+    }
+
+    def do_GET(self) -> None:
+        if self._is_for_this_machine():
+            super().do_GET()
+
+    def do_HEAD(self) -> None:
+        if self._is_for_this_machine():
+            super().do_HEAD()
+
+    def do_POST(self) -> None:
+        """Runs a signature: JSON rows of numbers in, JSON outputs of each row out."""
+        if not self._is_for_this_machine():
+            return
+        signature = self.path.removeprefix("/")
+        length = self.headers.get("Content-Length", "")
+        is_json = self.headers.get_content_type() == "application/json"
+        if signature not in ("encode", "decode") or not is_json:
+            self.send_error(HTTPStatus.NOT_FOUND)
+        elif not length.isdigit() or int(length) > _LARGEST_REQUEST:
+            self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        else:
+            try:
+                outputs = self.server.run_model(signature, json.loads(self.rfile.read(int(length))))
+            except (ValueError, TypeError) as error:
+                self._send_json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
+            except ImportError as error:
+                message = f"LiteRT is missing here: pip install ai-edge-litert ({error})"
+                self._send_json({"error": message}, HTTPStatus.NOT_IMPLEMENTED)
+            else:
+                self._send_json(outputs)
+
+    def translate_path(self, path: str) -> str:
+        """The file of a URL: of the page, or under one of the server's folders."""
+        self.directory = str(PAGE)
+        first, _, rest = path.removeprefix("/").partition("/")
+        if first in self.server.folders:
+            self.directory, path = str(self.server.folders[first]), f"/{rest}"
+        return super().translate_path(path)
+
+    def list_directory(self, path: str) -> None:
+        self.send_error(HTTPStatus.NOT_FOUND)
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-store")  # another run may have this port next
+        self.send_header("Content-Security-Policy", self.server.policy)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        super().end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None: ...
+
+    def _is_for_this_machine(self) -> bool:
+        """Turns away what another site's page has sent here under a name of its own."""
+        host = self.headers.get("Host", "").rpartition(":")[0]
+        if host in ("127.0.0.1", "localhost"):
+            return True
+        self.close_connection = True
+        self.send_error(HTTPStatus.FORBIDDEN)
+        return False
+
+    def _send_json(self, value: Any, status: HTTPStatus = HTTPStatus.OK) -> None:
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _content_security_policy() -> str:
+    """Lets the page load nothing from elsewhere, and run no script but its own files."""
+    import_map = re.search(
+        r'<script type="importmap">(.*?)</script>', (PAGE / "index.html").read_text(), re.DOTALL
+    )
+    digest = base64.b64encode(hashlib.sha256(import_map[1].encode()).digest()).decode()
+    return (
+        "default-src 'self'; img-src 'self' blob: data:; "
+        f"script-src 'self' 'wasm-unsafe-eval' 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
