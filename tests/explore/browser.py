@@ -106,9 +106,10 @@ class Browser:
         return answer["result"]
 
     def open(self, url: str) -> None:
-        """Opens a page, in an instant: it may still load."""
+        """Opens a page and waits until it is loaded; its scripts may go on."""
         self.requests.clear(), self.errors.clear()
         self.send("Page.navigate", url=url)
+        self.wait_for(f"location.href == {json.dumps(url)} && document.readyState == 'complete'")
 
     def evaluate(self, script: str) -> Any:
         """The value of a JavaScript expression, awaited."""

@@ -33,16 +33,16 @@ def install() -> Path:
             raise OSError("npm was not found; install Node.js")
         installed.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".npm-", dir=installed.parent) as folder:
+            new = Path(folder) / "new"
+            new.mkdir()
             for file in manifests:
-                shutil.copy(file, folder)
-            _run_npm(npm, folder)
+                shutil.copy(file, new)
+            _run_npm(npm, new)
             try:
-                os.rename(folder, installed)  # so it is there whole or not at all
+                os.rename(new, installed)  # so it is there whole or not at all
             except OSError:
                 if not installed.exists():  # else another process was quicker
                     raise
-            else:
-                os.mkdir(folder)  # for TemporaryDirectory to remove
     return installed / "node_modules" / "@litertjs"
 
 
@@ -53,7 +53,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfae"
 
 
-def _run_npm(npm: str, folder: str) -> None:
+def _run_npm(npm: str, folder: Path) -> None:
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1", "--prefer-offline"]
     try:
         result = subprocess.run(

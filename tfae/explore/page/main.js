@@ -33,7 +33,9 @@ class Page {
   #example = null; // {x, code, label, score}: what the card of that name shows
   #pending = null; // the code to decode next
   #decoding = false;
+  #decoded = null;
   #planeVersion = 0;
+  #planeTimer = null;
   #file = null;
 
   constructor(about, model, examples, codes) {
@@ -49,8 +51,7 @@ class Page {
       onPick: (i) => this.pick(i),
       onHover: (i, x, y) => this.#hover(i, x, y),
     });
-    const [first, second] = about.dimensions;
-    this.map.axes = [first.index, second ? second.index : null];
+    if (ranges.length > 2) this.map.axes = about.dimensions.slice(0, 2).map(({ index }) => index);
     this.setSliders = makeSliders($("#sliders"), about, (d, value) => {
       const code = Float32Array.from(this.map.point);
       code[d] = value;
@@ -77,7 +78,8 @@ class Page {
   pick(i) {
     this.map.picked = this.map.axes[1] === null ? i : null;
     const label = this.about.labels ? this.about.labels[i] : null;
-    this.#show({ x: this.examples(i), label, score: this.about.scores[i], title: `Example ${i + 1}` });
+    const example = { x: this.examples(i), label, score: this.about.scores[i] };
+    this.#show({ ...example, title: `Example ${i + 1}` }).catch(failed);
   }
 
   async useFile(file) {
@@ -85,7 +87,6 @@ class Page {
     try {
       const x = await readOwn(file, this.about, $("#invert").checked);
       notify(null);
-      $("#invert-label").hidden = !this.about.isImage;
       await this.#show({ x, label: null, score: null, title: file.name, own: true });
     } catch (error) {
       notify(error.message);
@@ -149,13 +150,12 @@ class Page {
         $("#runtime").textContent = this.#runtimeText();
       }
     } catch (error) {
-      notify(`Decoding failed: ${error.message}`);
+      failed(error);
     } finally {
       this.#decoding = false;
       canvas.ariaBusy = "false";
     }
   }
-  #decoded = null;
 
   #runtimeText() {
     const where = this.model.place === "browser"
@@ -174,10 +174,9 @@ class Page {
     clearTimeout(this.#planeTimer);
     this.#planeTimer = setTimeout(() => {
       drawPlane(this.map, this.model, this.about, () => version === this.#planeVersion)
-        .catch((error) => notify(`Decoding failed: ${error.message}`));
+        .catch(failed);
     }, 80);
   }
-  #planeTimer = null;
 
   /** Whether two codes lie in one plane of the map. */
   #onPlane(a, b) {
@@ -221,7 +220,9 @@ class Page {
         this.redrawPlane();
       });
     }
-    $("#information").textContent = dimensions.length > 1 ? `by ${this.about.information}` : "";
+    $("#information").textContent = dimensions.length > 1
+      ? `most informative first: ${this.about.information}` : "";
+    if (!this.about.isImage) $("#own-kind").textContent = "a file of numbers";
   }
 
   #makeLegend() {
@@ -297,6 +298,10 @@ function className({ classNames }, label) {
 function notify(text) {
   $("#notice").hidden = text === null;
   $("#notice").textContent = text ?? "";
+}
+
+function failed(error) {
+  notify(`Decoding failed: ${error.message}`);
 }
 
 async function floats(url) {

@@ -86,15 +86,17 @@ export class LatentMap {
       const { low, high } = this.ranges[across];
       const x = Math.round(width * (value - low) / (high - low)) + 0.5;
       line(context, x, 0, x, height);
-      if (x > 20 && x < width - 20) context.fillText(value, x + 4, height - 6);
+      if (x > 20 && x < width - 40) context.fillText(value, x + 4, height - 6);
     }
+    context.fillText(`z${across + 1} →`, width - 30, height - 6);
     if (up === null) return;
     for (const value of ticks(this.ranges[up])) {
       const { low, high } = this.ranges[up];
       const y = Math.round(height * (1 - (value - low) / (high - low))) + 0.5;
       line(context, 0, y, width, y);
-      if (y > 20 && y < height - 20) context.fillText(value, 6, y - 4);
+      if (y > 40 && y < height - 20) context.fillText(value, 6, y - 4);
     }
+    context.fillText(`↑ z${up + 1}`, 6, 15);
   }
 
   #drawExamples(context) {

@@ -16,6 +16,7 @@ export async function drawPlane(map, model, about, isWanted) {
   const rows = Math.max(2, Math.round(CODES / columns));
   const picture = new OffscreenCanvas(columns * wide, rows * high);
   const context = picture.getContext("2d");
+  if (map.plane) context.drawImage(map.plane, 0, 0, picture.width, picture.height); // until then
   let shown = performance.now();
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {

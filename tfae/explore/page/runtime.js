@@ -44,6 +44,8 @@ function onServer() {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify([Array.from(values)]),
+    }).catch(() => {
+      throw new Error("the server does not answer; is `tfae explore` still running?");
     });
     const answer = await response.json();
     if (!response.ok) throw new Error(answer.error);

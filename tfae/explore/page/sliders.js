@@ -12,6 +12,7 @@ export function makeSliders(box, { dimensions, information }, onChange) {
     const [label, input, output, meter] = row.children;
     label.htmlFor = input.id = output.htmlFor = `z${index}`;
     label.lastChild.textContent = index + 1;
+    output.ariaLive = "off"; // or a reader would speak every step of a drag
     Object.assign(input, { min: low, max: high });
     input.addEventListener("input", () => onChange(index, input.valueAsNumber));
     input.addEventListener("keydown", (event) => nudge(event, input, high - low));
