@@ -1,16 +1,13 @@
 """A model as the bytes of a .tflite file."""
 
-import contextlib
 import re
 import tempfile
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
+from tfae.export.quiet import quiet
 from tfae.models.autoencoding import Autoencoding
 
 SIGNATURES = ("encode", "decode", "reconstruct")
@@ -26,7 +23,7 @@ def convert(
     """Converts a built model.
 
     Args:
-        model: Computes in any precision; the file starts from float32.
+        model: Computes in float32; see `in_float32`.
         quantize: `None`, `"float16"`, `"dynamic"` or `"int8"`.
         batch_size: Of every signature: LiteRT plans memory and kernels for fixed shapes.
         calibration: For `"int8"`, examples `(n, ...)` that show the range of every tensor.
@@ -35,12 +32,11 @@ def convert(
     Raises:
         ValueError: If a layer uses an operation that LiteRT does not have; names the layer.
     """
-    model = in_float32(model)
     functions = _functions(model, batch_size)
     module = tf.Module()
     module.variables_of_model = [v.value for v in model.variables]
     module.functions = functions
-    with tempfile.TemporaryDirectory() as folder, _quiet():
+    with tempfile.TemporaryDirectory() as folder, quiet():
         tf.saved_model.save(module, folder, signatures=functions)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[*functions])
         if quantize is not None:
@@ -114,14 +110,6 @@ def _samples(
         for signature, (name, values) in rows.items()
         for i in range(0, len(values) - batch_size + 1, batch_size)
     ]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The converter runs on an interpreter that warns of its own end."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated")
-        yield
 
 
 def _named(error: Exception, model: Autoencoding) -> ValueError:

@@ -5,12 +5,14 @@ from tfae.layers.corruption import (
     MaskingCorruption,
     SaltAndPepperCorruption,
 )
+from tfae.layers.depth_to_space import DepthToSpace
 from tfae.layers.dropout import Dropout
 from tfae.layers.gaussian_sampling import GaussianSampling
 from tfae.layers.seeds import next_seed
 from tfae.layers.top_k import TopK
 
 __all__ = [
+    "DepthToSpace",
     "Dropout",
     "GaussianCorruption",
     "GaussianSampling",

@@ -60,6 +60,13 @@ class Autoencoding(Trainer):
         """The anomaly score of `x`, `(batch,)`."""
         raise NotImplementedError
 
+    def score_formula(self) -> list[dict[str, Any]] | None:
+        """`score` as data: terms of `tfae.device` that add up to it, or `None` if there are none.
+
+        Devices compute the score from the outputs of `encoding` and `call`.
+        """
+        return None
+
     def encoding(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
         """All that is known of the code of `x`: "code", and what a variant adds to it."""
         return {"code": self.code(x)}

@@ -186,6 +186,10 @@ class EncoderDecoder(Autoencoding):
     def score(self, x: tf.Tensor) -> tf.Tensor:
         return self.likelihood.loss(x, self.decoder(self.code(x)))
 
+    def score_formula(self) -> list[dict[str, Any]] | None:
+        formula = self.likelihood.formula()
+        return None if formula is None else [formula]
+
     # ------------------------------------------------------------------ arrays in, arrays out
 
     def features(

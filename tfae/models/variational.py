@@ -161,6 +161,10 @@ class VariationalAutoencoder(EncoderDecoder):
         loss = self.likelihood.loss(x, self.decoder(mean, training=False))
         return loss + gaussian_kl(tf.cast(mean, loss.dtype), tf.cast(log_variance, loss.dtype))
 
+    def score_formula(self) -> list[dict[str, Any]] | None:
+        reconstruction = super().score_formula()
+        return None if reconstruction is None else [*reconstruction, {"term": "gaussian_kl"}]
+
     def _decode_samples(self, z: tf.Tensor, training: bool) -> tf.Tensor:
         """Decodes `(batch, d)` or `(samples, batch, d)`; leading axes are kept."""
         if z.shape.rank == 2:
