@@ -31,8 +31,12 @@ def explore(run: Path, port: int, browser: bool) -> None:
     Encoder and decoder run in the page, with LiteRT for the web, which npm installs at first use
     into the user's cache; without npm they run in this process. Nothing leaves this machine.
     """
-    from tfae.explore import PageServer, install
-
+    try:
+        from tfae.explore import PageServer, install
+    except ImportError as error:
+        raise ValueError(
+            f"The page needs LiteRT ({error}). Install it: pip install 'tfae[device]'"
+        ) from error
     model, config = read_run(run)
     try:
         with console.status("Looking for LiteRT for the web (npm installs it, once)"):

@@ -10,10 +10,9 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from tfae import export
-from tfae.losses import likelihoods
+from tfae.device import read_metadata
 from tfae.losses.divergence import gaussian_kl_per_dimension
 from tfae.models.autoencoding import Autoencoding
 
@@ -47,16 +46,20 @@ def prepare(
     Raises:
         ValueError: when the model has no flat code, or its data no fixed shape.
     """
-    shape = _checked_shape(model)
+    if not isinstance(model, Autoencoding):
+        raise ValueError(f"{type(model).__name__} does not decode codes: there is no page to show.")
+    shape = model.data_contract().input_shape
     x = np.asarray(x, np.float32)
-    encoding = _encoding(model, x)
+    encoding = model._map("encoding", model.encoding, x, _BATCH)
     codes = encoding["code"]
     if codes.ndim != 2:
         raise ValueError(
             f"The page shows flat codes (n, latent_dim); {type(model).__name__} gives codes of "
             f"shape {codes.shape}."
         )
-    export.tflite(model, folder / "model.tflite")
+    file = folder / "model.tflite"
+    export.tflite(model, file, validation=x, labels=class_names or ())
+    metadata = read_metadata(file.read_bytes())
     x.astype("<f4").tofile(folder / "examples.f32")
     codes.astype("<f4").tofile(folder / "codes.f32")
     about = {
@@ -65,7 +68,8 @@ def prepare(
         "shape": shape,
         "isImage": len(shape) == 3 and shape[-1] in (1, 3),
         "range": _value_range(model, x),
-        "likelihood": _likelihood(model),
+        "score": metadata["score"],
+        "threshold": metadata["threshold"],
         "information": "KL, nats" if "log_variance" in encoding else "variance",
         "dimensions": _dimensions(**encoding),
         "labels": None if labels is None else np.asarray(labels).tolist(),
@@ -73,26 +77,6 @@ def prepare(
         "scores": np.asarray(model.anomaly_score(x), np.float64).tolist(),
     }
     (folder / "about.json").write_text(json.dumps(about, allow_nan=False))
-
-
-def _checked_shape(model: keras.Model) -> tuple[int, ...]:
-    if not isinstance(model, Autoencoding):
-        raise ValueError(f"{type(model).__name__} does not decode codes: there is no page to show.")
-    shape = model.data_contract().input_shape
-    if None in shape:
-        raise ValueError(
-            f"{type(model).__name__} takes data of any size, {shape}; the page needs a fixed shape."
-        )
-    return shape
-
-
-def _encoding(model: Autoencoding, x: np.ndarray) -> dict[str, np.ndarray]:
-    batches = (tf.constant(x[i : i + _BATCH]) for i in range(0, len(x), _BATCH))
-    parts = [model.encoding(batch) for batch in batches]
-    return {
-        name: np.concatenate([np.asarray(part[name], np.float32) for part in parts])
-        for name in parts[0]
-    }
 
 
 def _value_range(model: Autoencoding, x: np.ndarray) -> tuple[float, float]:
@@ -103,18 +87,6 @@ def _value_range(model: Autoencoding, x: np.ndarray) -> tuple[float, float]:
     if low >= 0 and high <= 1:
         return 0.0, 1.0
     return low, max(high, low + 1e-6)
-
-
-def _likelihood(model: Autoencoding) -> dict[str, Any] | None:
-    """The likelihood by name and parameters, where the page has its formula."""
-    likelihood = getattr(model, "likelihood", None)
-    if type(likelihood) is likelihoods.Gaussian:
-        scale = likelihood.scale
-        scale = float(np.exp(likelihood.log_scale)) if scale == "learned" else scale
-        return {"name": "gaussian", "scale": scale}
-    names = {likelihoods.Bernoulli: "bernoulli", likelihoods.SquaredError: "squared_error"}
-    name = names.get(type(likelihood))
-    return {"name": name} if name else None
 
 
 def _dimensions(

@@ -14,8 +14,19 @@ from typing import Any
 
 import numpy as np
 
+from tfae.device import DeviceModel
+
 PAGE = Path(__file__).parent / "page"
 _LARGEST_REQUEST = 2**26  # bytes
+_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".wasm": "application/wasm",
+    "": "application/octet-stream",
+}
 
 
 class PageServer(ThreadingHTTPServer):
@@ -35,7 +46,7 @@ class PageServer(ThreadingHTTPServer):
     def __init__(self, run: Path, web_runtime: Path | None = None, port: int = 0):
         self.folders = {"run": run, **({"litert": web_runtime} if web_runtime else {})}
         self.policy = _content_security_policy()
-        self._model: _Model | None = None
+        self._model = DeviceModel(run / "model.tflite")
         self._lock = threading.Lock()
         super().__init__(("127.0.0.1", port), _Handler)
 
@@ -44,47 +55,24 @@ class PageServer(ThreadingHTTPServer):
         """Of the page."""
         return f"http://127.0.0.1:{self.server_port}/"
 
-    def run_model(self, signature: str, rows: Any) -> list[dict[str, list[float]]]:
-        """The outputs of a signature for each row of values.
+    def run_model(self, signature: str, rows: Any) -> dict[str, list[list[float]]]:
+        """The outputs of a signature, flat, for rows of flat values.
 
         Raises:
             ValueError: when the rows do not fit the signature.
         """
+        values = np.asarray(rows, np.float32)
+        if signature == "encode":
+            values = values.reshape(len(values), *self._model.metadata["input_shape"])
         with self._lock:  # an interpreter serves one thread at a time
-            if self._model is None:
-                self._model = _Model(self.folders["run"] / "model.tflite")
-            return [self._model.run(signature, row) for row in rows]
-
-
-class _Model:
-    """The .tflite file, run by LiteRT in this process."""
-
-    def __init__(self, path: Path):
-        from ai_edge_litert.interpreter import Interpreter
-
-        self._interpreter = Interpreter(str(path))
-        self._runners = {
-            name: self._interpreter.get_signature_runner(name) for name in ("encode", "decode")
-        }
-
-    def run(self, signature: str, row: Any) -> dict[str, list[float]]:
-        runner = self._runners[signature]
-        ((name, details),) = runner.get_input_details().items()
-        values = np.asarray(row, np.float32).reshape(details["shape"])
-        return {key: value.ravel().tolist() for key, value in runner(**{name: values}).items()}
+            outputs = self._model.run(signature, values)
+        return {name: output.reshape(len(rows), -1).tolist() for name, output in outputs.items()}
 
 
 class _Handler(SimpleHTTPRequestHandler):
     server: PageServer
     protocol_version = "HTTP/1.1"
-    extensions_map = {
-        ".css": "text/css",
-        ".html": "text/html; charset=utf-8",
-        ".js": "text/javascript",
-        ".json": "application/json",
-        ".wasm": "application/wasm",
-        "": "application/octet-stream",
-    }
+    extensions_map = _TYPES
 
     def do_GET(self) -> None:
         if self._is_for_this_machine():
@@ -95,7 +83,7 @@ class _Handler(SimpleHTTPRequestHandler):
             super().do_HEAD()
 
     def do_POST(self) -> None:
-        """Runs a signature: JSON rows of numbers in, JSON outputs of each row out."""
+        """Runs a signature: rows of numbers in, the outputs' rows out, as JSON."""
         if not self._is_for_this_machine():
             return
         signature = self.path.removeprefix("/")
@@ -110,9 +98,6 @@ class _Handler(SimpleHTTPRequestHandler):
                 outputs = self.server.run_model(signature, json.loads(self.rfile.read(int(length))))
             except (ValueError, TypeError) as error:
                 self._send_json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
-            except ImportError as error:
-                message = f"LiteRT is missing here: pip install ai-edge-litert ({error})"
-                self._send_json({"error": message}, HTTPStatus.NOT_IMPLEMENTED)
             else:
                 self._send_json(outputs)
 
@@ -140,7 +125,6 @@ class _Handler(SimpleHTTPRequestHandler):
         host = self.headers.get("Host", "").rpartition(":")[0]
         if host in ("127.0.0.1", "localhost"):
             return True
-        self.close_connection = True
         self.send_error(HTTPStatus.FORBIDDEN)
         return False
 

@@ -54,7 +54,13 @@ def cache_folder() -> Path:
 
 
 def _run_npm(npm: str, folder: Path) -> None:
-    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1", "--prefer-offline"]
+    options = [
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--fetch-retries=1",
+        "--prefer-offline",
+    ]
     try:
         result = subprocess.run(
             [npm, "ci", *options],

@@ -15,6 +15,11 @@ export function classColour(label) {
   return palette[label] ?? `hsl(${(label * 137.5) % 360} 60% 55%)`;
 }
 
+/** What a class is called. */
+export function className({ classNames }, label) {
+  return label < 0 ? "unlabelled" : classNames?.[label] ?? String(label);
+}
+
 /** Gives a canvas as many pixels as the screen shows of it; returns its context in CSS pixels. */
 export function fitted(canvas) {
   const ratio = window.devicePixelRatio || 1;
@@ -74,18 +79,19 @@ function drawPlot(canvas, values, [low, high]) {
   context.stroke();
 }
 
-/** Draws the histogram of all scores, and where one of them lies. */
-export function drawScores(canvas, scores, score) {
+/** Draws the histogram of the held-out scores, and where one score lies, and the threshold. */
+export function drawScores(canvas, { scores, threshold }, score) {
   const { context, width, height } = fitted(canvas);
   const sorted = Float64Array.from(scores).sort();
   const low = sorted[0];
   // A few examples that are far out must not press all others together.
-  const typical = sorted[Math.floor(0.995 * (sorted.length - 1))];
-  const high = Math.max(typical, low + 1e-9, Math.min(score ?? low, low + 2 * (typical - low)));
-  const bins = Math.min(48, Math.max(8, Math.round(Math.sqrt(sorted.length) * 1.5)));
+  const typical = Math.max(sorted[Math.floor(0.995 * (sorted.length - 1))], low + 1e-9);
+  const high = Math.max(typical, Math.min(score ?? low, 2 * typical - low));
+  const bins = Math.min(48, Math.max(8, Math.round(1.5 * Math.sqrt(sorted.length))));
   const counts = new Array(bins).fill(0);
   for (const value of sorted) {
-    if (value <= high) counts[Math.min(bins - 1, Math.floor(bins * (value - low) / (high - low)))]++;
+    const bin = Math.floor(bins * (value - low) / (high - low));
+    if (value <= high) counts[Math.min(bin, bins - 1)]++;
   }
   const base = height - 8;
   const most = Math.max(...counts);
@@ -95,8 +101,13 @@ export function drawScores(canvas, scores, score) {
     context.fillRect(i * width / bins, base - tall, width / bins - 1, tall);
   });
   context.fillRect(0, base, width, 1);
-  if (score === null) return;
-  const x = Math.min(Math.max((score - low) / (high - low), 0), 1) * (width - 10) + 5;
+  const place = (value) => 5 + (width - 10) * Math.min(Math.max((value - low) / (high - low), 0), 1);
+  if (threshold !== null) {
+    context.fillStyle = colour("quiet");
+    context.fillRect(place(threshold), 2, 1, base - 2);
+  }
+  if (score === undefined) return;
+  const x = place(score);
   context.fillStyle = colour("accent");
   context.fillRect(x - 1, 2, 2, base - 2);
   context.beginPath();

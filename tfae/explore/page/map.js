@@ -121,7 +121,7 @@ export class LatentMap {
   }
 
   #drawPoint(context, width, height) {
-    const [x, y] = this.#place(this.point, this.picked);
+    const [x, y] = this.#place(this.point, this.picked); // in one dimension, as high as the example
     context.strokeStyle = colour("accent");
     context.globalAlpha = 0.45;
     context.lineWidth = 1;

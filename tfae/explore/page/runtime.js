@@ -49,8 +49,8 @@ function onServer() {
     });
     const answer = await response.json();
     if (!response.ok) throw new Error(answer.error);
-    const outputs = Object.entries(answer[0]);
-    return Object.fromEntries(outputs.map(([name, list]) => [name, Float32Array.from(list)]));
+    const outputs = Object.entries(answer);
+    return Object.fromEntries(outputs.map(([name, [row]]) => [name, Float32Array.from(row)]));
   };
 }
 
