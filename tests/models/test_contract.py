@@ -19,13 +19,11 @@ MODELS = [m for m in tfae.models.MODELS.values() if hasattr(m, "from_shape")]
 
 every_model = pytest.mark.parametrize("model_class", MODELS, ids=lambda m: m.__name__)
 
-# What costs seconds and is the trainer's own work: quick for two models, `slow` for the others.
+# What costs seconds and is the trainer's own work: quick for one model, `slow` for the others.
 every_model_at_length = pytest.mark.parametrize(
     "model_class",
     [
-        m
-        if m in (tfae.Autoencoder, tfae.VariationalAutoencoder)
-        else pytest.param(m, marks=pytest.mark.slow)
+        m if m is tfae.VariationalAutoencoder else pytest.param(m, marks=pytest.mark.slow)
         for m in MODELS
     ],
     ids=lambda m: m.__name__,
@@ -758,6 +756,7 @@ def replica_report(tmp_path_factory):
     return json.loads(out.read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("replicas")
 @every_model
 def test_two_replicas_train_as_one(model_class, replica_report):
@@ -768,6 +767,7 @@ def test_two_replicas_train_as_one(model_class, replica_report):
     assert report["logs"] == pytest.approx(report["logs_of_one"], rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("replicas")
 def test_a_stack_is_pretrained_on_two_replicas(replica_report):
     # In that process: a second strategy in one process mixes up its collectives.
@@ -776,6 +776,7 @@ def test_a_stack_is_pretrained_on_two_replicas(replica_report):
         assert losses[-1] < losses[0]
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("replicas")
 def test_replicas_draw_different_noise(replica_report):
     assert replica_report["seeds_differ"]

@@ -132,6 +132,7 @@ def test_beta_can_be_set_between_epochs(few_digits, jit_compile, tmp_path):
     assert float(model.term_weights()["kl_loss"]) == 1.0
 
 
+@pytest.mark.slow
 def test_without_the_compiled_library_the_model_trains_to_the_same_values(tmp_path):
     """One process with the library and one without, through `fit`, with XLA and without."""
     script = """
