@@ -106,7 +106,9 @@ def measure(variant, x, test, epochs, seed):
     int8 = OnDevice(convert(model, "int8", 1, x[:300], float_io=True))
     return {
         "ms a train step": round(step, 1),
-        "error, Keras": round(float(np.square(test - model.reconstruct(test)).sum((1, 2, 3)).mean()), 3),
+        "error, Keras": round(
+            float(np.square(test - model.reconstruct(test)).sum((1, 2, 3)).mean()), 3
+        ),
         "error, int8": round(float(int8.error(test)), 3),
         "kB, float32": round(float32.bytes / 1000),
         "kB, int8": round(int8.bytes / 1000),

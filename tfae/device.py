@@ -30,7 +30,7 @@ def read_metadata(content: bytes) -> dict:
         batch_size         examples a call
         quantize           null, "float16", "dynamic" or "int8"
         data_range         [low, high] of the data, or null if not known
-        score              terms of the anomaly score, see `SCORE_TERMS`; null where it has no formula
+        score              terms of the anomaly score, see `SCORE_TERMS`; null if it has no formula
         threshold          scores above it are anomalous; null if none was fitted
         false_positive_rate  fraction of normal data above the threshold; null likewise
         labels             names of the classes, in order
@@ -82,7 +82,8 @@ class DeviceModel:
         values = np.asarray(values, "float32")
         if values.shape[1:] != tuple(row):
             raise ValueError(
-                f"`{name}` must have shape (n, {', '.join(map(str, row))}); received {values.shape}."
+                f"`{name}` must have shape (n, {', '.join(map(str, row))}); received "
+                f"{values.shape}."
             )
         outputs = runner.get_output_details()
         results = {key: [] for key in outputs}
@@ -143,21 +144,26 @@ def score(
     return total
 
 
-def _bernoulli(x, reconstruction, encoding, resolution=2e-7):
+Encoding = dict[str, np.ndarray]
+
+
+def _bernoulli(
+    x: np.ndarray, reconstruction: np.ndarray, _: Encoding, resolution: float = 2e-7
+) -> np.ndarray:
     # A probability that is stored as 0 or 1 lies within half a step of it.
     p = np.clip(reconstruction, resolution / 2, 1 - resolution / 2)
     return -x * np.log(p) - (1 - x) * np.log1p(-p)
 
 
-def _gaussian(x, reconstruction, encoding, scale):
+def _gaussian(x: np.ndarray, reconstruction: np.ndarray, _: Encoding, scale: float) -> np.ndarray:
     return 0.5 * ((x - reconstruction) / scale) ** 2 + np.log(scale * np.sqrt(2 * np.pi))
 
 
-def _squared_error(x, reconstruction, encoding):
+def _squared_error(x: np.ndarray, reconstruction: np.ndarray, _: Encoding) -> np.ndarray:
     return (x - reconstruction) ** 2
 
 
-def _gaussian_kl(x, reconstruction, encoding):
+def _gaussian_kl(x: np.ndarray, reconstruction: np.ndarray, encoding: Encoding) -> np.ndarray:
     mean, log_variance = np.float64(encoding["code"]), np.float64(encoding["log_variance"])
     return 0.5 * (mean**2 + np.exp(log_variance) - 1 - log_variance)
 
@@ -171,7 +177,7 @@ SCORE_TERMS = {
 """Terms of the anomaly score by name, summed over all axes but the first."""
 
 
-def _quantized(values, ends):
+def _quantized(values: np.ndarray, ends: dict) -> np.ndarray:
     scale, zero_point = ends["quantization"]
     if not scale:
         return values
@@ -180,6 +186,6 @@ def _quantized(values, ends):
     return np.clip(steps, limits.min, limits.max).astype(ends["dtype"])
 
 
-def _dequantized(values, ends):
+def _dequantized(values: np.ndarray, ends: dict) -> np.ndarray:
     scale, zero_point = ends["quantization"]
     return (values.astype("float32") - zero_point) * np.float32(scale) if scale else values

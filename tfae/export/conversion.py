@@ -1,7 +1,9 @@
 """A model as the bytes of a .tflite file."""
 
+import contextlib
 import re
-import tempfile
+import secrets
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -36,7 +38,7 @@ def convert(
     module = tf.Module()
     module.variables_of_model = [v.value for v in model.variables]
     module.functions = functions
-    with tempfile.TemporaryDirectory() as folder, quiet():
+    with _memory_folder() as folder, quiet():
         tf.saved_model.save(module, folder, signatures=functions)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[*functions])
         if quantize is not None:
@@ -54,6 +56,17 @@ def convert(
             return converter.convert()
         except Exception as error:
             raise _named(error, model) from error
+
+
+@contextlib.contextmanager
+def _memory_folder() -> Iterator[str]:
+    """A folder in TensorFlow's file system in memory, for what no disk needs to hold."""
+    folder = f"ram://tfae-{secrets.token_hex(8)}"
+    try:
+        yield folder
+    finally:
+        if tf.io.gfile.exists(folder):
+            tf.io.gfile.rmtree(folder)
 
 
 def in_float32(model: Autoencoding) -> Autoencoding:
@@ -97,8 +110,10 @@ def _functions(model: Autoencoding, batch_size: int) -> dict[str, tf.types.exper
 def _samples(
     model: Autoencoding, x: np.ndarray, batch_size: int
 ) -> list[tuple[str, dict[str, np.ndarray]]]:
-    """What the converter runs to see the ranges: for `decode` codes of data and, if the model
-    generates, codes from its prior, which reach further out.
+    """What the converter runs to see the ranges.
+
+    For `decode` these are codes of data and, if the model generates, of its prior as well, which
+    reach further out.
     """
     codes = model.encode(x)
     if model.prior is not None:
@@ -113,13 +128,15 @@ def _samples(
 
 
 def _named(error: Exception, model: Autoencoding) -> ValueError:
-    """The converter's error, with the layers that its locations lie in."""
+    """The converter's error in short, with the layers that its locations lie in."""
     text = str(error)
-    scopes = set(re.findall(r'"([^"@:]*/[^"@]*)', text))
+    scopes = set(re.findall(r'"([^"@:]+/[^"@:]+)@', text))
     names = [
         layer.name
         for layer in model._flatten_layers(include_self=False)
-        if any(re.search(rf"(^|/){re.escape(layer.name)}(_\d+)?/[^/]*$", s) for s in scopes)
+        if any(re.search(rf"(^|/){re.escape(layer.name)}(_\d+)?/[^/]+$", s) for s in scopes)
     ]
-    where = f"Layer {', '.join(map(repr, names))}" if names else "The model"
-    return ValueError(f"{where} does not convert: {text}")
+    layers = f"Layer {', '.join(map(repr, names))}" if names else "The model"
+    missing = sorted(set(re.findall(r"'(tf\.\w+)' op is neither", text)))
+    reason = f"LiteRT has no {', '.join(missing)}" if missing else text.strip().splitlines()[0]
+    return ValueError(f"{layers} does not convert: {reason}.")

@@ -4,8 +4,9 @@ import copy
 import json
 from collections import Counter
 
+import flatbuffers
+import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
-from tensorflow.lite.tools import flatbuffer_utils
 
 from tfae.device import METADATA_NAME
 
@@ -13,27 +14,11 @@ _OPERATORS = {code: name for name, code in vars(schema.BuiltinOperator).items() 
 
 
 def with_metadata(content: bytes, metadata: dict) -> bytes:
-    """Adds what `tfae.device.read_metadata` reads; equal weights are then stored once.
-
-    The signatures of a file share the weights that they have in common. The converter stores some
-    of them several times; sharing is a matter of buffer indices.
-    """
+    """Adds what `tfae.device.read_metadata` reads."""
     model = _unpacked(content)
-    first: dict[bytes, int] = {}
-    shared = {}
-    for i, buffer in enumerate(model.buffers):
-        if buffer.data is not None and len(buffer.data):
-            shared[i] = first.setdefault(bytes(bytearray(buffer.data)), i)
-    for subgraph in model.subgraphs:
-        for tensor in subgraph.tensors:
-            tensor.buffer = shared.get(tensor.buffer, tensor.buffer)
-    of_metadata = {entry.buffer for entry in model.metadata or ()}
-    for i, kept in shared.items():
-        if i != kept and i not in of_metadata:
-            model.buffers[i].data = None
     entry, buffer = schema.MetadataT(), schema.BufferT()
     entry.name, entry.buffer = METADATA_NAME, len(model.buffers)
-    buffer.data = list(json.dumps(metadata).encode())
+    buffer.data = np.frombuffer(json.dumps(metadata).encode(), np.uint8)
     model.buffers.append(buffer)
     model.metadata = [*(model.metadata or ()), entry]
     return _packed(model)
@@ -98,8 +83,29 @@ def _name(model: schema.ModelT, operator: schema.OperatorT) -> str:
 
 
 def _unpacked(content: bytes) -> schema.ModelT:
-    return flatbuffer_utils.convert_bytearray_to_object(content)
+    return schema.ModelT.InitFromPackedBuf(content, 0)
 
 
 def _packed(model: schema.ModelT) -> bytes:
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    builder = _SharingBuilder()
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+class _SharingBuilder(flatbuffers.Builder):
+    """Writes equal vectors once.
+
+    The signatures of a file have their weights in common, but the converter writes what belongs
+    to them again for each: biases, and the scale and zero point of every channel.
+    """
+
+    def __init__(self):
+        super().__init__(1024)
+        self._written: dict[tuple[str, bytes], int] = {}
+
+    def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802
+        key = (x.dtype.str, x.tobytes())
+        if key not in self._written:
+            self.Prep(16, x.nbytes)  # the alignment of weights in the schema
+            self._written[key] = super().CreateNumpyVector(x)
+        return self._written[key]

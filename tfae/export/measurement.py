@@ -96,7 +96,9 @@ def _errors(outputs: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> 
     return {
         "max_error": float(np.abs(together).max()),
         "rms_error": _rms(together),
-        "relative_error": max(_rms(d) / max(_rms(expected[n]), tiny) for n, d in differences.items()),
+        "relative_error": max(
+            _rms(d) / max(_rms(expected[n]), tiny) for n, d in differences.items()
+        ),
     }
 
 

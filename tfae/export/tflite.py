@@ -172,7 +172,11 @@ def _array(contract: DataContract, name: str, data: Any, at_least: int) -> np.nd
 def _random_examples(contract: DataContract, number: int = 64) -> np.ndarray:
     generator = np.random.default_rng(0)
     shape = (number, *contract.input_shape)
-    x = generator.uniform(*contract.support, shape) if contract.support else generator.normal(size=shape)
+    x = (
+        generator.uniform(*contract.support, shape)
+        if contract.support
+        else generator.normal(size=shape)
+    )
     return x.astype("float32")
 
 

@@ -101,8 +101,8 @@ class DataContract(NamedTuple):
             (x,) = x
         if isinstance(x, keras.utils.PyDataset) or hasattr(x, "__next__"):
             raise ValueError(
-                f"`{name}` must be an array or a tf.data.Dataset here; received a {type(x).__name__}. "
-                "predict() takes it."
+                f"`{name}` must be an array or a tf.data.Dataset here; received a "
+                f"{type(x).__name__}. predict() takes it."
             )
         x = _array(name, x)
         _check_shape(name, x.shape, self.input_shape)
