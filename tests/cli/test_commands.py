@@ -16,7 +16,7 @@ import tfae as package
 
 def test_help_and_version(tfae):
     shown = tfae("--help").output
-    for command in ("list", "train", "evaluate", "generate", "demo"):
+    for command in ("list", "train", "evaluate", "generate", "explore", "demo"):
         assert command in shown
         assert "Usage" in tfae(f"{command} --help").output
     assert package.__version__ in tfae("--version").output

@@ -70,7 +70,7 @@ def prepare(
         "range": _value_range(model, x),
         "score": metadata["score"],
         "threshold": metadata["threshold"],
-        "information": "KL, nats" if "log_variance" in encoding else "variance",
+        "information": "KL" if "log_variance" in encoding else "variance",
         "dimensions": _dimensions(**encoding),
         "labels": None if labels is None else np.asarray(labels).tolist(),
         "classNames": None if class_names is None else list(class_names),

@@ -72,6 +72,7 @@ class PageServer(ThreadingHTTPServer):
 class _Handler(SimpleHTTPRequestHandler):
     server: PageServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else an answer waits 40 ms for the header's acknowledgement
     extensions_map = _TYPES
 
     def do_GET(self) -> None:

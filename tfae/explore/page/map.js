@@ -86,7 +86,7 @@ export class LatentMap {
       const { low, high } = this.ranges[across];
       const x = Math.round(width * (value - low) / (high - low)) + 0.5;
       line(context, x, 0, x, height);
-      if (x > 20 && x < width - 40) context.fillText(value, x + 4, height - 6);
+      if (x > 20 && x < width - 60) context.fillText(value, x + 4, height - 6);
     }
     context.fillText(`z${across + 1} →`, width - 30, height - 6);
     if (up === null) return;
@@ -122,7 +122,7 @@ export class LatentMap {
 
   #drawPoint(context, width, height) {
     const [x, y] = this.#place(this.point, this.picked); // in one dimension, as high as the example
-    context.strokeStyle = colour("accent");
+    context.strokeStyle = this.plane ? "#fff" : colour("accent");
     context.globalAlpha = 0.45;
     context.lineWidth = 1;
     line(context, x, 0, x, height);

@@ -122,7 +122,7 @@ export class Page {
       });
     }
     $("#information").textContent = dimensions.length > 1
-      ? `most informative first: ${information}` : "";
+      ? `most informative first, by ${information}` : "";
   }
 
   #makeLegend() {
