@@ -1,7 +1,7 @@
-"""Takes the pictures of the page of `tfae explore`, in the light and in the dark.
+r"""Takes the pictures of the page of `tfae explore`, in the light and in the dark.
 
-    tfae train variational --data mnist --latent-dim 2 --hidden-units 512,256 --epochs 40 --seed 1 \\
-        --out runs/mnist-vae
+    tfae train variational --data mnist --latent-dim 2 --hidden-units 512,256 --epochs 40 \
+        --seed 1 --out runs/mnist-vae
     python docs/screenshots.py runs/mnist-vae
 
 It needs Chromium, and a run of images with two latent dimensions.

@@ -1,6 +1,7 @@
 """A small model, and the browser that looks at it."""
 
 import importlib.util
+import json
 import os
 import shutil
 import threading
@@ -52,6 +53,20 @@ def vae(digits) -> keras.Model:
     model.compile()
     model.fit(digits[:1400], epochs=8, batch_size=64, verbose=0)
     return model
+
+
+@pytest.fixture(scope="session")
+def run(vae, tmp_path_factory) -> Path:
+    """The folder of a run of that model."""
+    folder = tmp_path_factory.mktemp("runs") / "digits-vae"
+    folder.mkdir()
+    vae.save(folder / "model.keras")
+    of_data = dict.fromkeys(
+        ["data_dir", "validation_split", "binarize", "image_size", "channels", "label_column"]
+    )
+    of_data |= {"data": "digits", "scale": "auto", "labels": False}
+    (folder / "config.json").write_text(json.dumps({"data": of_data}))
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """The command `tfae explore`: what it says, and what it refuses."""
 
-import json
 import os
 import shlex
+import shutil
 import socket
 
 import keras
@@ -39,20 +39,12 @@ def tfae(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def run(vae, tmp_path):
-    """The folder of a run of the digits."""
-    folder = tmp_path / "vae"
-    folder.mkdir()
-    vae.save(folder / "model.keras")
-    of_data = dict.fromkeys(
-        ["data_dir", "validation_split", "binarize", "image_size", "channels", "label_column"]
-    )
-    of_data |= {"data": "digits", "scale": "auto", "labels": False}
-    (folder / "config.json").write_text(json.dumps({"data": of_data}))
-    return folder
+def vae_run(run, tmp_path):
+    """A run in the folder `vae`, to be spoiled."""
+    return shutil.copytree(run, tmp_path / "vae")
 
 
-def test_it_tells_the_address_and_why_the_browser_does_not_decode(tfae, run, monkeypatch):
+def test_it_tells_the_address_and_why_the_browser_does_not_decode(tfae, vae_run, monkeypatch):
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)
     said = tfae("vae --no-browser")
@@ -62,7 +54,7 @@ def test_it_tells_the_address_and_why_the_browser_does_not_decode(tfae, run, mon
     assert opened == []
 
 
-def test_it_opens_the_page_at_the_port_that_was_asked_for(tfae, run, monkeypatch):
+def test_it_opens_the_page_at_the_port_that_was_asked_for(tfae, vae_run, monkeypatch):
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -72,7 +64,7 @@ def test_it_opens_the_page_at_the_port_that_was_asked_for(tfae, run, monkeypatch
     assert opened[0] in said
 
 
-def test_a_port_in_use_is_refused(tfae, run):
+def test_a_port_in_use_is_refused(tfae, vae_run):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         said = tfae(f"vae --no-browser --port {port}", exit_code=2)
@@ -85,13 +77,13 @@ def test_a_folder_that_is_no_run_is_refused(tfae):
     assert "It was interrupted: go on with --resume" in tfae("vae --no-browser", exit_code=2)
 
 
-def test_a_half_written_model_is_refused(tfae, run):
-    content = (run / "model.keras").read_bytes()
-    (run / "model.keras").write_bytes(content[: len(content) // 2])
+def test_a_half_written_model_is_refused(tfae, vae_run):
+    content = (vae_run / "model.keras").read_bytes()
+    (vae_run / "model.keras").write_bytes(content[: len(content) // 2])
     assert "model.keras is not whole" in tfae("vae --no-browser", exit_code=2)
 
 
-def test_a_model_without_a_decoder_is_refused(tfae, run):
-    keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()]).save(run / "model.keras")
+def test_a_model_without_a_decoder_is_refused(tfae, vae_run):
+    keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()]).save(vae_run / "model.keras")
     said = tfae("vae --no-browser", exit_code=2)
     assert "Sequential does not decode codes" in said

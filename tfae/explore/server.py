@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import sys
 import threading
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -54,6 +55,11 @@ class PageServer(ThreadingHTTPServer):
     def url(self) -> str:
         """Of the page."""
         return f"http://127.0.0.1:{self.server_port}/"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A page that is closed while it loads is no error."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def run_model(self, signature: str, rows: Any) -> dict[str, list[list[float]]]:
         """The outputs of a signature, flat, for rows of flat values.

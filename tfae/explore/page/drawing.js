@@ -31,20 +31,13 @@ export function fitted(canvas) {
   return { context, width, height };
 }
 
-/** Draws one example on a canvas. */
+/** Draws one example on a canvas, which for an image gets as many pixels as that. */
 export function drawExample(canvas, values, about) {
-  if (about.isImage) {
-    const pixels = asImage(values, about);
-    canvas.width = pixels.width;
-    canvas.height = pixels.height;
-    canvas.getContext("2d").putImageData(pixels, 0, 0);
-  } else {
+  if (!about.isImage) {
     drawPlot(canvas, values, about.range);
+    return;
   }
-}
-
-/** The pixels of an example. */
-export function asImage(values, { shape: [height, width, channels], range: [low, high] }) {
+  const { shape: [height, width, channels], range: [low, high] } = about;
   const image = new ImageData(width, height);
   for (let i = 0; i < width * height; i++) {
     for (let j = 0; j < 3; j++) {
@@ -53,7 +46,8 @@ export function asImage(values, { shape: [height, width, channels], range: [low,
     }
     image.data[4 * i + 3] = 255;
   }
-  return image;
+  Object.assign(canvas, { width, height });
+  canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
 function drawPlot(canvas, values, [low, high]) {

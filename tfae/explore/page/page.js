@@ -2,6 +2,7 @@
 
 import { classColour, className, drawExample } from "./drawing.js";
 import { ExampleCard } from "./example.js";
+import { latest } from "./latest.js";
 import { LatentMap } from "./map.js";
 import { failed } from "./notice.js";
 import { drawPlane } from "./plane.js";
@@ -11,8 +12,6 @@ import { makeTip } from "./tip.js";
 const $ = (selector) => document.querySelector(selector);
 
 export class Page {
-  #pending = null; // the code to decode next
-  #decoding = false;
   #decoded = null;
   #planeVersion = 0;
   #planeTimer = null;
@@ -35,6 +34,7 @@ export class Page {
       this.moveTo(this.map.point.with(d, value)));
     this.card = new ExampleCard(about, model, (code, isOwn) => {
       if (isOwn) [this.map.own, this.map.picked] = [code, null];
+      this.#makeRoom(code);
       this.moveTo(code);
     });
     this.#makeAxes();
@@ -51,8 +51,8 @@ export class Page {
     this.setSliders(code);
     const inPlane = code.every((value, d) => this.map.axes.includes(d) || value === before[d]);
     if (!inPlane) this.#redrawPlane();
-    this.#pending = code;
-    this.#decode();
+    $("#decoded").ariaBusy = "true";
+    this.#decode(code).catch(failed).finally(() => { $("#decoded").ariaBusy = "false"; });
   }
 
   /** Shows a held-out example, and moves the point to its code. */
@@ -66,27 +66,24 @@ export class Page {
     });
   }
 
-  async #decode() {
-    if (this.#decoding) return;
-    this.#decoding = true;
-    const canvas = $("#decoded");
-    canvas.ariaBusy = "true";
-    try {
-      while (this.#pending) {
-        const code = this.#pending;
-        this.#pending = null;
-        this.#decoded = await this.model.decode(code);
-        drawExample(canvas, this.#decoded, this.about);
-        const where = this.model.place === "browser"
-          ? "in this browser · LiteRT, WebAssembly" : "on the local server · LiteRT";
-        $("#runtime").textContent = `${where} · ${this.model.milliseconds.toPrecision(2)} ms`;
-      }
-    } catch (error) {
-      failed(error);
-    } finally {
-      this.#decoding = false;
-      canvas.ariaBusy = "false";
+  #decode = latest(async (code) => {
+    this.#decoded = await this.model.decode(code);
+    drawExample($("#decoded"), this.#decoded, this.about);
+    const where = this.model.place === "browser"
+      ? "in this browser · LiteRT, WebAssembly" : "on the local server · LiteRT";
+    $("#runtime").textContent = `${where} · ${this.model.milliseconds.toPrecision(2)} ms`;
+  });
+
+  /** Lets the map and the sliders reach a code that lies beyond those of all examples. */
+  #makeRoom(code) {
+    const beyond = this.map.ranges.filter(({ index, low, high }) =>
+      code[index] < low || code[index] > high);
+    for (const range of beyond) {
+      const margin = 0.05 * (range.high - range.low);
+      range.low = Math.min(range.low, code[range.index] - margin);
+      range.high = Math.max(range.high, code[range.index] + margin);
     }
+    if (beyond.length) this.#redrawPlane();
   }
 
   /** Decodes the plane anew where it is shown, when the code has been still for a moment. */

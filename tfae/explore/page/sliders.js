@@ -4,7 +4,7 @@
 export function makeSliders(box, { dimensions, information }, onChange) {
   const most = Math.max(...dimensions.map((dimension) => dimension.information), 1e-12);
   const rows = dimensions.map((dimension) => {
-    const { index, low, high } = dimension;
+    const { index } = dimension;
     const row = document.createElement("div");
     row.className = "slider";
     row.innerHTML = '<label>z<sub></sub></label><input type="range" step="any"><output></output>'
@@ -13,20 +13,17 @@ export function makeSliders(box, { dimensions, information }, onChange) {
     label.htmlFor = input.id = output.htmlFor = `z${index}`;
     label.lastChild.textContent = index + 1;
     output.ariaLive = "off"; // or a reader would speak every step of a drag
-    Object.assign(input, { min: low, max: high });
     input.addEventListener("input", () => onChange(index, input.valueAsNumber));
-    input.addEventListener("keydown", (event) => nudge(event, input, high - low));
+    input.addEventListener("keydown", (event) => nudge(event, input, dimension.high - dimension.low));
     meter.value = Math.max(dimension.information, 0) / most;
     meter.title = `${information}: ${dimension.information.toPrecision(3)}`;
     meter.ariaLabel = meter.title;
-    return { row, index, input, output };
+    return { row, dimension, input, output };
   });
   box.replaceChildren(...rows.map(({ row }) => row));
   return (code) => {
-    for (const { index, input, output } of rows) {
-      if (document.activeElement !== input || Math.abs(input.valueAsNumber - code[index]) > 1e-6) {
-        input.value = code[index];
-      }
+    for (const { dimension: { index, low, high }, input, output } of rows) {
+      Object.assign(input, { min: low, max: high, value: code[index] });
       output.textContent = code[index].toFixed(3);
     }
   };

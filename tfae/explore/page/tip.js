@@ -1,6 +1,7 @@
 // What the pointer is on: an example beside its reconstruction.
 
 import { className, drawExample } from "./drawing.js";
+import { latest } from "./latest.js";
 import { failed } from "./notice.js";
 
 /** Returns onHover(example or null, x, y) for the map. */
@@ -8,7 +9,7 @@ export function makeTip(box, about, model, { examples, codes }) {
   let hovered = null;
   const [original, decoded] = box.querySelectorAll("canvas");
 
-  async function show(i, x, y) {
+  const show = latest(async (i, x, y) => {
     const reconstruction = await model.decode(codes(i));
     if (hovered !== i) return;
     box.hidden = false;
@@ -19,11 +20,12 @@ export function makeTip(box, about, model, { examples, codes }) {
     const isLeft = x + 18 + box.offsetWidth > box.parentElement.clientWidth;
     box.style.left = `${Math.max(0, isLeft ? x - 18 - box.offsetWidth : x + 18)}px`;
     box.style.top = `${Math.max(0, y - box.offsetHeight / 2)}px`;
-  }
+  });
 
   return (i, x, y) => {
+    if (i === hovered) return;
     hovered = i;
-    if (i === null) box.hidden = true;
-    else show(i, x, y).catch(failed);
+    box.hidden = true;
+    if (i !== null) show(i, x, y).catch(failed);
   };
 }
