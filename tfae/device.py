@@ -47,7 +47,7 @@ def read_metadata(content: bytes) -> dict:
 
 
 class DeviceModel:
-    """An autoencoder in a .tflite file: arrays of floats in and out, whatever its ends are.
+    """An autoencoder in a .tflite file: floats in and out, also of an int8 file.
 
     Args:
         model: Path of the file, or its bytes.
@@ -65,59 +65,76 @@ class DeviceModel:
         self._interpreter = Interpreter(model_content=model, num_threads=num_threads)
         self._runners: dict = {}
 
-    def run(self, signature: str, values: np.ndarray) -> dict[str, np.ndarray]:
-        """Runs a signature on rows `(n, ...)`, a batch at a time.
+    def run(self, signature: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """Runs a signature on rows, a batch at a time.
+
+        Args:
+            signature: "encode", "decode" or "reconstruct".
+            **inputs: Arrays `(n, ...)` by the name of the input.
 
         Returns:
-            float32 arrays `(n, ...)` by the name of the output.
+            Arrays `(n, ...)` by the name of the output; int8 numbers come as float32.
 
         Raises:
-            ValueError: If a row has the wrong shape.
+            ValueError: If an input is missing or has the wrong shape.
         """
         if signature not in self._runners:
             self._runners[signature] = self._interpreter.get_signature_runner(signature)
         runner = self._runners[signature]
-        ((name, ends),) = runner.get_input_details().items()
-        batch_size, *row = ends["shape"]
-        values = np.asarray(values, "float32")
-        if values.shape[1:] != tuple(row):
+        ends = runner.get_input_details()
+        if set(inputs) != set(ends):
             raise ValueError(
-                f"`{name}` must have shape (n, {', '.join(map(str, row))}); received "
-                f"{values.shape}."
+                f"{signature!r} takes {', '.join(ends)}; received {', '.join(inputs)}."
             )
+        rows = {name: _quantized(name, inputs[name], end) for name, end in ends.items()}
+        (n,) = {len(array) for array in rows.values()}
         outputs = runner.get_output_details()
-        results = {key: [] for key in outputs}
-        for start in range(0, len(values), batch_size):
-            batch = np.zeros(ends["shape"], "float32")
-            rows = values[start : start + batch_size]
-            batch[: len(rows)] = rows
-            for key, value in runner(**{name: _quantized(batch, ends)}).items():
-                results[key].append(_dequantized(value, outputs[key])[: len(rows)])
+        results = {name: [] for name in outputs}
+        batch_size = self.metadata["batch_size"]
+        for start in range(0, n, batch_size):
+            batch = {name: array[start : start + batch_size] for name, array in rows.items()}
+            missing = batch_size - min(n - start, batch_size)
+            batch = {
+                name: np.concatenate([array, np.zeros((missing, *array.shape[1:]), array.dtype)])
+                for name, array in batch.items()
+            }
+            for name, values in runner(**batch).items():
+                results[name].append(values[: batch_size - missing])
         return {
-            key: np.concatenate(parts) if parts else np.zeros((0, *outputs[key]["shape"][1:]), "f")
-            for key, parts in results.items()
+            name: _dequantized(np.concatenate(parts), outputs[name])
+            if parts
+            else np.zeros((0, *outputs[name]["shape"][1:]), "float32")
+            for name, parts in results.items()
         }
 
-    def encode(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """Codes of data `(n, ...)`: "code" `(n, latent_dim)`, and what else the model gives."""
-        return self.run("encode", x)
+    def encode(self, x: np.ndarray, **label: np.ndarray) -> dict[str, np.ndarray]:
+        """Encodes data.
 
-    def decode(self, code: np.ndarray) -> np.ndarray:
+        Args:
+            x: Data `(n, ...)`.
+            **label: For a conditional model, here and below: int64 `(n,)`, -1 where unknown.
+
+        Returns:
+            "code" `(n, latent_dim)`, and what else the model gives, such as "log_variance".
+        """
+        return self.run("encode", x=x, **label)
+
+    def decode(self, code: np.ndarray, **label: np.ndarray) -> np.ndarray:
         """Data `(n, ...)` of codes `(n, latent_dim)`."""
-        return self.run("decode", code)["x"]
+        return self.run("decode", code=code, **label)["x"]
 
-    def reconstruct(self, x: np.ndarray) -> np.ndarray:
+    def reconstruct(self, x: np.ndarray, **label: np.ndarray) -> np.ndarray:
         """Data `(n, ...)` encoded and decoded."""
-        return self.run("reconstruct", x)["reconstruction"]
+        return self.run("reconstruct", x=x, **label)["reconstruction"]
 
-    def anomaly_score(self, x: np.ndarray) -> np.ndarray:
+    def anomaly_score(self, x: np.ndarray, **label: np.ndarray) -> np.ndarray:
         """Scores `(n,)` of data `(n, ...)`; higher is more anomalous.
 
         Raises:
             ValueError: If the model's score has no formula, or `x` has the wrong shape.
         """
-        encoding = self.encode(x)
-        return score(self.metadata, x, self.decode(encoding["code"]), encoding)
+        encoding = self.encode(x, **label)
+        return score(self.metadata, x, self.decode(encoding["code"], **label), encoding)
 
 
 def score(
@@ -177,15 +194,19 @@ SCORE_TERMS = {
 """Terms of the anomaly score by name, summed over all axes but the first."""
 
 
-def _quantized(values: np.ndarray, ends: dict) -> np.ndarray:
-    scale, zero_point = ends["quantization"]
-    if not scale:
-        return values
-    limits = np.iinfo(ends["dtype"])
-    steps = np.rint(values / scale) + zero_point
-    return np.clip(steps, limits.min, limits.max).astype(ends["dtype"])
+def _quantized(name: str, values: np.ndarray, end: dict) -> np.ndarray:
+    values, row = np.asarray(values), tuple(end["shape"][1:])
+    if values.shape[1:] != row or values.ndim == 0:
+        raise ValueError(
+            f"`{name}` must have shape (n, {', '.join(map(str, row))}); received {values.shape}."
+        )
+    scale, zero_point = end["quantization"]
+    if scale:
+        limits = np.iinfo(end["dtype"])
+        values = np.clip(np.rint(values / scale) + zero_point, limits.min, limits.max)
+    return values.astype(end["dtype"])
 
 
-def _dequantized(values: np.ndarray, ends: dict) -> np.ndarray:
-    scale, zero_point = ends["quantization"]
+def _dequantized(values: np.ndarray, end: dict) -> np.ndarray:
+    scale, zero_point = end["quantization"]
     return (values.astype("float32") - zero_point) * np.float32(scale) if scale else values

@@ -3,38 +3,40 @@
 import contextlib
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tfae.export.examples import Examples, answers
 from tfae.export.quiet import quiet
+from tfae.export.signatures import Signature
 from tfae.models.autoencoding import Autoencoding
-
-SIGNATURES = ("encode", "decode", "reconstruct")
 
 
 def convert(
     model: Autoencoding,
+    found: dict[str, Signature],
     quantize: str | None,
     batch_size: int,
-    calibration: np.ndarray | None = None,
+    calibration: Examples | None = None,
     float_io: bool = False,
 ) -> bytes:
     """Converts a built model.
 
     Args:
         model: Computes in float32; see `in_float32`.
+        found: Its signatures that the file is to have.
         quantize: `None`, `"float16"`, `"dynamic"` or `"int8"`.
         batch_size: Of every signature: LiteRT plans memory and kernels for fixed shapes.
-        calibration: For `"int8"`, examples `(n, ...)` that show the range of every tensor.
+        calibration: For `"int8"`, examples that show the range of every tensor.
         float_io: Whether an `"int8"` file takes and gives floats.
 
     Raises:
         ValueError: If a layer uses an operation that LiteRT does not have; names the layer.
     """
-    functions = _functions(model, batch_size)
+    functions = {name: _function(signature, batch_size) for name, signature in found.items()}
     module = tf.Module()
     module.variables_of_model = [v.value for v in model.variables]
     module.functions = functions
@@ -46,7 +48,7 @@ def convert(
         if quantize == "float16":
             converter.target_spec.supported_types = [tf.float16]
         if quantize == "int8":
-            samples = _samples(model, calibration, batch_size)
+            samples = _samples(model, found, calibration, batch_size)
             converter.representative_dataset = lambda: iter(samples)
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             if not float_io:
@@ -56,6 +58,14 @@ def convert(
             return converter.convert()
         except Exception as error:
             raise _named(error, model) from error
+
+
+def _function(signature: Signature, batch_size: int) -> Callable:
+    specs = [
+        tf.TensorSpec([batch_size, *spec.shape[1:]], spec.dtype, spec.name)
+        for spec in signature.inputs
+    ]
+    return tf.function(signature.function, input_signature=specs, autograph=False)
 
 
 @contextlib.contextmanager
@@ -90,41 +100,26 @@ def _with_float32_policies(config: Any) -> Any:
     return "float32" if config in ("float64", "float16", "bfloat16") else config
 
 
-def _functions(model: Autoencoding, batch_size: int) -> dict[str, tf.types.experimental.Callable]:
-    data = tf.TensorSpec((batch_size, *model.data_contract().input_shape), tf.float32, "x")
-    code = tf.TensorSpec((batch_size, model.latent_dim), tf.float32, "code")
-
-    def reconstruct(x: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"reconstruction": model.call(x)}
-
-    def decode(code: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"x": model.decoded(code)}
-
-    return {
-        "encode": tf.function(model.encoding, [data], autograph=False),
-        "decode": tf.function(decode, [code], autograph=False),
-        "reconstruct": tf.function(reconstruct, [data], autograph=False),
-    }
-
-
 def _samples(
-    model: Autoencoding, x: np.ndarray, batch_size: int
-) -> list[tuple[str, dict[str, np.ndarray]]]:
+    model: Autoencoding, found: dict[str, Signature], calibration: Examples, batch_size: int
+) -> list[tuple[str, Examples]]:
     """What the converter runs to see the ranges.
 
     For `decode` these are codes of data and, if the model generates, of its prior as well, which
     reach further out.
     """
-    codes = model.encode(x)
+    of_codes = {**calibration, "code": answers(found["encode"], calibration)["code"]}
     if model.prior is not None:
-        seed = tf.constant([0, 0], tf.int64)
-        codes = np.concatenate([codes, np.asarray(model.prior.sample(len(codes), seed))])
-    rows = {"encode": ("x", x), "decode": ("code", codes), "reconstruct": ("x", x)}
-    return [
-        (signature, {name: values[i : i + batch_size].astype("float32")})
-        for signature, (name, values) in rows.items()
-        for i in range(0, len(values) - batch_size + 1, batch_size)
-    ]
+        codes = model.prior.sample(len(of_codes["code"]), tf.constant([0, 0], tf.int64))
+        drawn = {**calibration, "code": np.asarray(codes, "float32")}
+        of_codes = {name: np.concatenate([of_codes[name], drawn[name]]) for name in drawn}
+    samples = []
+    for name, signature in found.items():
+        examples = of_codes if name == "decode" else calibration
+        inputs = {spec.name: examples[spec.name] for spec in signature.inputs}
+        for i in range(0, len(next(iter(inputs.values()))) - batch_size + 1, batch_size):
+            samples.append((name, {k: v[i : i + batch_size] for k, v in inputs.items()}))
+    return samples
 
 
 def _named(error: Exception, model: Autoencoding) -> ValueError:

@@ -1,6 +1,8 @@
 """Measures a .tflite file beside the Keras model that it comes from."""
 
+import os
 import time
+from pathlib import Path
 
 import numpy as np
 import scipy.stats
@@ -9,14 +11,19 @@ from ai_edge_litert.interpreter import Interpreter
 
 from tfae.device import DeviceModel, score
 from tfae.export import flatbuffer
+from tfae.export.examples import Examples, answers
 from tfae.export.quiet import quiet
 from tfae.export.report import Report, SignatureReport
+from tfae.export.signatures import Signature
 from tfae.models.autoencoding import Autoencoding
 
 _FEWEST_FOR_CORRELATION = 10
+_TINY = float(np.finfo("float32").tiny)  # in the place of zero, to divide by
 
 
-def verified_formula(model: Autoencoding, x: np.ndarray) -> list[dict] | None:
+def verified_formula(
+    model: Autoencoding, found: dict[str, Signature], examples: Examples
+) -> list[dict] | None:
     """The formula of the model's anomaly score, if it gives the scores that the model gives.
 
     A subclass may have overridden the one and not the other.
@@ -24,35 +31,36 @@ def verified_formula(model: Autoencoding, x: np.ndarray) -> list[dict] | None:
     formula = model.score_formula()
     if formula is None:
         return None
-    encoding = model._map("encoding", model.encoding, x, 256)
-    by_formula = score({"score": formula}, x, model.reconstruct(x), encoding)
-    expected = model.anomaly_score(x)
+    reconstruction = answers(found["reconstruct"], examples)["reconstruction"]
+    encoding = answers(found["encode"], examples)
+    by_formula = score({"score": formula}, examples["x"], reconstruction, encoding)
+    expected = answers(found["score"], examples)["anomaly_score"]
     # The median, because probabilities of almost 0 and 1 lose the logits that they came from.
     same = np.median(np.abs(by_formula - expected)) <= 1e-3 * np.median(np.abs(expected))
     return formula if same else None
 
 
-def measure(path: str, content: bytes, model: Autoencoding, x: np.ndarray, random: bool) -> Report:
+def measure(
+    path: Path, content: bytes, found: dict[str, Signature], examples: Examples, is_random: bool
+) -> Report:
     """Runs a file and the model on examples.
 
     Args:
         path: For the report.
         content: Of the file.
-        model: In float32.
-        x: Examples `(n, ...)` that were not used for calibration.
-        random: Whether they are no real data.
+        found: The signatures of the model, in float32.
+        examples: That were not used for calibration.
+        is_random: Whether they are no real data.
     """
     with quiet():  # LiteRT announces its delegate
         device = DeviceModel(content)
-        encoding = model._map("encoding", model.encoding, x, 256)
-        reconstruction = model.reconstruct(x)
-        inputs = {"encode": x, "decode": encoding["code"], "reconstruct": x}
-        expected = {
-            "encode": encoding,
-            "decode": {"x": reconstruction},
-            "reconstruct": {"reconstruction": reconstruction},
+        expected = {name: answers(found[name], examples) for name in ("encode", "reconstruct")}
+        codes = {**examples, "code": expected["encode"]["code"]}
+        expected["decode"] = answers(found["decode"], codes)
+        outputs = {
+            name: device.run(name, **{spec.name: codes[spec.name] for spec in found[name].inputs})
+            for name in expected
         }
-        outputs = {name: device.run(name, values) for name, values in inputs.items()}
         signatures = {
             name: SignatureReport(
                 operators=dict(flatbuffer.operators(part)),
@@ -63,24 +71,25 @@ def measure(path: str, content: bytes, model: Autoencoding, x: np.ndarray, rando
             for name, part in flatbuffer.signatures(content).items()
         }
     error = correlation = change = changed = None
-    if not random:
-        error = float(np.mean(np.square(x - reconstruction)))
+    x = examples["x"]
+    if not is_random:
+        error = float(np.mean(np.square(x - expected["reconstruct"]["reconstruction"])))
         of_file = float(np.mean(np.square(x - outputs["reconstruct"]["reconstruction"])))
-        change = (of_file - error) / max(error, np.finfo("float32").tiny)
-    if not random and device.metadata["score"] is not None:
-        scores = device.anomaly_score(x)
-        of_model = model.anomaly_score(x)
+        change = (of_file - error) / max(error, _TINY)
+    if not is_random and device.metadata["score"] is not None:
+        scores = device.anomaly_score(**examples)
+        of_model = answers(found["score"], examples)["anomaly_score"]
         if len(x) >= _FEWEST_FOR_CORRELATION and np.ptp(of_model) > 0:
             correlation = float(scipy.stats.spearmanr(scores, of_model).statistic)
         threshold = device.metadata["threshold"]
         if threshold is not None:
             changed = float(np.mean((scores > threshold) != (of_model > threshold)))
     return Report(
-        path=path,
+        path=os.fspath(path),
         quantize=device.metadata["quantize"],
         bytes=len(content),
         num_examples=len(x),
-        random_examples=random,
+        random_examples=is_random,
         signatures=signatures,
         reconstruction_error=error,
         reconstruction_change=change,
@@ -92,12 +101,11 @@ def measure(path: str, content: bytes, model: Autoencoding, x: np.ndarray, rando
 def _errors(outputs: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> dict[str, float]:
     differences = {name: outputs[name] - np.float64(expected[name]) for name in outputs}
     together = np.concatenate([d.ravel() for d in differences.values()])
-    tiny = np.finfo("float32").tiny
     return {
         "max_error": float(np.abs(together).max()),
         "rms_error": _rms(together),
         "relative_error": max(
-            _rms(d) / max(_rms(expected[n]), tiny) for n, d in differences.items()
+            _rms(d) / max(_rms(expected[n]), _TINY) for n, d in differences.items()
         ),
     }
 

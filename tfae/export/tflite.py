@@ -6,20 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
-
+from tfae.export import examples
 from tfae.export.conversion import convert, in_float32
-from tfae.export.files import new_file
+from tfae.export.examples import Examples
 from tfae.export.report import BOUNDS, QuantizationError, Report
+from tfae.export.signatures import signatures
+from tfae.export.whole import whole
 from tfae.models.autoencoding import Autoencoding
-from tfae.training.batches import unpack
-from tfae.training.contract import DataContract
 
-MOST_EXAMPLES = 1000
-"""So many examples at most are taken of what is given."""
+SIGNATURES = ("encode", "decode", "reconstruct")
 
-_HELD_OUT = 5  # Every fifth example given for calibration is kept for the report.
 _PROBABILITY_STEP = 1 / 256  # of int8 probabilities, fixed in LiteRT's quantisation scheme
 
 
@@ -68,7 +64,8 @@ def tflite(
         ImportError: If ai-edge-litert is not installed.
     """
     path = Path(path)
-    contract = _checked_contract(model)
+    found = signatures(model)
+    _check_shape(model)
     if quantize not in BOUNDS:
         raise ValueError(
             f"`quantize` must be one of {', '.join(map(repr, BOUNDS))}; received {quantize!r}."
@@ -92,98 +89,56 @@ def tflite(
             "quantize='int8' needs `calibration`: some 100 to 1,000 examples of what the device "
             "will see, from which the range of every tensor is taken."
         )
-    calibration, validation = _examples(contract, calibration, validation, batch_size)
-    is_random = validation is None
-    if is_random:
-        validation = _random_examples(contract)
+    calibration = examples.checked(model, "calibration", calibration, at_least=batch_size)
+    validation = examples.checked(model, "validation", validation, at_least=1)
+    if validation is None and calibration is not None:
+        calibration, validation = examples.split(calibration, at_least=batch_size)
 
-    with new_file(path) as file:
+    with whole(path, replace=True) as new:
         reference = in_float32(model)
-        content = convert(reference, quantize, batch_size, calibration, float_io)
-        formula = verified_formula(reference, validation)
+        found = signatures(reference)
+        in_file = {name: found[name] for name in SIGNATURES}
+        content = convert(reference, in_file, quantize, batch_size, calibration, float_io)
+        measured_on = examples.random(model) if validation is None else validation
+        formula = verified_formula(reference, found, measured_on)
         metadata = {
             "model": type(model).__name__,
-            "input_shape": contract.input_shape,
+            "input_shape": model.data_contract().input_shape,
             "latent_dim": model.latent_dim,
             "batch_size": batch_size,
             "quantize": quantize,
-            "data_range": _data_range(contract, calibration),
+            "data_range": _data_range(model, calibration),
             "score": formula and [_with_resolution(term, quantize) for term in formula],
             "threshold": getattr(model, "threshold", None),
             "false_positive_rate": getattr(model, "false_positive_rate", None),
             "labels": [str(label) for label in labels],
         }
         content = with_metadata(content, metadata)
-        report = measure(os.fspath(path), content, reference, validation, is_random)
+        report = measure(path, content, found, measured_on, is_random=validation is None)
         violations = report.violations({**BOUNDS[quantize], **(allow or {})})
         if violations:
             raise QuantizationError(report, violations)
-        file.write(content)
+        try:
+            new.write_bytes(content)
+        except OSError as error:
+            raise OSError(error.errno, f"cannot write {path}: {error.strerror}") from error
     return report
 
 
-def _checked_contract(model: Autoencoding) -> DataContract:
-    if not isinstance(model, Autoencoding):
-        raise ValueError(f"`model` must be a model of tfae; received a {type(model).__name__}.")
-    contract = model.data_contract()
-    if None in contract.input_shape:
+def _check_shape(model: Autoencoding) -> None:
+    shape = model.data_contract().input_shape
+    if None in shape:
         raise ValueError(
-            f"A .tflite file has fixed shapes, but the model takes data of {contract.input_shape}: "
-            "give the encoder a keras.Input without None."
+            f"A .tflite file has fixed shapes, but the model takes data of {shape}: give the "
+            "encoder a keras.Input without None."
         )
-    return contract
 
 
-def _examples(
-    contract: DataContract, calibration: Any, validation: Any, batch_size: int
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Examples to calibrate on and to measure on, each `None` where there are none."""
-    calibration = _array(contract, "calibration", calibration, at_least=batch_size)
-    validation = _array(contract, "validation", validation, at_least=1)
-    if validation is None and calibration is not None:
-        held_out = np.arange(len(calibration)) % _HELD_OUT == _HELD_OUT - 1
-        if held_out.any() and np.sum(~held_out) >= batch_size:
-            return calibration[~held_out], calibration[held_out]
-    return calibration, validation
-
-
-def _array(contract: DataContract, name: str, data: Any, at_least: int) -> np.ndarray | None:
-    """At most `MOST_EXAMPLES` of the data: the first of a dataset, those of an array spread out."""
-    if data is None:
-        return None
-    data = contract.checked_inputs(data, values=False, support=None, name=name)
-    if isinstance(data, tf.data.Dataset):
-        parts, count = [], 0
-        for batch in data:
-            parts.append(unpack(batch).x.numpy())
-            count += len(parts[-1])
-            if count >= MOST_EXAMPLES:
-                break
-        data = np.concatenate(parts)[:MOST_EXAMPLES] if parts else np.zeros((0,))
-    else:
-        data = np.asarray(data)
-        data = data[:: max(1, -(-len(data) // MOST_EXAMPLES))]
-    if len(data) < at_least:
-        raise ValueError(f"`{name}` needs at least {at_least} examples; received {len(data)}.")
-    data = contract.checked_inputs(data, values=True, support=contract.support, name=name)
-    return data.astype("float32")
-
-
-def _random_examples(contract: DataContract, number: int = 64) -> np.ndarray:
-    generator = np.random.default_rng(0)
-    shape = (number, *contract.input_shape)
-    x = (
-        generator.uniform(*contract.support, shape)
-        if contract.support
-        else generator.normal(size=shape)
-    )
-    return x.astype("float32")
-
-
-def _data_range(contract: DataContract, calibration: np.ndarray | None) -> list[float] | None:
-    if contract.support is not None:
-        return list(contract.support)
-    return None if calibration is None else [float(calibration.min()), float(calibration.max())]
+def _data_range(model: Autoencoding, calibration: Examples | None) -> list[float] | None:
+    support = model.data_contract().support
+    if support is not None or calibration is None:
+        return support and list(support)
+    return [float(calibration["x"].min()), float(calibration["x"].max())]
 
 
 def _with_resolution(term: dict, quantize: str | None) -> dict:

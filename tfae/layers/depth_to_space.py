@@ -10,8 +10,7 @@ import tensorflow as tf
 class DepthToSpace(keras.layers.Layer):
     """Turns groups of channels into blocks of pixels: maps grow, and nothing is computed.
 
-    A convolution followed by it upsamples images. Unlike a transposed convolution it includes the
-    activation in one kernel of LiteRT, in int8 too.
+    After a convolution it upsamples images: together they are a transposed convolution.
 
     Args:
         block_size: Factor by which height and width grow, at least 2; the number of channels is a
