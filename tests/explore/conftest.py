@@ -90,6 +90,6 @@ def prepared(vae, digits, tmp_path_factory) -> Path:
     """The page's files of the variational model, to be decoded by the server."""
     folder = tmp_path_factory.mktemp("prepared")
     labels = np.arange(397) % 10
-    about = {"run": "digits-vae", "data": "digits test", "ownScale": None}
-    prepare(vae, digits[1400:], folder, labels, **about, serverReason="npm was not found")
+    names = {"run": "digits-vae", "data": "digits test", "server_reason": "npm was not found"}
+    prepare(vae, digits[1400:], folder, labels, **names)
     return folder

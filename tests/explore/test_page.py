@@ -409,8 +409,7 @@ def vectors(serve, web_runtime, tmp_path_factory):
     generator = np.random.default_rng(0)
     x = generator.normal(size=(300, 3)) @ generator.normal(size=(3, 10)) + 1
     model = tfae.Autoencoder.from_shape((10,), latent_dim=4, likelihood="gaussian", seed=0)
-    about = {"run": "table", "data": "table.csv validation", "ownScale": None}
-    prepare(model, x.astype("float32"), folder, **about, serverReason=None)
+    prepare(model, x.astype("float32"), folder, run="table", data="table.csv validation")
     return model, serve(folder, web_runtime)
 
 

@@ -10,6 +10,8 @@ import tfae
 from tfae.explore import prepare
 from tfae.explore.preparation import num_examples
 
+NAMES = {"run": "run", "data": "data"}
+
 
 def about(folder):
     return json.loads((folder / "about.json").read_text())
@@ -37,7 +39,7 @@ def with_scaled_codes(model, scales):
 def test_the_most_informative_dimension_comes_first(tmp_path):
     x = np.random.default_rng(0).normal(size=(64, 12)).astype("float32")
     model = tfae.Autoencoder.from_shape((12,), latent_dim=3, likelihood="gaussian", seed=0)
-    prepare(with_scaled_codes(model, [1.0, 100.0, 10.0]), x, tmp_path)
+    prepare(with_scaled_codes(model, [1.0, 100.0, 10.0]), x, tmp_path, **NAMES)
     told = about(tmp_path)
     assert told["information"] == "variance"
     assert [dimension["index"] for dimension in told["dimensions"]] == [1, 2, 0]
@@ -64,7 +66,14 @@ def test_the_information_of_a_variational_code_is_its_kl(prepared, vae, digits):
 def test_a_model_without_a_decoder_is_refused(tmp_path):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     with pytest.raises(ValueError, match="Sequential does not decode codes"):
-        prepare(model, np.zeros((4, 3)), tmp_path)
+        prepare(model, np.zeros((4, 3)), tmp_path, **NAMES)
+
+
+def test_a_conditional_model_is_refused(tmp_path):
+    model = tfae.Autoencoder.from_shape((3,), latent_dim=2)
+    model.conditional = True
+    with pytest.raises(ValueError, match="Autoencoder decodes a code together with a label"):
+        prepare(model, np.zeros((4, 3)), tmp_path, **NAMES)
 
 
 def test_codes_that_are_not_flat_are_refused(tmp_path):
@@ -73,7 +82,7 @@ def test_codes_that_are_not_flat_are_refused(tmp_path):
         [keras.Input((4, 4, 2)), keras.layers.Conv2DTranspose(1, 3, 2, "same")]
     )
     with pytest.raises(ValueError, match=r"flat codes .* gives codes of shape \(4, 4, 4, 2\)"):
-        prepare(tfae.Autoencoder(encoder, decoder), np.zeros((4, 8, 8, 1)), tmp_path)
+        prepare(tfae.Autoencoder(encoder, decoder), np.zeros((4, 8, 8, 1)), tmp_path, **NAMES)
     assert not list(tmp_path.iterdir())
 
 

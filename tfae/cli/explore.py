@@ -46,7 +46,7 @@ def explore(run: Path, port: int, browser: bool) -> None:
         console.print(f"The page decodes in this process instead of in the browser: {reason}.")
     with tempfile.TemporaryDirectory(prefix="tfae-explore-") as folder:
         with console.status("Preparing the page"):
-            _prepare(model, config, Path(folder), run=run.name, serverReason=reason)
+            _prepare(model, config, Path(folder), run=run.name, server_reason=reason)
         with _listen(PageServer, Path(folder), web_runtime, port) as server:
             console.print(f"Exploring {run} at [bold]{server.url}[/]  (Ctrl-C ends it)")
             if browser:
@@ -57,7 +57,7 @@ def explore(run: Path, port: int, browser: bool) -> None:
                 console.print("\nStopped.")
 
 
-def _prepare(model: keras.Model, config: dict[str, Any], folder: Path, **about: Any) -> None:
+def _prepare(model: keras.Model, config: dict[str, Any], folder: Path, **names: str | None) -> None:
     """Writes the files of the page, with examples that the model was not trained on."""
     from tfae.explore.preparation import num_examples, prepare
 
@@ -77,9 +77,16 @@ def _prepare(model: keras.Model, config: dict[str, Any], folder: Path, **about: 
         ).as_numpy_iterator()
     )
     x, labels = (batch["x"], batch["label"]) if description.has_labels else (batch, None)
-    about["data"] = f"{Path(source.name).name} {split}"
-    about["ownScale"] = of_data["scale"] if of_data["scale"] in ("minmax", "standard") else None
-    prepare(model, x, folder, labels, description.class_names, **about)
+    prepare(
+        model,
+        x,
+        folder,
+        labels,
+        description.class_names,
+        data=f"{Path(source.name).name} {split}",
+        own_scale=of_data["scale"] if of_data["scale"] in ("minmax", "standard") else None,
+        **names,
+    )
 
 
 def _listen(server: type, folder: Path, web_runtime: Path | None, port: int) -> Any:

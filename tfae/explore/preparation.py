@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -31,7 +30,11 @@ def prepare(
     folder: Path,
     labels: np.ndarray | None = None,
     class_names: Sequence[str] | None = None,
-    **about: Any,
+    *,
+    run: str,
+    data: str,
+    own_scale: str | None = None,
+    server_reason: str | None = None,
 ) -> None:
     """Writes the files of the page: model.tflite, about.json, and examples and codes as float32.
 
@@ -41,13 +44,20 @@ def prepare(
         folder: an empty one.
         labels: class numbers `(n,)`, -1 for unlabelled.
         class_names: name of each class number.
-        **about: what else the page is told, for JSON.
+        run, data: what the page calls them.
+        own_scale: the data's scaling, when nothing from elsewhere can be brought to it.
+        server_reason: why the server must run the model, or `None` to try it in the browser.
 
     Raises:
-        ValueError: when the model has no flat code, or its data no fixed shape.
+        ValueError: when the model has no flat code or needs labels, or its data has no fixed shape.
     """
     if not isinstance(model, Autoencoding):
         raise ValueError(f"{type(model).__name__} does not decode codes: there is no page to show.")
+    if getattr(model, "conditional", False):
+        raise ValueError(
+            f"This {type(model).__name__} decodes a code together with a label, for which the page "
+            "has no control."
+        )
     shape = model.data_contract().input_shape
     x = np.asarray(x, np.float32)
     encoding = model._map("encoding", model.encoding, x, _BATCH)
@@ -63,7 +73,10 @@ def prepare(
     x.astype("<f4").tofile(folder / "examples.f32")
     codes.astype("<f4").tofile(folder / "codes.f32")
     about = {
-        **about,
+        "run": run,
+        "data": data,
+        "ownScale": own_scale,
+        "serverReason": server_reason,
         "model": type(model).__name__,
         "shape": shape,
         "isImage": len(shape) == 3 and shape[-1] in (1, 3),

@@ -68,10 +68,12 @@ class PageServer(ThreadingHTTPServer):
             ValueError: when the rows do not fit the signature.
         """
         values = np.asarray(rows, np.float32)
-        if signature == "encode":
-            values = values.reshape(len(values), *self._model.metadata["input_shape"])
         with self._lock:  # an interpreter serves one thread at a time
-            outputs = self._model.run(signature, values)
+            if signature == "encode":
+                x = values.reshape(len(values), *self._model.metadata["input_shape"])
+                outputs = self._model.encode(x)
+            else:
+                outputs = {"x": self._model.decode(values)}
         return {name: output.reshape(len(rows), -1).tolist() for name, output in outputs.items()}
 
 

@@ -93,8 +93,9 @@ export class LatentMap {
     for (const value of ticks(this.ranges[up])) {
       const { low, high } = this.ranges[up];
       const y = Math.round(height * (1 - (value - low) / (high - low))) + 0.5;
+      if (y > height - 20) continue; // there are the other axis' numbers
       line(context, 0, y, width, y);
-      if (y > 40 && y < height - 20) context.fillText(value, 6, y - 4);
+      if (y > 40) context.fillText(value, 6, y - 4);
     }
     context.fillText(`↑ z${up + 1}`, 6, 15);
   }
