@@ -8,12 +8,22 @@ from typing import Any
 
 import keras
 
+from tfae.priors.fitted import FITTED, FittedGaussian, FittedGaussianMixture, fit
 from tfae.priors.gaussian import Gaussian
 from tfae.priors.prior import Prior
 
 PRIORS = {"gaussian": Gaussian}
 
-__all__ = ["PRIORS", "Gaussian", "Prior", "get"]
+__all__ = [
+    "FITTED",
+    "PRIORS",
+    "FittedGaussian",
+    "FittedGaussianMixture",
+    "Gaussian",
+    "Prior",
+    "fit",
+    "get",
+]
 
 
 def get(identifier: Any) -> Prior:
