@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfae.cli.console import console
 from tfae.cli.demo import demo
 from tfae.cli.evaluate import evaluate
+from tfae.cli.explore import explore
 from tfae.cli.export import export
 from tfae.cli.generate import generate
 from tfae.cli.latent import interpolate, traverse
@@ -55,5 +56,5 @@ def main(debug: bool) -> None:
     console.soft_wrap = not console.is_terminal
 
 
-for _command in (list_, train, evaluate, generate, interpolate, traverse, export, demo):
+for _command in (list_, train, evaluate, generate, interpolate, traverse, export, explore, demo):
     main.add_command(_command)
