@@ -35,8 +35,8 @@ def learned(x, num_atoms=24, penalty=0.1, epochs=1, **arguments):
 
 
 def test_it_recovers_a_known_dictionary():
-    x, atoms = sparse_data()
-    model = learned(x, epochs=10)
+    x, atoms = sparse_data(num_atoms=40, dimension=32, active=2)
+    model = learned(x, 40, penalty=0.3, epochs=8)
     cosines = np.abs(model.atoms @ atoms.T).max(axis=0)
     assert np.mean(cosines > np.cos(np.radians(10))) >= 0.95
 
@@ -123,12 +123,13 @@ def test_descending_never_raises_the_error_and_keeps_length_one():
 
 def test_no_swap_raises_the_objective_of_the_batch():
     x, true = sparse_data(300)
-    atoms = unit_norm(tf.constant(np.random.default_rng(1).normal(size=true.shape), tf.float32))
+    random = np.random.default_rng(1).normal(size=(8, 16))
+    atoms = unit_norm(tf.constant(random, tf.float32))
     before = lasso(x, atoms, 0.1, 1e-7)
     batch = Explained(x, before.codes, x - before.codes @ atoms, tf.ones(300))
     pool = unit_norm(tf.constant(np.concatenate([true, x[:20], np.zeros((4, 16))]), tf.float32))
-    after, replaced, worth = swap(atoms, batch, pool, 0.1, tf.zeros(24))
-    assert 5 < np.sum(replaced) <= 24
+    after, replaced, worth = swap(atoms, batch, pool, 0.1, tf.zeros(8))
+    assert np.sum(replaced) > 2
     np.testing.assert_array_equal(after[~replaced], atoms[~replaced])
     assert {row.tobytes() for row in after[replaced].numpy()} <= {
         row.tobytes() for row in pool[:44].numpy()
@@ -140,7 +141,7 @@ def test_no_swap_raises_the_objective_of_the_batch():
     assert promised > 0
     assert np.mean(objective) <= np.mean(before.objective) - promised + 1e-4
     # What was more useful in the past than any patch is on this batch stays.
-    same, replaced, _ = swap(atoms, batch, pool, 0.1, tf.fill([24], 1e3))
+    same, replaced, _ = swap(atoms, batch, pool, 0.1, tf.fill([8], 1e3))
     assert not np.any(replaced)
     np.testing.assert_array_equal(same, atoms)
 
@@ -211,16 +212,13 @@ def test_mixed_precision_solves_in_float32():
 
 def test_examples_of_weight_zero_teach_nothing():
     x, _ = sparse_data(600)
-    weights = (np.arange(600) < 300).astype("float32")
-    a, b = learned(x[:300]), tfae.SparseCoding(24, 0.1, seed=0)
-    b.compile(jit_compile=False)
-    before = a.atoms
-    a.fit(x, sample_weight=np.zeros(600), verbose=0)
-    np.testing.assert_allclose(a.atoms, before, atol=1e-5)
-    b.fit(x, sample_weight=weights, verbose=0)
-    own = x[:300] / np.linalg.norm(x[:300], axis=1, keepdims=True)
-    assert np.isfinite(b.atoms).all()
-    assert len(own)
+    model = learned(x[:300])
+    before = [np.array(w) for w in (model._atoms, *model._update.weights)]
+    model.fit(x, sample_weight=np.zeros(600), verbose=0)
+    for a, b in zip(before, (model._atoms, *model._update.weights), strict=True):
+        np.testing.assert_array_equal(a, b)
+    model.fit(x, sample_weight=np.ones(600), verbose=0)
+    assert (model.atoms != before[0]).any()
 
 
 def test_constant_patches_have_empty_codes_and_become_no_atoms():

@@ -80,7 +80,7 @@ class SparseCoding(Autoencoding):
     def __init__(
         self,
         num_atoms: int,
-        penalty: float,
+        penalty: float = 0.1,
         atom_update: Literal["gradient", "replace"] = "gradient",
         tolerance: float = 1e-6,
         seed: int | None = None,
@@ -131,7 +131,9 @@ class SparseCoding(Autoencoding):
         """
         if not self.built:
             # As attributes that are not there do: Keras looks before it sets one.
-            raise AttributeError("There are no atoms yet: they are patches of the data. Call fit().")
+            raise AttributeError(
+                "There are no atoms yet: they are patches of the data. Call fit()."
+            )
         return np.asarray(self._atoms).reshape(self.num_atoms, *self._contract.input_shape)
 
     @atoms.setter
