@@ -19,6 +19,11 @@ MODELS = [m for m in tfae.models.MODELS.values() if hasattr(m, "from_shape")]
 
 every_model = pytest.mark.parametrize("model_class", MODELS, ids=lambda m: m.__name__)
 
+# The tests that need neither networks nor an optimizer run for the other models, too.
+with_those_without_networks = pytest.mark.parametrize(
+    "model_class", tfae.models.MODELS.values(), ids=lambda m: m.__name__
+)
+
 # What costs seconds and is the trainer's own work: quick for one model, `slow` for the others.
 every_model_at_length = pytest.mark.parametrize(
     "model_class",
@@ -35,6 +40,11 @@ def small(model_class, seed=7, compiled=True, encoder=None, decoder=None, **hype
 
     Where XLA is not the point it stays off: compiling takes longer than these tests train.
     """
+    if not hasattr(model_class, "from_shape"):
+        model = model_class(16, penalty=0.2, seed=seed)
+        if compiled:
+            model.compile(jit_compile="auto" if compiled == "auto" else False)
+        return model
     hyperparameters = {"hidden_units": (24,), **hyperparameters}
     keras.utils.set_random_seed(7 if seed is None else seed)
     model = model_class.from_shape((8, 8, 1), 3, seed=seed, **hyperparameters)
@@ -80,7 +90,7 @@ def assert_equal_weights(a, b, atol=0.0):
 # ---------------------------------------------------------------------------- training
 
 
-@every_model
+@with_those_without_networks
 def test_fit_lowers_the_loss_and_logs_every_term_with_its_validation_twin(model_class, digits):
     model = small(model_class, compiled="auto")
     history = model.fit(digits, epochs=4, validation_split=0.2, verbose=0).history
@@ -90,7 +100,7 @@ def test_fit_lowers_the_loss_and_logs_every_term_with_its_validation_twin(model_
     assert np.isfinite(list(history.values())).all()
 
 
-@every_model
+@with_those_without_networks
 def test_the_logged_terms_add_up_to_the_logged_loss(model_class, few_digits):
     model = small(model_class)
     logs = model.evaluate(few_digits, verbose=0, return_dict=True)
@@ -670,7 +680,7 @@ def test_features_gives_every_encoder_layer_after_its_activation(model_class, fe
     np.testing.assert_allclose(list(features.values())[2], encoded, rtol=1e-5, atol=1e-6)
 
 
-@every_model
+@with_those_without_networks
 def test_anomaly_score_is_deterministic_and_higher_for_what_was_never_seen(model_class, digits):
     model = small(model_class)
     model.fit(digits, epochs=8, verbose=0)
@@ -681,9 +691,10 @@ def test_anomaly_score_is_deterministic_and_higher_for_what_was_never_seen(model
     assert model.anomaly_score(noise).mean() > scores.mean() + 3 * scores.std()
 
 
-@every_model
+@with_those_without_networks
 def test_keras_export_works_and_holds_no_op_of_ours(model_class, few_digits, tmp_path):
     model = small(model_class)
+    model.predict(few_digits, verbose=0)  # a model without networks is built by its data
     model.export(tmp_path / "saved", verbose=False)
     assert b"Tfae>" not in (tmp_path / "saved" / "saved_model.pb").read_bytes()
     served = tf.saved_model.load(tmp_path / "saved")

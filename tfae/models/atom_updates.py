@@ -53,8 +53,10 @@ class Descent(keras.layers.Layer):
     def forget(self, renewed: tf.Tensor) -> None:
         """Begins anew with the atoms for which `renewed`, bool `(num_atoms,)`, is true."""
         for statistic in (self.codes_codes, self.codes_data):
-            statistic.assign(tf.where(renewed[:, None], 0.0, statistic))
-        self.codes_codes.assign(tf.where(renewed, 0.0, self.codes_codes))
+            statistic.assign(tf.where(renewed[:, None], tf.zeros_like(statistic), statistic))
+        self.codes_codes.assign(
+            tf.where(renewed, tf.zeros_like(self.codes_codes), self.codes_codes)
+        )
 
 
 class Replacement(keras.layers.Layer):
@@ -89,7 +91,7 @@ class Replacement(keras.layers.Layer):
 
     def forget(self, renewed: tf.Tensor) -> None:
         """Begins anew with the atoms for which `renewed`, bool `(num_atoms,)`, is true."""
-        self.usefulness.assign(tf.where(renewed, 0.0, self.usefulness))
+        self.usefulness.assign(tf.where(renewed, tf.zeros_like(self.usefulness), self.usefulness))
 
 
 def add_state(layer: keras.layers.Layer, name: str, shape: tuple, **options: Any) -> keras.Variable:
@@ -214,7 +216,7 @@ def swap(
         code = tf.gather(batch.codes, [k], axis=1)
         without = products + code * tf.linalg.matvec(pool, tf.gather(atoms, k))
         gains = mean(0.5 * tf.maximum(tf.abs(without) - penalty, 0) ** 2)
-        best = tf.argmax(tf.where(is_free, gains, -1), output_type=tf.int32)
+        best = tf.argmax(tf.where(is_free, gains, -tf.ones_like(gains)), output_type=tf.int32)
         # More by a margin that rounding cannot make.
         gain = tf.gather(gains, best)
         least = tf.maximum(tf.gather(worth, k), tf.gather(usefulness, k)) * (1 + 1e-4)
@@ -260,8 +262,11 @@ def badly_explained(
         Examples `(count, dimension)`, and how many of them, the first ones, were drawn; the others
         are zeros.
     """
-    uniform = tf.random.stateless_uniform(tf.shape(errors), seed, alg="philox")
-    uniform = tf.cast(tf.maximum(uniform, 1e-20), x.dtype)
+    # Bits, which XLA draws as TensorFlow does.
+    bits = tf.random.stateless_uniform(
+        tf.shape(errors), seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
+    )
+    uniform = (tf.cast(bits // 256, x.dtype) + 0.5) / 2**24
     # The largest of these keys are such a sample (Efraimidis and Spirakis, 2006).
     keys = tf.math.log(errors) - tf.math.log(-tf.math.log(uniform))
     order = tf.argsort(keys, direction="DESCENDING", stable=True)[:count]

@@ -80,9 +80,9 @@ class SparseCoding(Autoencoding):
     def __init__(
         self,
         num_atoms: int,
-        penalty: float,
+        penalty: float = 0.1,
         atom_update: Literal["gradient", "replace"] = "gradient",
-        tolerance: float = 1e-5,
+        tolerance: float = 1e-6,
         seed: int | None = None,
         **kwargs,
     ):
@@ -130,7 +130,10 @@ class SparseCoding(Autoencoding):
         They can be set, to arrays of that shape.
         """
         if not self.built:
-            raise ValueError("There are no atoms yet: they are patches of the data. Call fit().")
+            # As attributes that are not there do: Keras looks before it sets one.
+            raise AttributeError(
+                "There are no atoms yet: they are patches of the data. Call fit()."
+            )
         return np.asarray(self._atoms).reshape(self.num_atoms, *self._contract.input_shape)
 
     @atoms.setter
@@ -180,18 +183,51 @@ class SparseCoding(Autoencoding):
         solution = self.solve(batch.x, training)
         residual = x - tf.matmul(solution.codes, atoms)
         error = 0.5 * tf.reduce_sum(residual**2, axis=1)
+        dead = self._dead()
         if training:
             weights = batch.sample_weight
             weights = tf.ones_like(error) if weights is None else tf.reshape(weights, [-1])
             weights = tf.cast(weights, x.dtype)
-            self._improve_atoms(Explained(x, solution.codes, residual, weights))
+            dead = self._improve_atoms(Explained(x, solution.codes, residual, weights))
         return {
             "reconstruction_loss": error,
             "sparsity_loss": self.penalty * tf.reduce_sum(tf.abs(solution.codes), axis=1),
             "duality_gap": solution.gap,
             "active_coefficients": tf.math.count_nonzero(solution.codes, axis=1, dtype=error.dtype),
-            "dead_atoms": tf.fill(tf.shape(error), tf.reduce_sum(tf.cast(self._dead(), x.dtype))),
+            "dead_atoms": tf.fill(tf.shape(error), tf.reduce_sum(tf.cast(dead, x.dtype))),
         }
+
+    # ------------------------------------------------------------------ arrays in, arrays out
+
+    def features(
+        self, x: Any, batch_size: int = 4096, layers: Sequence[str] | None = None
+    ) -> dict[str, np.ndarray]:
+        """`{"codes": encode(x)}`: there is one layer, and it is solved for.
+
+        Args:
+            x: Array `(n, *patch_shape)` or batched dataset.
+            batch_size: Patches at a time, for arrays.
+            layers: `["codes"]`, or `None` for the same.
+
+        Raises:
+            ValueError: If another layer is asked for.
+        """
+        if layers is not None and list(layers) != ["codes"]:
+            raise ValueError(f"The only layer is 'codes'; received {list(layers)}.")
+        return {"codes": self.encode(x, batch_size)}
+
+    def encode(self, x: Any, batch_size: int = 4096) -> np.ndarray:
+        """Solves for the codes of patches.
+
+        Args:
+            x: Array `(n, *patch_shape)` or batched `tf.data.Dataset`.
+            batch_size: Patches at a time, for arrays. They do not wait for one another, so large
+                batches are faster.
+
+        Returns:
+            Codes `(n, num_atoms)`.
+        """
+        return super().encode(x, batch_size)
 
     # ------------------------------------------------------------------ learning
 
@@ -203,8 +239,8 @@ class SparseCoding(Autoencoding):
     def _dead(self) -> tf.Tensor:
         return self._unused_for > _PATCHES_PER_ATOM_UNTIL_DEAD * self.num_atoms
 
-    def _improve_atoms(self, batch: Explained) -> None:
-        """Improves the atoms by one batch.
+    def _improve_atoms(self, batch: Explained) -> tf.Tensor:
+        """Improves the atoms by one batch; returns which of them were dead and are replaced.
 
         Replicas gather the whole batch, and each of them computes the same.
         """
@@ -219,20 +255,22 @@ class SparseCoding(Autoencoding):
         self._seen.assign(self._seen + count)
         has_weight = (batch.weights > 0)[:, None]
         is_used = tf.reduce_any(tf.not_equal(batch.codes, 0) & has_weight, axis=0)
-        self._unused_for.assign(tf.where(is_used, 0.0, self._unused_for + count))
+        self._unused_for.assign(tf.where(is_used, tf.zeros_like(count), self._unused_for + count))
 
         errors = batch.weights * tf.reduce_sum(batch.residual**2, axis=1)
         seed = tf.cast(self._random.next(), tf.int64)  # not folded: replicas draw the same
         candidates, num_candidates = badly_explained(batch.x, errors, self.num_atoms, seed)
         candidates = unit_norm(candidates)
-        atoms = self._update.improve(self._atoms.value, batch, fading, candidates)
+        improved = self._update.improve(self._atoms.value, batch, fading, candidates)
+        atoms = tf.where(count > 0, improved, self._atoms)
 
         dead = self._dead()
         rank = tf.maximum(tf.cumsum(tf.cast(dead, tf.int32)) - 1, 0)
         renewed = dead & (rank < num_candidates)
         self._atoms.assign(tf.where(renewed[:, None], tf.gather(candidates, rank), atoms))
-        self._unused_for.assign(tf.where(renewed, 0.0, self._unused_for))
+        self._unused_for.assign(tf.where(renewed, tf.zeros_like(count), self._unused_for))
         self._update.forget(renewed)
+        return dead
 
     # ------------------------------------------------------------------ Keras
 

@@ -25,7 +25,7 @@ def lasso(
     x: tf.Tensor,
     atoms: tf.Tensor,
     penalty: float | tf.Tensor,
-    tolerance: float | tf.Tensor = 1e-5,
+    tolerance: float | tf.Tensor = 1e-6,
     max_iterations: int | tf.Tensor = 1000,
     block_size: int = 128,
     jit_compile: bool = False,
@@ -58,9 +58,9 @@ def lasso(
         problems", 2009; O'Donoghue and Candès, "Adaptive restart for accelerated gradient
         schemes", 2015.
     """
-    x, atoms = tf.stop_gradient(x), tf.stop_gradient(atoms)
+    x, atoms = tf.stop_gradient(x), tf.stop_gradient(tf.convert_to_tensor(atoms))
     penalty, tolerance = tf.cast(penalty, x.dtype), tf.cast(tolerance, x.dtype)
-    batch, num_atoms = tf.shape(x)[0], tf.shape(atoms)[0]
+    batch, num_atoms = tf.shape(x)[0], atoms.shape[0]
     iterate = _iterate_compiled if jit_compile else _iterate_some
     # Row `batch` is zero and done from the start: slots without work hold it.
     x = tf.pad(x, [[0, 1], [0, 0]])
@@ -116,7 +116,7 @@ class _State(NamedTuple):
     iterations: tf.Tensor
 
 
-def _begin(x: tf.Tensor, num_atoms: tf.Tensor) -> _State:
+def _begin(x: tf.Tensor, num_atoms: int) -> _State:
     zeros = tf.zeros([tf.shape(x)[0], num_atoms], x.dtype)
     objective = 0.5 * tf.reduce_sum(x**2, axis=1)
     return _State(
