@@ -59,7 +59,7 @@ def image_rows(
     figure = image_grid(images.reshape(-1, *images.shape[2:]), columns, title)
     if names is not None:
         (axes,) = figure.axes
-        margin = 0.12 * max(map(len, names))  # inches, of about 9 points a letter
+        margin = 0.1 + 0.075 * max(map(len, names))  # inches, of letters of 9 points
         width, height = figure.get_size_inches()
         figure.set_size_inches(width + margin, height)
         box = axes.get_position()

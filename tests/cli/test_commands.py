@@ -17,7 +17,8 @@ import tfae as package
 def test_help_and_version(tfae):
     shown = tfae("--help").output
     for command in (
-        "list", "train", "evaluate", "generate", "interpolate", "traverse", "demo"
+        "list", "train", "evaluate", "generate", "interpolate", "traverse", "export", "explore",
+        "demo",
     ):  # fmt: skip
         assert command in shown
         assert "Usage" in tfae(f"{command} --help").output

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 import numpy as np
 from matplotlib.figure import Figure
+
+from tfae.export.whole import whole
 
 OUT = click.option(
     "--out",
@@ -57,10 +58,9 @@ def write_examples(
             f"The examples are of shape {shape}, which are no images; write them with --out "
             f"{name}.npy."
         )
-    new = out.with_name(f".{out.name}.new{out.suffix}")
-    if out.suffix.lower() == ".png":
-        draw(examples).savefig(new, dpi=120)
-    else:
-        np.save(new, examples)
-    os.replace(new, out)
+    with whole(out, replace=True) as new:
+        if out.suffix.lower() == ".png":
+            draw(examples).savefig(new, dpi=120)
+        else:
+            np.save(new, examples)
     return out

@@ -15,9 +15,7 @@ from tfae.evaluation.mutual_information import mutual_information
 from tfae.evaluation.precision_recall import precision_recall
 from tfae.evaluation.samples import random_sample
 from tfae.evaluation.two_sample import mmd_test
-from tfae.losses import gaussian_kl
 from tfae.models.autoencoding import Autoencoding
-from tfae.priors import Gaussian
 from tfae.training.batches import unpack
 
 MMD_SIZE = 1000  # rows of each sample: time and memory of the test grow with the square
@@ -52,8 +50,7 @@ def measure(
         - the losses that `evaluate` logs; "elbo", where they make one;
         - "squared_error", summed over an example, and "mean_squared_error", averaged over its
           values, of the reconstruction at the deterministic code;
-        - "active_units", "mutual_information" and, for the prior N(0, I), "aggregate_kl" of the
-          code of a variational model;
+        - "active_units" and "mutual_information" of the code of a variational model;
         - "prior_mmd", the squared maximum mean discrepancy of codes and prior, or fitted prior, and
           "prior_mmd_p_value" of the test that they are alike;
         - "precision", "recall" and "frechet_distance" of generated data in the space of `features`;
@@ -103,11 +100,7 @@ def code_metrics(model: Autoencoding, x: Any, seed: int = 0) -> dict[str, float]
     if "log_variance" in encoded:
         mean, log_variance = encoded["code"], encoded["log_variance"]
         values["active_units"] = float(active_units(mean).sum())
-        information = mutual_information(mean, log_variance, seed=seed)
-        values["mutual_information"] = information
-        if isinstance(model.prior, Gaussian):
-            kl = gaussian_kl(*(tf.cast(t, tf.float64) for t in (mean, log_variance)))
-            values["aggregate_kl"] = float(tf.reduce_mean(kl)) - information
+        values["mutual_information"] = mutual_information(mean, log_variance, seed=seed)
     if model.sampling_prior is not None:
         codes = model.draw_codes(x, seed)[:MMD_SIZE]
         drawn = model.sampling_prior.sample(len(codes), tf.constant([seed, 0], tf.int64))

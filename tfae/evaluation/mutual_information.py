@@ -16,7 +16,8 @@ def mutual_information(mean: Any, log_variance: Any, num_samples: int = 1, seed:
 
     It is E[log q(z | x) - log q(z)], with q(z) the mean of all n densities, z being drawn from
     each. So it cannot exceed log n; where it comes close, more examples are needed to see more. The
-    mean KL to the prior minus this is the KL of the aggregate posterior q(z) to the prior.
+    mean KL to the prior less this is the KL of q(z), the aggregate posterior, to the prior: a value
+    to trust where this one is well below log n.
 
     Args:
         mean, log_variance: Of the Gaussian q(z | x), `(n, latent_dim)` each.

@@ -73,18 +73,16 @@ def saved_model(
         examples[name] = [_example(name, function, signature, rows) for rows in (1, 4)]
     with contextlib.ExitStack() as appearing:
         folder = appearing.enter_context(whole(target))
-        beside = None
         if not (directory / serving.FOLDER).exists():
             beside = appearing.enter_context(whole(directory / serving.FOLDER))
+            serving.write(beside, directory.name, version, found)
         try:
-            if beside is not None:
-                serving.write(beside, directory.name, found)
             archive.write_out(str(folder), _OPTIONS, verbose=False)
-            check_stock_ops(folder)
             write_warm_up(folder, directory.name, examples)
-            write_rest_examples(folder, {name: one_row for name, (one_row, _) in examples.items()})
-        except (OSError, tf.errors.OpError) as error:
-            raise OSError(f"cannot write {target}: {error}") from error
+        except tf.errors.OpError as error:
+            raise OSError(error.message) from error
+        check_stock_ops(folder)
+        write_rest_examples(folder, {name: one_row for name, (one_row, _) in examples.items()})
     return target
 
 

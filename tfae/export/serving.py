@@ -6,7 +6,6 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfae.export import client
 from tfae.export.requests import EXAMPLES
 from tfae.export.signatures import Signature
 
@@ -14,17 +13,19 @@ FOLDER = "serving"
 """Name of the folder, beside those of the versions."""
 
 
-def write(folder: Path, model: str, signatures: dict[str, Signature]) -> None:
+def write(folder: Path, model: str, version: int, signatures: dict[str, Signature]) -> None:
     """Writes models.config, batching.config, docker-compose.yml, client.py and README.md.
 
     Args:
         folder: Made here.
         model: Name under which the model is served.
+        version: The one that the commands of README.md ask.
         signatures: That it has.
     """
     folder.mkdir()
     values = {
         "MODEL": model,
+        "VERSION": str(version),
         "RELEASE": importlib.metadata.version("tensorflow-serving-api"),
         "DEFAULT": next(iter(signatures)),
         "EXAMPLES": EXAMPLES.as_posix(),
@@ -37,7 +38,7 @@ def write(folder: Path, model: str, signatures: dict[str, Signature]) -> None:
         for key, value in values.items():
             text = text.replace(f"@{key}@", value)
         (folder / name).write_text(text)
-    shutil.copy(client.__file__, folder / "client.py")
+    shutil.copy(Path(__file__).with_name("client.py"), folder)
 
 
 def _described(spec: tf.TensorSpec) -> str:
@@ -47,8 +48,8 @@ def _described(spec: tf.TensorSpec) -> str:
 
 _FILES = {
     "models.config": """\
-# Which model TensorFlow Serving serves, and which of its versions: the highest. To go back to
-# version 1, put `model_version_policy { specific { versions: 1 } }` into `config`.
+# Which model TensorFlow Serving serves, and which of its versions: the highest. To stay at
+# version @VERSION@, put `model_version_policy { specific { versions: @VERSION@ } }` into `config`.
 model_config_list {
   config {
     name: "@MODEL@"
@@ -103,8 +104,8 @@ services:
 REST: an example for each signature, and the answer to it up to rounding, are in the version's
 folder.
 
-    curl -d @../1/@EXAMPLES@/@DEFAULT@.json http://localhost:8501/v1/models/@MODEL@/versions/1:predict
-    cat ../1/@EXAMPLES@/@DEFAULT@.answer.json
+    curl -d @../@VERSION@/@EXAMPLES@/@DEFAULT@.json http://localhost:8501/v1/models/@MODEL@/versions/@VERSION@:predict
+    cat ../@VERSION@/@EXAMPLES@/@DEFAULT@.answer.json
 
 gRPC: this asks for the highest version's warm-up requests and compares the answers.
 

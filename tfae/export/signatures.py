@@ -70,7 +70,7 @@ def signatures(model: Autoencoding | Classifier, uint8: bool = False) -> dict[st
 
     # No input of a signature can be left out, so where there are labels they are always asked for.
     conditional = getattr(model, "conditional", False)
-    has_classes = model.prior is not None and model.prior.num_classes is not None
+    has_classes = getattr(model, "num_classes", None) is not None
     label = [tf.TensorSpec([None], tf.int64, "label")]
     also = label if conditional else []
     code_shape = getattr(model, "code_shape", (model.latent_dim,))
@@ -82,9 +82,17 @@ def signatures(model: Autoencoding | Classifier, uint8: bool = False) -> dict[st
         "decode": _signature(decoded, code + also),
         "score": _signature(of_data(scored), x + also),
     }
-    if model.prior is not None:
+    if _generates(model):
         found["generate"] = _signature(generated, seed + (label if has_classes else also))
     return found
+
+
+def _generates(model: Autoencoding) -> bool:
+    try:
+        model.sampled_codes(tf.zeros([0], tf.int64))
+    except NotImplementedError:
+        return False
+    return True
 
 
 def _signature(function: Callable[..., Outputs], inputs: list[tf.TensorSpec]) -> Signature:

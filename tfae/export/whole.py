@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,25 +22,31 @@ def whole(target: str | os.PathLike, replace: bool = False) -> Iterator[Path]:
 
     Raises:
         ValueError: If `target` exists.
-        OSError: If it cannot be written.
+        OSError: If it cannot be written; names `target`.
     """
     target = Path(target)
     if not (replace and target.is_file()):
         check_absent(target)
-    made = _make_parents(target)
+    missing = [parent for parent in target.parents if not parent.exists()]
     try:
-        with _hidden_folder(target) as folder:
-            yield folder / target.name
-            for path in folder.rglob("*"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            prefix=f".{target.name}.", dir=target.parent, ignore_cleanup_errors=True
+        ) as folder:
+            yield Path(folder, target.name)
+            for path in Path(folder).rglob("*"):
                 if path.is_file():
                     sync(path)
             if not replace:  # os.rename would replace a file
                 check_absent(target)
-            os.rename(folder / target.name, target)
-    except BaseException:
-        for parent in made:
+            os.rename(Path(folder, target.name), target)
+    except BaseException as error:
+        for parent in missing:
             with contextlib.suppress(OSError):  # someone else has put something there
                 parent.rmdir()
+        if isinstance(error, OSError):
+            message = f"cannot write {target}: {error.strerror or error}"
+            raise OSError(*filter(None, [error.errno]), message) from error
         raise
 
 
@@ -49,29 +54,3 @@ def check_absent(target: Path) -> None:
     """Raises `ValueError` if there is a file or folder `target`."""
     if os.path.lexists(target):
         raise ValueError(f"{target} exists already; it is left as it is. Choose another name.")
-
-
-@contextlib.contextmanager
-def _hidden_folder(target: Path) -> Iterator[Path]:
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise _unwritable(target, error) from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _make_parents(target: Path) -> list[Path]:
-    """Makes the folders above `target`; returns those that were not there, the innermost first."""
-    missing = [parent for parent in target.parents if not parent.exists()]
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(target, error) from error
-    return missing
-
-
-def _unwritable(target: Path, error: OSError) -> OSError:
-    return OSError(error.errno, f"cannot write {target}: {error.strerror}")

@@ -25,6 +25,18 @@ every_model = pytest.mark.parametrize(
     "model_class", [*AUTOENCODERS, Classifier], ids=lambda m: m.__name__
 )
 
+# What the conformance program sees of every model, too.
+every_model_at_length = pytest.mark.parametrize(
+    "model_class",
+    [
+        m
+        if m in (tfae.VariationalAutoencoder, Classifier)
+        else pytest.param(m, marks=pytest.mark.slow)
+        for m in [*AUTOENCODERS, Classifier]
+    ],
+    ids=lambda m: m.__name__,
+)
+
 
 def loaded(directory, version=1):
     """The signatures as functions of arrays to arrays."""
@@ -41,6 +53,10 @@ def loaded(directory, version=1):
     return {name: function(signature) for name, signature in model.signatures.items()}
 
 
+def takes_label(function):
+    return "label" in function.signature.structured_input_signature[1]
+
+
 def assert_close(given, expected):
     np.testing.assert_allclose(given, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
@@ -52,12 +68,15 @@ def assert_close(given, expected):
 def test_signatures_answer_what_the_model_answers(model_class, exported, few_digits):
     model, directory = exported(model_class)
     ask = loaded(directory)
-    codes = model.encode(few_digits)
-    assert_close(ask["encode"](x=few_digits)["code"], codes)
-    assert_close(ask["decode"](code=codes)["x"], model.decode(codes))
+    label = {"label": np.arange(len(few_digits)) % 2} if takes_label(ask["encode"]) else {}
+    data = {"x": few_digits, **label} if label else few_digits
+    codes = model.encode(data)
+    assert_close(ask["encode"](x=few_digits, **label)["code"], codes)
+    assert_close(ask["decode"](code=codes, **label)["x"], model.decode(codes, **label))
     for name in ("reconstruct", "serving_default"):
-        assert_close(ask[name](x=few_digits)["reconstruction"], model.reconstruct(few_digits))
-    assert_close(ask["score"](x=few_digits)["anomaly_score"], model.anomaly_score(few_digits))
+        reconstruction = ask[name](x=few_digits, **label)["reconstruction"]
+        assert_close(reconstruction, model.reconstruct(data))
+    assert_close(ask["score"](x=few_digits, **label)["anomaly_score"], model.anomaly_score(data))
 
 
 def test_a_variational_encoder_gives_the_log_variance_too(exported, few_digits):
@@ -74,10 +93,11 @@ def test_a_generated_row_is_a_function_of_its_own_seed(model_class, exported):
     if model.prior is None:
         return
     seeds = [5, 2**40, -3, 5]
-    label = {} if model.prior.num_classes is None else {"label": np.full(4, -1)}
-    rows = ask["generate"](seed=np.array(seeds), **label)["x"]
+    label = {"label": 1} if takes_label(ask["generate"]) else {}
+    labels = {name: np.full(len(seeds), value) for name, value in label.items()}
+    rows = ask["generate"](seed=np.array(seeds), **labels)["x"]
     for row, seed in zip(rows, seeds, strict=True):
-        assert_close(row, model.generate(1, seed=seed)[0])
+        assert_close(row, model.generate(1, seed=seed, **label)[0])
     np.testing.assert_array_equal(rows[0], rows[3])
 
 
@@ -136,6 +156,13 @@ def test_it_runs_on_the_c_api_without_python_or_libraries_of_ours(
     result = conformance(directory)
     assert result.returncode == 0, result.stderr
     assert result.stdout.endswith("passed\n")
+
+
+def test_convolutions_and_8_bit_images_run_there_too(conformance, tmp_path):
+    model = tfae.VariationalAutoencoder.from_shape((8, 8, 1), 3, "conv", filters=(4, 8))
+    saved_model(model, tmp_path / "m", uint8=True)
+    result = conformance(tmp_path / "m")
+    assert result.returncode == 0, result.stderr
 
 
 def test_the_highest_version_is_the_one_that_is_served(make_model, conformance, tmp_path):
@@ -214,7 +241,7 @@ def read_warm_up(file):
     return [PredictionLog.FromString(record).predict_log for record in records]
 
 
-@every_model
+@every_model_at_length
 def test_the_warm_up_asks_for_every_signature_one_row_and_several(model_class, exported):
     _, directory = exported(model_class)
     ask = loaded(directory)
@@ -230,7 +257,7 @@ def test_the_warm_up_asks_for_every_signature_one_row_and_several(model_class, e
     assert asked == {(name, rows) for name in ask if name != "serving_default" for rows in (1, 4)}
 
 
-@every_model
+@every_model_at_length
 def test_rest_examples_have_the_answers_that_the_model_gives(model_class, exported):
     _, directory = exported(model_class)
     ask = loaded(directory)
