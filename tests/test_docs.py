@@ -39,7 +39,8 @@ def test_the_example_of_a_page_draws_the_pictures_that_it_shows(page, tmp_path):
 
 @every_page
 def test_the_files_it_names_exist(page):
-    for path in re.findall(r"\]\((?!http|#)([^)#]+)[^)]*\)", page.read_text()):
+    links = r'(?:\]\(|src(?:set)?=")(?!http|#)([^)"#]+)'
+    for path in re.findall(links, page.read_text()):
         assert (page.parent / path).exists(), path
 
 

@@ -332,3 +332,10 @@ def test_kill_9_at_any_moment(tmp_path):
         assert entries <= {"run"}
     assert kills > 2
     assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+def test_sparse_coding_trains_without_an_optimizer(tfae):
+    tfae("train sparse-coding --data digits --num-atoms 16 --penalty 0.3 --epochs 1 --out run")
+    model = keras.saving.load_model("run/model.keras")
+    assert model.atoms.shape == (16, 8, 8, 1)
+    assert "--learning-rate" not in tfae("train sparse-coding --help").output

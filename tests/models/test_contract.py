@@ -19,6 +19,11 @@ MODELS = [m for m in tfae.models.MODELS.values() if hasattr(m, "from_shape")]
 
 every_model = pytest.mark.parametrize("model_class", MODELS, ids=lambda m: m.__name__)
 
+# The tests that need neither networks nor an optimizer run for the other models, too.
+with_those_without_networks = pytest.mark.parametrize(
+    "model_class", tfae.models.MODELS.values(), ids=lambda m: m.__name__
+)
+
 # What costs seconds and is the trainer's own work: quick for one model, `slow` for the others.
 every_model_at_length = pytest.mark.parametrize(
     "model_class",
@@ -35,6 +40,11 @@ def small(model_class, seed=7, compiled=True, encoder=None, decoder=None, **hype
 
     Where XLA is not the point it stays off: compiling takes longer than these tests train.
     """
+    if not hasattr(model_class, "from_shape"):
+        model = model_class(16, penalty=0.2, seed=seed)
+        if compiled:
+            model.compile(jit_compile="auto" if compiled == "auto" else False)
+        return model
     hyperparameters = {"hidden_units": (24,), **hyperparameters}
     keras.utils.set_random_seed(7 if seed is None else seed)
     model = model_class.from_shape((8, 8, 1), 3, seed=seed, **hyperparameters)
@@ -66,6 +76,12 @@ def weights(model):
     return [np.asarray(w) for w in model.trainable_variables]
 
 
+def weighted_sum(model, logs):
+    """The terms that the logs show, with their weights in the loss."""
+    term_weights = {name: float(weight) for name, weight in model.term_weights().items()}
+    return sum(term_weights.get(name, 1.0) * logs[name] for name in model.loss_names)
+
+
 def assert_equal_weights(a, b, atol=0.0):
     for x, y in zip(weights(a), weights(b), strict=True):
         np.testing.assert_allclose(x, y, rtol=0, atol=atol)
@@ -74,7 +90,7 @@ def assert_equal_weights(a, b, atol=0.0):
 # ---------------------------------------------------------------------------- training
 
 
-@every_model
+@with_those_without_networks
 def test_fit_lowers_the_loss_and_logs_every_term_with_its_validation_twin(model_class, digits):
     model = small(model_class, compiled="auto")
     history = model.fit(digits, epochs=4, validation_split=0.2, verbose=0).history
@@ -84,13 +100,11 @@ def test_fit_lowers_the_loss_and_logs_every_term_with_its_validation_twin(model_
     assert np.isfinite(list(history.values())).all()
 
 
-@every_model
+@with_those_without_networks
 def test_the_logged_terms_add_up_to_the_logged_loss(model_class, few_digits):
     model = small(model_class)
     logs = model.evaluate(few_digits, verbose=0, return_dict=True)
-    term_weights = {k: float(v) for k, v in model.term_weights().items()}
-    total = sum(term_weights.get(n, 1.0) * logs[n] for n in model_class.loss_names)
-    assert logs["loss"] == pytest.approx(total, rel=1e-5)
+    assert logs["loss"] == pytest.approx(weighted_sum(model, logs), rel=1e-5)
 
 
 @every_model_at_length
@@ -136,7 +150,7 @@ def test_labels_beside_the_data_do_not_disturb(model_class, few_digits):
     model = small(model_class)
     model.fit(labelled, verbose=0)
     model.fit(tf.data.Dataset.from_tensor_slices(labelled).batch(50), verbose=0)
-    assert model.encode(labelled).shape == (len(few_digits), 3)
+    assert model.encode(labelled).shape == (len(few_digits), model.latent_dim)
 
 
 @every_model_at_length
@@ -197,9 +211,7 @@ def test_regularisers_of_the_users_layers_count(model_class, few_digits):
     )
     penalty = 0.5 * float(tf.reduce_sum(regularised.kernel**2))
     logs = model.evaluate(few_digits, verbose=0, return_dict=True)
-    term_weights = {k: float(v) for k, v in model.term_weights().items()}
-    terms = sum(term_weights.get(n, 1.0) * logs[n] for n in model_class.loss_names)
-    assert logs["loss"] == pytest.approx(terms + penalty, rel=1e-5)
+    assert logs["loss"] == pytest.approx(weighted_sum(model, logs) + penalty, rel=1e-5)
 
 
 # ---------------------------------------------------------------------------- sample weights
@@ -651,7 +663,7 @@ def test_inference_handles_any_number_of_rows(model_class, few_digits):
         np.testing.assert_allclose(
             model.encode(few_digits, batch_size=batch_size), whole, rtol=1e-5, atol=1e-6
         )
-    assert model.encode(few_digits[:0]).shape == (0, 3)
+    assert model.encode(few_digits[:0]).shape == (0, model.latent_dim)
     assert model.anomaly_score(few_digits[:1]).shape == (1,)
     with pytest.raises(ValueError, match="batch_size"):
         model.encode(few_digits, batch_size=0)
@@ -668,7 +680,7 @@ def test_features_gives_every_encoder_layer_after_its_activation(model_class, fe
     np.testing.assert_allclose(list(features.values())[2], encoded, rtol=1e-5, atol=1e-6)
 
 
-@every_model
+@with_those_without_networks
 def test_anomaly_score_is_deterministic_and_higher_for_what_was_never_seen(model_class, digits):
     model = small(model_class)
     model.fit(digits, epochs=8, verbose=0)
@@ -679,9 +691,10 @@ def test_anomaly_score_is_deterministic_and_higher_for_what_was_never_seen(model
     assert model.anomaly_score(noise).mean() > scores.mean() + 3 * scores.std()
 
 
-@every_model
+@with_those_without_networks
 def test_keras_export_works_and_holds_no_op_of_ours(model_class, few_digits, tmp_path):
     model = small(model_class)
+    model.predict(few_digits, verbose=0)  # a model without networks is built by its data
     model.export(tmp_path / "saved", verbose=False)
     assert b"Tfae>" not in (tmp_path / "saved" / "saved_model.pb").read_bytes()
     served = tf.saved_model.load(tmp_path / "saved")
@@ -696,8 +709,8 @@ def test_keras_export_works_and_holds_no_op_of_ours(model_class, few_digits, tmp
 @every_model_at_length
 def test_a_subclass_adds_layers_metrics_and_arguments(model_class, few_digits):
     class Extended(model_class):
-        def __init__(self, encoder, decoder, extra=3, **kwargs):
-            super().__init__(encoder, decoder, **kwargs)
+        def __init__(self, *networks, extra=3, **kwargs):
+            super().__init__(*networks, **kwargs)
             self.extra = extra
             self.head = keras.layers.Dense(extra)
             self.count = keras.metrics.Sum(name="rows")

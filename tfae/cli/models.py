@@ -179,6 +179,11 @@ def has_architectures(cls: type) -> bool:
     return hasattr(cls, "from_shape")
 
 
+def has_optimizer(cls: type) -> bool:
+    """Whether `compile` takes an optimizer; some models minimise without one."""
+    return inspect.signature(cls.compile).parameters["optimizer"].default is not None
+
+
 def _owners(cls: type) -> list[tuple[Any, str | None]]:
     owners: list[tuple[Any, str | None]] = [(cls, None)]
     if has_architectures(cls):

@@ -24,13 +24,6 @@ _TRAINING = (
     click.Option(["--epochs"], type=click.IntRange(1), default=20, show_default=True),
     click.Option(["--batch-size"], type=click.IntRange(1), default=128, show_default=True),
     click.Option(
-        ["--learning-rate"],
-        type=click.FloatRange(0, min_open=True),
-        default=1e-3,
-        show_default=True,
-        help="Of the optimizer Adam.",
-    ),
-    click.Option(
         ["--seed"],
         type=int,
         default=0,
@@ -38,6 +31,15 @@ _TRAINING = (
         help="All that is random follows from it.",
     ),
     click.Option(["--resume"], is_flag=True, help="Go on with an interrupted run, exactly."),
+)
+_OF_OPTIMIZERS = (
+    click.Option(
+        ["--learning-rate"],
+        type=click.FloatRange(0, min_open=True),
+        default=1e-3,
+        show_default=True,
+        help="Of the optimizer Adam.",
+    ),
 )
 _OF_ARCHITECTURES = (
     click.Option(["--latent-dim"], type=click.IntRange(1), required=True, help="Size of the code."),
@@ -134,6 +136,8 @@ def _command_for(cls: type) -> click.Command:
         for hyperparameter in own.values()
     ]
     shared = (*DATA, *_TRAINING, *(_OF_ARCHITECTURES if has_architectures else ()))
+    if models.has_optimizer(cls):
+        shared = (*shared, *_OF_OPTIMIZERS)
     if hasattr(cls, "pretrain"):
         shared = (*shared, *_OF_STACKS)
     return click.Command(

@@ -67,7 +67,10 @@ def _new_model(config: dict[str, Any], description: data.Description) -> keras.M
         )
     else:
         model = cls(**hyperparameters)
-    model.compile(optimizer=keras.optimizers.Adam(training["learning_rate"]))
+    if models.has_optimizer(cls):
+        model.compile(optimizer=keras.optimizers.Adam(training["learning_rate"]))
+    else:
+        model.compile()
     return model
 
 

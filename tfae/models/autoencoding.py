@@ -8,13 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfae.layers.seeds import random_seed
+from tfae.models.fitted import Fitted
 from tfae.priors import Prior
-from tfae.training import Trainer
 from tfae.training.batches import Batch, unpack
 from tfae.training.contract import DataContract, checked_label
 
 
-class Autoencoding(Trainer):
+class Autoencoding(Fitted):
     """A model that maps data to codes and codes to data.
 
     A subclass gives `code`, `decoded` and `score` for use inside graphs; the methods on arrays and
@@ -28,7 +28,9 @@ class Autoencoding(Trainer):
 
     Attributes:
         latent_dim: Size of the code; known once the model is built.
-        prior: The distribution over codes that `generate` draws from, or `None`.
+        prior: The distribution of codes that is part of the objective, or `None`.
+        sampling_prior: What `generate` draws from: the distribution that `fit_prior` has fitted, or
+            else `prior`.
         conditional: Whether encoder and decoder look at labels.
     """
 
@@ -59,6 +61,10 @@ class Autoencoding(Trainer):
         """Shape of the code of one example."""
         return (self.latent_dim,)
 
+    @property
+    def sampling_prior(self) -> Prior | None:
+        return self.fitted_prior or self.prior
+
     # ------------------------------------------------------------------ in the graph
 
     def code(
@@ -76,6 +82,13 @@ class Autoencoding(Trainer):
     def score(self, x: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
         """The anomaly score of `x`, `(batch,)`."""
         raise NotImplementedError
+
+    def score_formula(self) -> list[dict[str, Any]] | None:
+        """`score` as data: terms of `tfae.device` that add up to it, or `None` if there are none.
+
+        Devices compute the score from the outputs of `encoding` and `call`.
+        """
+        return None
 
     def encoding(self, x: tf.Tensor, label: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         """All that is known of the code of `x`: "code", and what a variant adds to it."""
@@ -138,6 +151,37 @@ class Autoencoding(Trainer):
             Codes `(n, latent_dim)`.
         """
         return self._map("encode", self.code, self._checked(x), batch_size)
+
+    def encodings(self, x: Any, batch_size: int = 256) -> dict[str, np.ndarray]:
+        """Encodes data and gives all that is known of the codes.
+
+        Args:
+            x: Array `(n, ...)` or batched `tf.data.Dataset`.
+            batch_size: Examples at a time, for arrays.
+
+        Returns:
+            "code", what `encode` gives, and what a variant adds, each `(n, ...)`: a variational
+            model the "log_variance" of q(z | x), whose mean the code is.
+        """
+        return self._map("encodings", self.encoding, self._checked(x), batch_size)
+
+    def draw_codes(self, x: Any, seed: int | None = None, batch_size: int = 256) -> np.ndarray:
+        """Draws one code of each example from q(z | x): together, a sample of all codes.
+
+        Args:
+            x: Array `(n, ...)` or batched `tf.data.Dataset`.
+            seed: Integer; `None` draws one.
+            batch_size: Examples at a time, for arrays.
+
+        Returns:
+            Codes `(n, latent_dim)`; what `encode` gives, for a model whose codes have no spread.
+        """
+        encoded = self.encodings(x, batch_size)
+        if "log_variance" not in encoded:
+            return encoded["code"]
+        rng = np.random.default_rng(random_seed() if seed is None else seed)
+        noise = rng.standard_normal(encoded["code"].shape, np.float32)
+        return encoded["code"] + np.exp(0.5 * encoded["log_variance"].astype(np.float32)) * noise
 
     def decode(self, z: Any, batch_size: int = 256, label: Any = None) -> np.ndarray:
         """Decodes codes into data space.
@@ -227,12 +271,12 @@ class Autoencoding(Trainer):
         return tf.constant(label, tf.int64)
 
     def _prior(self) -> Prior:
-        if self.prior is None:
+        if self.sampling_prior is None:
             raise NotImplementedError(
-                f"{type(self).__name__} has no distribution over codes to draw from. Decode codes "
-                "of your own with decode(z), or use a VariationalAutoencoder."
+                f"{type(self).__name__} has no distribution over codes to draw from. Fit one to "
+                "the codes of data with fit_prior(x), or decode codes of your own with decode(z)."
             )
-        return self.prior
+        return self.sampling_prior
 
     def _checked(self, x: Any, as_target: bool = False) -> Any:
         """Checks data before it is mapped; as a target also its values."""

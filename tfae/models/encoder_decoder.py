@@ -233,6 +233,10 @@ class EncoderDecoder(Autoencoding):
     def score(self, x: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
         return self.likelihood.loss(x, self._output(self.code(x, label), label, training=False))
 
+    def score_formula(self) -> list[dict[str, Any]] | None:
+        formula = self.likelihood.formula()
+        return None if formula is None else [formula]
+
     # ------------------------------------------------------------------ arrays in, arrays out
 
     def features(

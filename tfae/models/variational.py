@@ -207,6 +207,12 @@ class VariationalAutoencoder(EncoderDecoder):
             return loss + gaussian_kl(mean, log_variance)
         return loss + self._log_ratio(mean, mean, log_variance)
 
+    def score_formula(self) -> list[dict[str, Any]] | None:
+        reconstruction = super().score_formula()
+        if reconstruction is None or not self._kl_is_closed_form:
+            return None
+        return [*reconstruction, {"term": "gaussian_kl"}]
+
     def _decode_samples(self, z: tf.Tensor, label: tf.Tensor | None, training: bool) -> tf.Tensor:
         """Decodes `(batch, d)` or `(samples, batch, d)`; leading axes are kept."""
         if z.shape.rank == 2:

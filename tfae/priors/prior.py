@@ -64,3 +64,26 @@ class Prior(keras.layers.Layer):
     def log_density(self, code: tf.Tensor) -> tf.Tensor:
         """log p(code) in nats, `[...]`, of codes `[..., latent_dim]`."""
         raise NotImplementedError
+
+
+def label_or_any(
+    n: int | tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None, num_classes: int
+) -> tf.Tensor:
+    """The class of each code: the label, or where it is negative, or there is none, a random one.
+
+    Args:
+        n: How many.
+        seed: int64 `(2,)`, of which the random ones are a function.
+        label: int64 `(n,)`, -1 for any class, or `None`.
+        num_classes: Classes are drawn from 0 to `num_classes - 1`.
+
+    Returns:
+        int64 tensor `(n,)`.
+    """
+    # Another stream than the one that places a code within its class.
+    uniform = tf.random.stateless_uniform([n], tf.random.fold_in(seed, 1, "philox"), alg="philox")
+    drawn = tf.cast(tf.floor(uniform * num_classes), tf.int64)
+    if label is None:
+        return drawn
+    label = tf.cast(label, tf.int64)
+    return tf.where(label < 0, drawn, label)

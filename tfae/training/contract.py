@@ -82,7 +82,7 @@ class DataContract(NamedTuple):
         return (x if label is None else {"x": x, "label": label}), y, sample_weight
 
     def checked_inputs(
-        self, x: Any, values: bool, support: tuple[float, float] | None
+        self, x: Any, values: bool, support: tuple[float, float] | None, name: str = "x"
     ) -> np.ndarray | tf.Tensor | tf.data.Dataset:
         """Checks inputs for inference: an array with any number of rows, or a dataset.
 
@@ -90,6 +90,7 @@ class DataContract(NamedTuple):
             x: Array `(n, ...)`, dictionary of it, or batched dataset.
             values: Whether to look for NaN and infinity, too.
             support: Closed interval that the values must lie in, or `None`.
+            name: Of the argument, for errors.
 
         Returns:
             The array, in a dictionary with its labels if the model uses them; or the dataset.
@@ -99,7 +100,7 @@ class DataContract(NamedTuple):
         """
         label = None
         if isinstance(x, tf.data.Dataset):
-            _check_shape("x", unpack(x.element_spec).x.shape, self.input_shape, _UNBATCHED)
+            _check_shape(name, unpack(x.element_spec).x.shape, self.input_shape, _UNBATCHED)
             return x
         if isinstance(x, dict):
             batch = unpack(x)
@@ -108,20 +109,20 @@ class DataContract(NamedTuple):
             (x,) = x
         if isinstance(x, keras.utils.PyDataset) or hasattr(x, "__next__"):
             raise ValueError(
-                f"`x` must be an array or a tf.data.Dataset here; received a {type(x).__name__}. "
-                "predict() takes it."
+                f"`{name}` must be an array or a tf.data.Dataset here; received a "
+                f"{type(x).__name__}. predict() takes it."
             )
-        x = _array("x", x)
-        _check_shape("x", x.shape, self.input_shape)
+        x = _array(name, x)
+        _check_shape(name, x.shape, self.input_shape)
         if values:
-            _check_values("x", x, support)
+            _check_values(name, x, support)
         if self.num_classes is None or label is None:
             return x
         label = self._checked_label(label)
         if len(label) != len(x):
             raise ValueError(
-                f"`x` and `label` must have the same number of examples; received {len(x)} and "
-                f"{len(label)}."
+                f"`{name}` and `label` must have the same number of examples; received "
+                f"{len(x)} and {len(label)}."
             )
         return {"x": x, "label": label}
 

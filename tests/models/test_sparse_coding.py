@@ -1,0 +1,288 @@
+"""Sparse coding: what it learns, how, and what it refuses. Its solver is in tests/ops."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.decomposition import sparse_encode
+
+import tfae
+from tfae.models.atom_updates import Explained, badly_explained, descend, swap, unit_norm
+from tfae.ops.lasso import lasso
+
+
+def sparse_data(rows=4000, num_atoms=24, dimension=16, active=3, seed=0):
+    """Sums of few of some true atoms, and these."""
+    random = np.random.default_rng(seed)
+    atoms = random.normal(size=(num_atoms, dimension))
+    atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
+    codes = np.zeros((rows, num_atoms))
+    for row in codes:
+        row[random.choice(num_atoms, active, replace=False)] = random.choice([-1, 1], active) * (
+            1 + random.random(active)
+        )
+    return (codes @ atoms + 0.01 * random.normal(size=(rows, dimension))).astype("float32"), atoms
+
+
+def learned(x, num_atoms=24, penalty=0.1, epochs=1, **arguments):
+    model = tfae.SparseCoding(num_atoms, penalty, **{"seed": 0, **arguments})
+    model.compile(jit_compile=False)
+    model.fit(x, batch_size=100, epochs=epochs, verbose=0)
+    return model
+
+
+# ---------------------------------------------------------------------------- what it learns
+
+
+def test_it_recovers_a_known_dictionary():
+    x, atoms = sparse_data(num_atoms=40, dimension=32, active=2)
+    model = learned(x, 40, penalty=0.3, epochs=8)
+    cosines = np.abs(model.atoms @ atoms.T).max(axis=0)
+    assert np.mean(cosines > np.cos(np.radians(10))) >= 0.95
+
+
+@pytest.mark.parametrize("atom_update", ["gradient", "replace"])
+def test_training_lowers_the_objective_of_data_it_never_saw(atom_update):
+    x, _ = sparse_data()
+    model = learned(x[:300], atom_update=atom_update)
+    first = model.evaluate(x[3000:], verbose=0, return_dict=True)["loss"]
+    model.fit(x[:3000], batch_size=100, epochs=3, verbose=0)
+    last = model.evaluate(x[3000:], verbose=0, return_dict=True)["loss"]
+    assert last < 0.95 * first
+
+
+def test_the_first_atoms_are_patches_and_replacing_keeps_them_patches():
+    x, _ = sparse_data(400)
+    patches = x / np.linalg.norm(x, axis=1, keepdims=True)
+
+    def distances(atoms):
+        return 1 - np.max(atoms @ patches.T, axis=1)
+
+    first = tfae.SparseCoding(24, 0.1, "replace", seed=0)
+    first.compile(jit_compile=False)
+    first.train_on_batch(x[:100])
+    assert distances(first.atoms).max() < 1e-5
+    model = learned(x, epochs=3, atom_update="replace")
+    assert distances(model.atoms).max() < 1e-5
+    assert (model.atoms != first.atoms).any()
+
+
+@pytest.mark.parametrize("atom_update", ["gradient", "replace"])
+def test_dead_atoms_are_replaced_and_counted(atom_update):
+    x, _ = sparse_data(1000)
+    x[:, 0] = 0
+    model = learned(x, atom_update=atom_update)
+    atoms = model.atoms.copy()
+    atoms[:5] = np.eye(16)[0]  # what no patch has
+    model.atoms = atoms
+    history = model.fit(x, batch_size=100, epochs=4, verbose=0).history
+    assert max(history["dead_atoms"]) > 0
+    assert history["dead_atoms"][-1] == 0
+    assert np.abs(model.atoms[:, 0]).max() < 0.5
+    np.testing.assert_allclose(np.linalg.norm(model.atoms, axis=1), 1, atol=1e-5)
+
+
+def test_the_logs_tell_the_objective_and_its_circumstances():
+    x, _ = sparse_data(500)
+    model = learned(x)
+    logs = model.evaluate(x, batch_size=500, verbose=0, return_dict=True)
+    codes = model.encode(x)
+    error = 0.5 * ((x - codes @ model.atoms) ** 2).sum(axis=1).mean()
+    assert logs["reconstruction_loss"] == pytest.approx(error, rel=1e-4)
+    assert logs["sparsity_loss"] == pytest.approx(0.1 * np.abs(codes).sum(axis=1).mean(), rel=1e-4)
+    assert logs["loss"] == pytest.approx(logs["reconstruction_loss"] + logs["sparsity_loss"])
+    assert logs["loss"] == pytest.approx(model.anomaly_score(x).mean(), rel=1e-5)
+    assert logs["active_coefficients"] == pytest.approx((codes != 0).sum(axis=1).mean(), rel=1e-4)
+    assert 0 < logs["duality_gap"] <= 1e-6 * logs["loss"]
+    assert logs["dead_atoms"] == 0
+
+
+# ---------------------------------------------------------------------------- updates
+
+
+def test_descending_never_raises_the_error_and_keeps_length_one():
+    x, true = sparse_data(300)
+    random = np.random.default_rng(1)
+    atoms = unit_norm(tf.constant(true + 0.5 * random.normal(size=true.shape), tf.float32))
+    codes = lasso(x, atoms, 0.1, 1e-3).codes
+    codes = codes * tf.cast(tf.range(24) != 7, tf.float32)  # one is never used
+    error = [float(tf.reduce_sum((x - codes @ atoms) ** 2))]
+    statistics = tf.transpose(codes) @ codes, tf.transpose(codes) @ x
+    for block_size in (1, 5, 32):
+        after = descend(atoms, *statistics, block_size)
+        np.testing.assert_allclose(after, descend(atoms, *statistics), atol=1e-4)
+    for _ in range(5):
+        after = descend(atoms, *statistics)
+        np.testing.assert_allclose(tf.norm(after, axis=1), 1, atol=1e-5)
+        np.testing.assert_array_equal(after[7], atoms[7])
+        atoms = after
+        error.append(float(tf.reduce_sum((x - codes @ atoms) ** 2)))
+    assert (np.diff(error) <= 1e-4 * error[0]).all()
+    assert error[-1] < 0.8 * error[0]
+
+
+def test_no_swap_raises_the_objective_of_the_batch():
+    x, true = sparse_data(300)
+    random = np.random.default_rng(1).normal(size=(8, 16))
+    atoms = unit_norm(tf.constant(random, tf.float32))
+    before = lasso(x, atoms, 0.1, 1e-7)
+    batch = Explained(x, before.codes, x - before.codes @ atoms, tf.ones(300))
+    pool = unit_norm(tf.constant(np.concatenate([true, x[:20], np.zeros((4, 16))]), tf.float32))
+    after, replaced, worth = swap(atoms, batch, pool, 0.1, tf.zeros(8))
+    assert np.sum(replaced) > 2
+    np.testing.assert_array_equal(after[~replaced], atoms[~replaced])
+    assert {row.tobytes() for row in after[replaced].numpy()} <= {
+        row.tobytes() for row in pool[:44].numpy()
+    }
+    objective = lasso(x, after, 0.1, 1e-7).objective
+    promised = np.mean(worth[replaced]) * np.sum(replaced) - np.sum(
+        np.mean(0.5 * before.codes.numpy() ** 2, axis=0)[replaced]
+    )
+    assert promised > 0
+    assert np.mean(objective) <= np.mean(before.objective) - promised + 1e-4
+    # What was more useful in the past than any patch is on this batch stays.
+    same, replaced, _ = swap(atoms, batch, pool, 0.1, tf.fill([8], 1e3))
+    assert not np.any(replaced)
+    np.testing.assert_array_equal(same, atoms)
+
+
+def test_badly_explained_examples_are_drawn_in_proportion_to_their_error():
+    x = tf.reshape(tf.range(1.0, 5.0), [4, 1])
+    errors = tf.constant([0.0, 1.0, 3.0, 0.0])
+    first = [int(badly_explained(x, errors, 1, [0, i])[0][0, 0]) for i in range(400)]
+    assert set(first) == {2, 3}
+    assert np.mean(np.array(first) == 3) == pytest.approx(0.75, abs=0.06)
+    drawn, count = badly_explained(x, errors, 6, [0, 0])
+    assert int(count) == 2
+    assert sorted(drawn[:2, 0].numpy()) == [2, 3]
+    assert not np.any(drawn[2:])
+
+
+# ---------------------------------------------------------------------------- as a model
+
+
+def test_encode_agrees_with_scikit_learn_for_given_atoms():
+    x, atoms = sparse_data(100)
+    model = tfae.SparseCoding(24, 0.3, tolerance=1e-8)
+    model.atoms = atoms.reshape(24, 4, 4)
+    expected = sparse_encode(x.astype("float64"), atoms, algorithm="lasso_lars", alpha=0.3)
+    codes = model.encode(x.reshape(-1, 4, 4))
+    np.testing.assert_allclose(codes, expected, atol=1e-4)
+    np.testing.assert_allclose(
+        model.decode(codes).reshape(-1, 16), codes @ atoms, rtol=0, atol=1e-5
+    )
+    assert model.atoms.shape == (24, 4, 4)
+    np.testing.assert_array_equal(model.features(x.reshape(-1, 4, 4))["codes"], codes)
+
+
+@pytest.mark.parametrize("atom_update", ["gradient", "replace"])
+def test_a_loaded_model_goes_on_as_if_it_had_never_stopped(atom_update, tmp_path):
+    x, _ = sparse_data(700)
+    model = learned(x, atom_update=atom_update)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(loaded.encode(x), model.encode(x))
+    for m in (model, loaded):
+        m.fit(x, batch_size=100, epochs=3, initial_epoch=1, verbose=0)
+    for a, b in zip(model.weights, loaded.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("atom_update", ["gradient", "replace"])
+def test_xla_trains_as_the_graph_does_and_compiles_once(atom_update):
+    x, _ = sparse_data(512)
+    atoms = []
+    for jit_compile in (True, False):
+        model = tfae.SparseCoding(24, 0.1, atom_update, seed=0)
+        model.compile(jit_compile=jit_compile, steps_per_execution=4)
+        model.fit(x, batch_size=64, epochs=2, verbose=0)
+        atoms.append(model.atoms)
+    # Updates of hundreds of steps amplify rounding, so most, not all.
+    assert np.mean(np.sum(atoms[0] * atoms[1], axis=1) > 0.99) > 0.9
+
+
+def test_mixed_precision_solves_in_float32():
+    x, _ = sparse_data(300)
+    plain, mixed = learned(x), learned(x, dtype="mixed_float16")
+    np.testing.assert_array_equal(plain.atoms, mixed.atoms)
+    assert mixed.encode(x).dtype == np.float32
+    np.testing.assert_array_equal(plain.predict(x, verbose=0), mixed.predict(x, verbose=0))
+    assert learned(x[:100], dtype="float64").encode(x[:5]).dtype == np.float64
+
+
+def test_examples_of_weight_zero_teach_nothing():
+    x, _ = sparse_data(600)
+    model = learned(x[:300])
+    before = [np.array(w) for w in (model._atoms, *model._update.weights)]
+    model.fit(x, sample_weight=np.zeros(600), verbose=0)
+    for a, b in zip(before, (model._atoms, *model._update.weights), strict=True):
+        np.testing.assert_array_equal(a, b)
+    model.fit(x, sample_weight=np.ones(600), verbose=0)
+    assert (model.atoms != before[0]).any()
+
+
+def test_constant_patches_have_empty_codes_and_become_no_atoms():
+    x, _ = sparse_data(400)
+    x[::2] = 0  # constant patches, without their mean
+    model = learned(x)
+    codes = model.encode(x)
+    assert not codes[::2].any()
+    np.testing.assert_allclose(np.linalg.norm(model.atoms, axis=1), 1, atol=1e-5)
+
+
+def test_atoms_as_part_of_another_model_keep_length_one(tmp_path):
+    x, _ = sparse_data(200)
+    inner = learned(x)
+    inputs = keras.Input((16,))
+    outer = keras.Model(inputs, keras.layers.Rescaling(2.0)(inner(inputs)))
+    outer.compile("adam", "mse")
+    before = inner.atoms
+    outer.fit(x, x, verbose=0)
+    assert (inner.atoms != before).any()
+    np.testing.assert_allclose(np.linalg.norm(inner.atoms, axis=1), 1, atol=1e-5)
+
+
+# ---------------------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0, 0.1), "`num_atoms` must be a whole number.*received 0"),
+        ((2.5, 0.1), "`num_atoms` must be a whole number.*received 2.5"),
+        ((8, 0), "`penalty` must be a number above 0; received 0"),
+        ((8, -1.0), "`penalty`"),
+        ((8, float("nan")), "`penalty`.*nan"),
+        ((8, "much"), "`penalty`.*'much'"),
+        ((8, 0.1, "swap"), r"`atom_update` must be one of \['gradient', 'replace'\].*'swap'"),
+        ((8, 0.1, "gradient", 0.0), "`tolerance`"),
+    ],
+)
+def test_arguments_out_of_range_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        tfae.SparseCoding(*arguments)
+
+
+def test_bad_data_is_refused():
+    x, atoms = sparse_data(100)
+    model = tfae.SparseCoding(24, 0.1)
+    with pytest.raises(AttributeError, match="Call fit"):
+        model.atoms  # noqa: B018
+    with pytest.raises(ValueError, match="no optimizer"):
+        model.compile("adam")
+    model.compile(jit_compile=False)
+    with pytest.raises(ValueError, match="20 patches, but the first atoms are 24"):
+        model.fit(x[:20], verbose=0)
+    with pytest.raises(ValueError, match="no other target"):
+        model.fit(x, x, verbose=0)
+    with pytest.raises(ValueError, match="NaN"):
+        model.fit(np.full_like(x, np.nan), verbose=0)
+    model.fit(x, verbose=0)
+    with pytest.raises(ValueError, match=r"must have shape \(n, 16\)"):
+        model.encode(x[:, :15])
+    with pytest.raises(ValueError, match="length one"):
+        model.atoms = 2 * atoms
+    with pytest.raises(ValueError, match=r"\(24, \*patch_shape\)"):
+        model.atoms = atoms[:5]
+    with pytest.raises(NotImplementedError, match="no distribution over codes"):
+        model.generate(3)

@@ -1,0 +1,112 @@
+"""Coefficients by FISTA: right, certified, never uphill, whatever the number of rows."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.decomposition import sparse_encode
+
+from tfae.ops.lasso import lasso
+
+# In a graph: eagerly every small operation of every iteration is a call.
+solve = tf.function(lasso, reduce_retracing=True)
+
+
+def problem(rows=60, num_atoms=48, dimension=24, dtype="float32", seed=0):
+    random = np.random.default_rng(seed)
+    atoms = random.normal(size=(num_atoms, dimension))
+    atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
+    codes = random.normal(size=(rows, num_atoms)) * (random.random((rows, num_atoms)) < 0.1)
+    x = codes @ atoms + 0.05 * random.normal(size=(rows, dimension))
+    return x.astype(dtype), atoms.astype(dtype)
+
+
+def objective(x, atoms, codes, penalty):
+    x, atoms, codes = (np.asarray(a, "float64") for a in (x, atoms, codes))
+    return 0.5 * ((x - codes @ atoms) ** 2).sum(1) + penalty * np.abs(codes).sum(1)
+
+
+@pytest.mark.parametrize("algorithm", ["lasso_lars", "lasso_cd"])
+@pytest.mark.parametrize("penalty", [0.02, 0.1, 0.5])
+def test_codes_agree_with_scikit_learn(algorithm, penalty):
+    x, atoms = problem()
+    expected = sparse_encode(
+        x.astype("float64"),
+        atoms.astype("float64"),
+        algorithm=algorithm,
+        alpha=penalty,
+        max_iter=20_000,
+    )
+    codes = solve(x, atoms, penalty, 1e-8).codes
+    np.testing.assert_allclose(codes, expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
+def test_the_gap_bounds_the_distance_to_the_minimum_and_is_as_small_as_asked(dtype, tolerance):
+    x, atoms = problem(dtype=dtype)
+    solution = solve(x, atoms, 0.1, tolerance)
+    best = objective(x, atoms, solve(*problem(dtype="float64"), 0.1, 1e-13).codes, 0.1)
+    actual = objective(x, atoms, solution.codes, 0.1)
+    np.testing.assert_allclose(solution.objective, actual, rtol=1e-5)
+    assert (actual - best <= solution.gap.numpy() + 1e-6 * best).all()
+    assert (solution.gap <= tolerance * solution.objective).numpy().all()
+
+
+def test_the_objective_never_rises_from_iteration_to_iteration():
+    x, atoms = problem(num_atoms=200)  # coherent: plain FISTA goes up and down on it
+    path = [0.5 * (x**2).sum(1)]
+    for iterations in range(8, 161, 8):
+        path.append(objective(x, atoms, solve(x, atoms, 0.02, 1e-9, iterations).codes, 0.02))
+    assert (np.diff(path, axis=0) <= 1e-6 * path[0]).all()
+    assert np.sum(path[-1]) < 0.9 * np.sum(path[0])
+
+
+@pytest.mark.parametrize("jit", ["none", "around", "within"])
+@pytest.mark.parametrize("rows", [0, 1, 5, 17])
+def test_eager_graph_and_xla_agree_for_any_number_of_rows(rows, jit):
+    x, atoms = problem(17)
+    whole = lasso(x, atoms, 0.1, 1e-6, block_size=4)  # eagerly
+
+    def solved(x):
+        return lasso(x, atoms, 0.1, 1e-6, block_size=4, jit_compile=jit == "within")
+
+    if jit == "around":
+        solution = tf.function(solved, jit_compile=True)(x[:rows])
+    else:  # one graph for all numbers of rows
+        spec = tf.TensorSpec([None, x.shape[1]])
+        solution = tf.function(solved).get_concrete_function(spec)(tf.constant(x[:rows]))
+    for a, b in zip(solution, whole, strict=True):
+        assert a.shape == (rows, *b.shape[1:])
+    np.testing.assert_allclose(solution.codes, whole.codes[:rows], atol=1e-3)
+
+
+def test_rows_do_not_depend_on_one_another():
+    x, atoms = problem()
+    a = solve(x, atoms, 0.1).codes
+    b = tf.reverse(solve(x[::-1], atoms, 0.1, block_size=16).codes, [0])
+    np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_what_explains_nothing_gets_codes_of_zero():
+    x, atoms = problem(20)
+    strong = np.abs(x @ atoms.T).max() * 1.001
+    solution = solve(x, atoms, strong)
+    assert not np.any(solution.codes)
+    np.testing.assert_allclose(solution.objective, 0.5 * (x**2).sum(1), rtol=1e-6)
+    assert not np.any(solve(np.zeros_like(x), atoms, 0.1).gap)
+    atoms[3] = 0
+    assert not np.any(solve(x, atoms, 0.1).codes[:, 3])
+
+
+def test_max_iterations_ends_a_row_with_a_gap_that_says_so():
+    x, atoms = problem(num_atoms=200)
+    solution = solve(x, atoms, 0.01, 1e-9, max_iterations=8)
+    assert solution.iterations.numpy().max() == 8
+    assert solution.gap.numpy().max() > 1e-3
+
+
+def test_no_gradient_flows_through_codes():
+    x, atoms = (tf.constant(a) for a in problem(5))
+    with tf.GradientTape() as tape:
+        tape.watch((x, atoms))
+        codes = solve(x, atoms, 0.1).codes
+    assert tape.gradient(codes, (x, atoms)) == (None, None)
