@@ -1,6 +1,7 @@
 """Data by name or path, as `tf.data` datasets ready for `fit`."""
 
+from tfae.data import patches
 from tfae.data.load import find, load
 from tfae.data.source import BINARIZE, Description, Source
 
-__all__ = ["BINARIZE", "Description", "Source", "find", "load"]
+__all__ = ["BINARIZE", "Description", "Source", "find", "load", "patches"]

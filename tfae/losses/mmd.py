@@ -80,10 +80,12 @@ def squared_mmd(
 
 
 def _mean_within(x: tf.Tensor, kernel: Callable, unbiased: bool) -> tf.Tensor:
-    distances = squared_distances(x, x)
-    # Of a point from itself it is zero, whatever rounding says.
-    values = kernel(tf.linalg.set_diag(distances, tf.zeros_like(distances[:, 0])))
-    total, n = tf.reduce_sum(values), tf.cast(tf.shape(x)[0], x.dtype)
+    row = tf.range(tf.shape(x)[0])
+    # Not `tf.linalg.set_diag`, whose gradient XLA compiles for shapes known beforehand only.
+    apart = tf.cast(row[:, None] != row[None, :], x.dtype)
+    n = tf.cast(tf.shape(x)[0], x.dtype)
+    # Of a point from itself the distance is zero, whatever rounding says.
+    values = kernel(squared_distances(x, x) * apart)
     if not unbiased:
-        return total / (n * n)
-    return (total - tf.linalg.trace(values)) / (n * (n - 1.0))
+        return tf.reduce_sum(values) / (n * n)
+    return tf.math.divide_no_nan(tf.reduce_sum(values * apart), n * (n - 1.0))

@@ -1,0 +1,332 @@
+"""Sparse coding."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfae.models.atom_updates import (
+    Descent,
+    Explained,
+    Replacement,
+    add_state,
+    badly_explained,
+    solver_dtype,
+    unit_norm,
+)
+from tfae.models.autoencoding import Autoencoding
+from tfae.ops.lasso import Solution, lasso
+from tfae.training.batches import Batch, unpack
+from tfae.training.contract import DataContract
+
+__all__ = ["SparseCoding"]
+
+
+@keras.saving.register_keras_serializable("tfae")
+class SparseCoding(Autoencoding):
+    """Explains each patch as a sum of few atoms, which it learns from the patches.
+
+    Minimises `0.5 * ||x - codes @ atoms||^2 + penalty * ||codes||_1` over the codes of every patch
+    and over the atoms, of length one, in turn. There is no encoder network: `encode` solves for the
+    codes, and `decode` adds up atoms.
+
+    The first atoms are patches of the first data that `fit` sees, and an atom that nothing has used
+    for long is replaced by a patch that is badly explained.
+
+    The logs show the objective as `loss`, its parts `reconstruction_loss` and `sparsity_loss`, the
+    `duality_gap` that the codes were left with, the number of `active_coefficients` of a patch, and
+    the number of `dead_atoms`.
+
+    Example:
+        ```python
+        patches = tfae.data.patches.cut(image, (8, 8), 20_000, seed=0)
+        patches = tfae.data.patches.Whitening.fit(patches)(patches)
+        model = tfae.SparseCoding(num_atoms=128, penalty=0.5)
+        model.compile()
+        model.fit(patches, batch_size=256, epochs=5)
+        edges = model.atoms
+        ```
+
+    Args:
+        num_atoms: Number of atoms; more than a patch has values is usual.
+        penalty: What one unit of a coefficient costs, above zero. Compare with the length of the
+            patches: where `penalty` is at least the largest product with an atom, nothing is
+            active.
+        atom_update: `"gradient"`: online dictionary learning, which goes down to the minimum of the
+            squared error over one atom after the other, from statistics of all batches in which
+            old ones fade. `"replace"`: atoms stay real patches; one is swapped for a patch of an
+            earlier batch wherever that lowers the objective.
+        tolerance: Duality gap, as a part of the objective, at which codes are taken as solved.
+            Training is content with 0.001.
+        seed: Integer from which the choice of patches and the order of the data follow; `None`
+            draws one.
+        **kwargs: Passed to `keras.Model`. Codes are solved in float32 under mixed precision, too.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    References:
+        Olshausen and Field, "Emergence of simple-cell receptive field properties by learning a
+        sparse code for natural images", 1996; Mairal, Bach, Ponce and Sapiro, "Online learning for
+        matrix factorization and sparse coding", 2010.
+    """
+
+    loss_names = ("reconstruction_loss", "sparsity_loss")
+    monitor_names = ("duality_gap", "active_coefficients", "dead_atoms")
+
+    def __init__(
+        self,
+        num_atoms: int,
+        penalty: float,
+        atom_update: Literal["gradient", "replace"] = "gradient",
+        tolerance: float = 1e-5,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(seed=seed, autocast=False, **kwargs)
+        if not isinstance(num_atoms, int | np.integer) or num_atoms < 1:
+            raise ValueError(
+                f"`num_atoms` must be a whole number of at least 1; received {num_atoms!r}."
+            )
+        for name, value in (("penalty", penalty), ("tolerance", tolerance)):
+            if not isinstance(value, int | float | np.number) or not 0 < value < math.inf:
+                raise ValueError(f"`{name}` must be a number above 0; received {value!r}.")
+        if atom_update not in _UPDATES:
+            raise ValueError(
+                f"`atom_update` must be one of {sorted(_UPDATES)}; received {atom_update!r}."
+            )
+        self.num_atoms = self.latent_dim = int(num_atoms)
+        self.penalty = float(penalty)
+        self.atom_update = atom_update
+        self.tolerance = float(tolerance)
+        self._update = _UPDATES[atom_update](self.num_atoms, self.penalty, dtype=self.dtype_policy)
+        self._random = keras.random.SeedGenerator(self.seed)
+        self._compiled_solver = False
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Makes the atoms, zeros for now, for patches of `input_shape`, `(batch, ...)`."""
+        shape = tuple(input_shape)[1:]
+        if not shape or None in shape:
+            raise ValueError(
+                f"{type(self).__name__} needs patches of one size, (n, *patch_shape); received the "
+                f"shape {tuple(input_shape)}."
+            )
+        self._contract = DataContract(shape, shape, support=None)
+        self._dtype = solver_dtype(self)
+        flat = (self.num_atoms, math.prod(shape))
+        self._atoms = add_state(self, "atoms", flat, trainable=True, constraint=UnitNorm())
+        self._unused_for = add_state(self, "unused_for", (self.num_atoms,), initializer=_infinity)
+        self._seen = add_state(self, "seen", ())
+        self._update.build(flat)
+        self.built = True
+
+    @property
+    def atoms(self) -> np.ndarray:
+        """The atoms, `(num_atoms, *patch_shape)`, each of length one; zeros before `fit`.
+
+        They can be set, to arrays of that shape.
+        """
+        if not self.built:
+            raise ValueError("There are no atoms yet: they are patches of the data. Call fit().")
+        return np.asarray(self._atoms).reshape(self.num_atoms, *self._contract.input_shape)
+
+    @atoms.setter
+    def atoms(self, value: Any) -> None:
+        value = np.asarray(value)
+        if value.ndim < 2 or len(value) != self.num_atoms:
+            raise ValueError(
+                f"`atoms` must have shape ({self.num_atoms}, *patch_shape); received {value.shape}."
+            )
+        flat = value.reshape(self.num_atoms, -1)
+        if not np.allclose(np.linalg.norm(flat, axis=1), 1, atol=1e-3):
+            raise ValueError("`atoms` must have length one each: divide them by their norms.")
+        if not self.built:
+            self(keras.KerasTensor((None, *value.shape[1:])))
+        self._atoms.assign(flat)
+        self._unused_for.assign(tf.zeros_like(self._unused_for))
+
+    # ------------------------------------------------------------------ in the graph
+
+    def _flat(self, x: tf.Tensor) -> tf.Tensor:
+        return tf.cast(tf.reshape(x, [-1, self._atoms.shape[1]]), self._dtype)
+
+    def solve(self, x: tf.Tensor, training: bool = False) -> Solution:
+        """Codes of `x`, `(batch, num_atoms)`, with their objective and duality gap."""
+        return lasso(
+            self._flat(x),
+            self._atoms.value,
+            self.penalty,
+            max(self.tolerance, _TRAINING_TOLERANCE) if training else self.tolerance,
+            _MAX_ITERATIONS,
+            jit_compile=self._compiled_solver,
+        )
+
+    def code(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self.solve(x, training).codes
+
+    def decoded(self, code: tf.Tensor, training: bool = False) -> tf.Tensor:
+        x = tf.matmul(tf.cast(code, self._dtype), self._atoms.value)
+        return tf.reshape(x, [-1, *self._contract.input_shape])
+
+    def score(self, x: tf.Tensor) -> tf.Tensor:
+        return self.solve(x).objective
+
+    def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
+        """Both parts of the objective; in training the atoms improve on the way."""
+        x, atoms = self._flat(batch.x), self._atoms.value
+        solution = self.solve(batch.x, training)
+        residual = x - tf.matmul(solution.codes, atoms)
+        error = 0.5 * tf.reduce_sum(residual**2, axis=1)
+        if training:
+            weights = batch.sample_weight
+            weights = tf.ones_like(error) if weights is None else tf.reshape(weights, [-1])
+            weights = tf.cast(weights, x.dtype)
+            self._improve_atoms(Explained(x, solution.codes, residual, weights))
+        return {
+            "reconstruction_loss": error,
+            "sparsity_loss": self.penalty * tf.reduce_sum(tf.abs(solution.codes), axis=1),
+            "duality_gap": solution.gap,
+            "active_coefficients": tf.math.count_nonzero(solution.codes, axis=1, dtype=error.dtype),
+            "dead_atoms": tf.fill(tf.shape(error), tf.reduce_sum(tf.cast(self._dead(), x.dtype))),
+        }
+
+    # ------------------------------------------------------------------ learning
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        self.compute_loss(x, y, None, sample_weight, training=True)
+        return self._logs(x, y, sample_weight)
+
+    def _dead(self) -> tf.Tensor:
+        return self._unused_for > _PATCHES_PER_ATOM_UNTIL_DEAD * self.num_atoms
+
+    def _improve_atoms(self, batch: Explained) -> None:
+        """Improves the atoms by one batch.
+
+        Replicas gather the whole batch, and each of them computes the same.
+        """
+        context = tf.distribute.get_replica_context()
+        if context.num_replicas_in_sync > 1:
+            batch = Explained(*(context.all_gather(part, axis=0) for part in batch))
+        count = tf.reduce_sum(batch.weights)
+        fading = (
+            tf.where(count > 0, self._seen / (self._seen + count), tf.ones_like(count))
+            ** _FORGETTING
+        )
+        self._seen.assign(self._seen + count)
+        has_weight = (batch.weights > 0)[:, None]
+        is_used = tf.reduce_any(tf.not_equal(batch.codes, 0) & has_weight, axis=0)
+        self._unused_for.assign(tf.where(is_used, 0.0, self._unused_for + count))
+
+        errors = batch.weights * tf.reduce_sum(batch.residual**2, axis=1)
+        seed = tf.cast(self._random.next(), tf.int64)  # not folded: replicas draw the same
+        candidates, num_candidates = badly_explained(batch.x, errors, self.num_atoms, seed)
+        candidates = unit_norm(candidates)
+        atoms = self._update.improve(self._atoms.value, batch, fading, candidates)
+
+        dead = self._dead()
+        rank = tf.maximum(tf.cumsum(tf.cast(dead, tf.int32)) - 1, 0)
+        renewed = dead & (rank < num_candidates)
+        self._atoms.assign(tf.where(renewed[:, None], tf.gather(candidates, rank), atoms))
+        self._unused_for.assign(tf.where(renewed, 0.0, self._unused_for))
+        self._update.forget(renewed)
+
+    # ------------------------------------------------------------------ Keras
+
+    def compile(
+        self,
+        optimizer: None = None,
+        loss: None = None,
+        loss_weights: None = None,
+        **options: Any,
+    ) -> None:
+        """Configures training; there is no optimizer to choose.
+
+        Args:
+            optimizer, loss, loss_weights: Not accepted: each step minimises the objective over the
+                codes, then over the atoms, without a learning rate.
+            **options: `metrics`, `weighted_metrics`, `run_eagerly`, `steps_per_execution` and
+                `jit_compile`, as for every model.
+
+        Raises:
+            ValueError: If one of those is given.
+        """
+        if optimizer is not None:
+            raise ValueError(
+                f"{type(self).__name__} has no optimizer and no learning rate: `atom_update` says "
+                f"how atoms improve. Leave `optimizer` out; received {optimizer!r}."
+            )
+        super().compile(optimizer=None, loss=loss, loss_weights=loss_weights, **options)
+
+    def fit(self, x: Any = None, *args, **kwargs) -> keras.callbacks.History:
+        """Learns atoms from patches `(n, *patch_shape)`; all arguments as in `keras.Model.fit`.
+
+        Batches of 256 patches and more train faster. There is no `y`: a target that comes with
+        the batches of a dataset is not looked at.
+
+        Raises:
+            ValueError: If the data does not fit the model, or there are fewer patches than atoms.
+        """
+        patches = unpack(x).x if isinstance(x, dict) else x
+        num_first = 0 if self.built and not np.isinf(self._unused_for).any() else self.num_atoms
+        if hasattr(patches, "shape") and len(patches.shape) and len(patches) < num_first:
+            raise ValueError(
+                f"`x` holds {len(patches)} patches, but the first atoms are {num_first} patches of "
+                "it; give more patches or take fewer atoms."
+            )
+        return super().fit(x, *args, **kwargs)
+
+    def _as_dataset(self, x: Any, y: Any, *args, **kwargs) -> Any:
+        self._refuse_target(y)
+        return super()._as_dataset(x, y, *args, **kwargs)
+
+    def _checked_arrays(self, x: Any, y: Any, sample_weight: Any) -> tuple:
+        self._refuse_target(y)
+        return super()._checked_arrays(x, y, sample_weight)
+
+    def _refuse_target(self, y: Any) -> None:
+        if y is not None:
+            raise ValueError(
+                f"{type(self).__name__} explains the patches themselves and has no other target; "
+                "leave `y` out."
+            )
+
+    def _map(self, *args, **kwargs) -> Any:
+        """On arrays, XLA compiles the solver where it may; exported graphs stay free of it."""
+        requested = getattr(self, "_requested", {}).get("jit_compile")
+        self._compiled_solver = requested is not False and not self.run_eagerly
+        try:
+            return super()._map(*args, **kwargs)
+        finally:
+            self._compiled_solver = False
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "num_atoms": self.num_atoms,
+            "penalty": self.penalty,
+            "atom_update": self.atom_update,
+            "tolerance": self.tolerance,
+            "seed": self.seed,
+        }
+
+
+class UnitNorm(keras.constraints.Constraint):
+    """Keeps atoms at length one when an optimizer of a model around this one moves them."""
+
+    def __call__(self, w: tf.Tensor) -> tf.Tensor:
+        return unit_norm(w)
+
+
+def _infinity(shape: Sequence[int], dtype: str) -> tf.Tensor:
+    return tf.fill(shape, tf.cast(math.inf, dtype))
+
+
+_UPDATES = {"gradient": Descent, "replace": Replacement}
+_FORGETTING = 2.0  # A batch's weight in the statistics grows with this power of its place in time.
+_PATCHES_PER_ATOM_UNTIL_DEAD = 10
+_TRAINING_TOLERANCE = 1e-3
+_MAX_ITERATIONS = 2000

@@ -1,0 +1,225 @@
+"""Sparse coefficients by FISTA, for many examples at once."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class Solution(NamedTuple):
+    """What `lasso` finds.
+
+    Attributes:
+        codes: Coefficients `(batch, num_atoms)`, most of them exactly zero.
+        objective: Value of the objective at them, `(batch,)`.
+        gap: Duality gap `(batch,)`: how far, at most, the objective is above its minimum.
+        iterations: Number of iterations that each row took, int32 `(batch,)`.
+    """
+
+    codes: tf.Tensor
+    objective: tf.Tensor
+    gap: tf.Tensor
+    iterations: tf.Tensor
+
+
+def lasso(
+    x: tf.Tensor,
+    atoms: tf.Tensor,
+    penalty: float | tf.Tensor,
+    tolerance: float | tf.Tensor = 1e-5,
+    max_iterations: int | tf.Tensor = 1000,
+    block_size: int = 128,
+    jit_compile: bool = False,
+) -> Solution:
+    """Minimises `0.5 * ||x - codes @ atoms||^2 + penalty * ||codes||_1` for every row of `x`.
+
+    FISTA with a step that adapts to the curvature met on the way. A row's momentum begins anew
+    whenever a step would raise its objective; such a step is not taken, so the objective never
+    rises. Rows are solved a block at a time, and one that is done makes room for the next: no row
+    waits for the slowest.
+
+    Works eagerly, in graphs and under XLA, which is 2 to 3 times as fast on CPUs.
+
+    Args:
+        x: Data `(batch, dimension)`, float32 or float64.
+        atoms: `(num_atoms, dimension)`, of the same dtype; a zero atom gets coefficients of zero.
+        penalty: Weight of the L1 norm, above zero.
+        tolerance: A row is done when its duality gap is below this part of its objective, or when
+            its dtype resolves no further progress.
+        max_iterations: Most iterations of a row, rounded up to a multiple of 8.
+        block_size: Number of rows that are worked on at a time.
+        jit_compile: Whether XLA compiles the iterations on a block, when nothing around is
+            compiled. It is one program for every number of rows.
+
+    Returns:
+        Codes, objective, gap and iterations of every row. No gradient flows through them.
+
+    References:
+        Beck and Teboulle, "A fast iterative shrinkage-thresholding algorithm for linear inverse
+        problems", 2009; O'Donoghue and Candès, "Adaptive restart for accelerated gradient
+        schemes", 2015.
+    """
+    x, atoms = tf.stop_gradient(x), tf.stop_gradient(atoms)
+    penalty, tolerance = tf.cast(penalty, x.dtype), tf.cast(tolerance, x.dtype)
+    batch, num_atoms = tf.shape(x)[0], tf.shape(atoms)[0]
+    iterate = _iterate_compiled if jit_compile else _iterate_some
+    # Row `batch` is zero and done from the start: slots without work hold it.
+    x = tf.pad(x, [[0, 1], [0, 0]])
+    found = Solution(
+        tf.zeros([batch + 1, num_atoms], x.dtype),
+        tf.zeros([batch + 1], x.dtype),
+        tf.zeros([batch + 1], x.dtype),
+        tf.zeros([batch + 1], tf.int32),
+    )
+
+    def work(rows: tf.Tensor, taken: tf.Tensor, state: _State, found: Solution) -> tuple:
+        state = iterate(state, tf.gather(x, rows), atoms, penalty, tolerance)
+        # All are kept, done or not: to write everything is cheaper than to choose.
+        latest = Solution(state.codes, state.objective, state.gap, state.iterations)
+        found = tf.nest.map_structure(
+            lambda kept, new: tf.tensor_scatter_nd_update(kept, rows[:, None], new), found, latest
+        )
+        leaves = state.done | (state.iterations >= max_iterations)
+        rank = tf.cumsum(tf.cast(leaves, tf.int32))
+        rows = tf.where(leaves, tf.minimum(taken + rank - 1, batch), rows)
+        state = tf.nest.map_structure(
+            lambda new, old: tf.where(leaves[:, None] if new.shape.rank == 2 else leaves, new, old),
+            _begin(tf.gather(x, rows), num_atoms),
+            state,
+        )
+        return rows, tf.minimum(taken + rank[-1], batch), state, found
+
+    rows = tf.minimum(tf.range(block_size), batch)
+    *_, found = tf.while_loop(
+        lambda rows, *_: tf.reduce_any(rows < batch),
+        work,
+        [rows, tf.minimum(block_size, batch), _begin(tf.gather(x, rows), num_atoms), found],
+    )
+    return Solution(*(values[:batch] for values in found))
+
+
+_ITERATIONS_BETWEEN_CHANGES = 8
+_CURVATURE_DECAY = 0.95
+
+
+class _State(NamedTuple):
+    """Where the rows of a block are."""
+
+    codes: tf.Tensor
+    residual: tf.Tensor  # x - codes @ atoms
+    ahead: tf.Tensor  # The extrapolated point is codes + ahead ...
+    ahead_of_data: tf.Tensor  # ... and ahead @ atoms what that adds to the reconstruction.
+    momentum: tf.Tensor  # Nesterov's t
+    curvature: tf.Tensor  # inverse of the step
+    objective: tf.Tensor
+    gap: tf.Tensor
+    done: tf.Tensor
+    iterations: tf.Tensor
+
+
+def _begin(x: tf.Tensor, num_atoms: tf.Tensor) -> _State:
+    zeros = tf.zeros([tf.shape(x)[0], num_atoms], x.dtype)
+    objective = 0.5 * tf.reduce_sum(x**2, axis=1)
+    return _State(
+        codes=zeros,
+        residual=x,
+        ahead=zeros,
+        ahead_of_data=tf.zeros_like(x),
+        momentum=tf.ones_like(objective),
+        curvature=tf.ones_like(objective),  # exact along one atom of length one
+        objective=objective,
+        gap=objective,
+        done=tf.equal(objective, 0),
+        iterations=tf.zeros_like(objective, tf.int32),
+    )
+
+
+def _iterate_some(
+    state: _State, x: tf.Tensor, atoms: tf.Tensor, penalty: tf.Tensor, tolerance: tf.Tensor
+) -> _State:
+    _, state = tf.while_loop(
+        lambda i, _: i < _ITERATIONS_BETWEEN_CHANGES,
+        lambda i, state: (i + 1, _iterate(state, x, atoms, penalty, tolerance)),
+        [0, state],
+    )
+    return state
+
+
+_iterate_compiled = tf.function(_iterate_some, jit_compile=True, reduce_retracing=True)
+
+
+def _iterate(
+    state: _State, x: tf.Tensor, atoms: tf.Tensor, penalty: tf.Tensor, tolerance: tf.Tensor
+) -> _State:
+    """One iteration of FISTA; rows that are done stay as they are.
+
+    All differences are products of differences, never differences of large sums: that is what
+    keeps the decisions right in float32 down to its resolution.
+    """
+    point = state.codes + state.ahead
+    residual = state.residual - state.ahead_of_data
+    correlation = tf.matmul(residual, atoms, transpose_b=True)
+
+    step = 1 / state.curvature[:, None]
+    moved = point + step * correlation
+    proposal = tf.sign(moved) * tf.maximum(tf.abs(moved) - step * penalty, 0)
+    change = proposal - state.codes
+    change_of_data = tf.matmul(change, atoms)
+
+    rise = tf.reduce_sum(change_of_data * (0.5 * change_of_data - state.residual), axis=1)
+    rise += penalty * tf.reduce_sum(tf.abs(proposal) - tf.abs(state.codes), axis=1)
+    curvature = tf.math.divide_no_nan(
+        tf.reduce_sum((change_of_data - state.ahead_of_data) ** 2, axis=1),
+        tf.reduce_sum((change - state.ahead) ** 2, axis=1),
+    )
+    # With a short enough step the proposal is no worse than the point it comes from, so the gap of
+    # that point, whose correlations are known, bounds the proposal's.
+    short_enough = curvature <= state.curvature * 1.0001
+    gap = tf.where(
+        short_enough,
+        tf.minimum(state.gap, _duality_gap(point, residual, correlation, x, penalty)),
+        state.gap,
+    )
+    accepted = (rise <= 0) & ~state.done
+    falls = accepted[:, None]
+    codes = tf.where(falls, proposal, state.codes)
+    new_residual = tf.where(falls, state.residual - change_of_data, state.residual)
+    objective = 0.5 * tf.reduce_sum(new_residual**2, axis=1)
+    objective += penalty * tf.reduce_sum(tf.abs(codes), axis=1)
+
+    momentum = 0.5 * (1 + tf.sqrt(1 + 4 * state.momentum**2))
+    weight = ((state.momentum - 1) / momentum)[:, None]
+    # Without momentum a short step can only be refused by rounding: there is no way down any more.
+    at_resolution = (rise >= 0) & short_enough & (state.momentum <= 1)
+    return _State(
+        codes=codes,
+        residual=new_residual,
+        ahead=tf.where(falls, weight * change, tf.zeros_like(change)),
+        ahead_of_data=tf.where(falls, weight * change_of_data, tf.zeros_like(change_of_data)),
+        momentum=tf.where(accepted, momentum, tf.ones_like(momentum)),
+        curvature=tf.where(
+            short_enough,
+            tf.maximum(state.curvature * _CURVATURE_DECAY, curvature),
+            curvature * 1.05,
+        ),
+        objective=tf.where(state.done, state.objective, objective),
+        gap=tf.where(state.done, state.gap, gap),
+        done=state.done | (gap <= tolerance * objective) | at_resolution,
+        iterations=state.iterations + tf.cast(~state.done, tf.int32),
+    )
+
+
+def _duality_gap(
+    codes: tf.Tensor, residual: tf.Tensor, correlation: tf.Tensor, x: tf.Tensor, penalty: tf.Tensor
+) -> tf.Tensor:
+    """Primal minus dual objective, the dual at the residual, scaled to be feasible and best.
+
+    It is written as a sum of terms that are not negative, each of which vanishes at the optimum.
+    """
+    largest = tf.reduce_max(tf.abs(correlation), axis=1)
+    power = tf.reduce_sum(residual**2, axis=1)
+    limit = tf.math.divide_no_nan(penalty, largest)
+    limit = tf.where(largest > 0, limit, tf.ones_like(limit))
+    best = tf.math.divide_no_nan(tf.reduce_sum(x * residual, axis=1), power)
+    scale = tf.clip_by_value(best, -limit, limit)
+    slack = tf.reduce_sum(penalty * tf.abs(codes) - scale[:, None] * codes * correlation, axis=1)
+    return 0.5 * (1 - scale) ** 2 * power + slack
