@@ -109,8 +109,8 @@ def _samples(
     reach further out.
     """
     of_codes = {**calibration, "code": answers(found["encode"], calibration)["code"]}
-    if model.prior is not None:
-        codes = model.prior.sample(len(of_codes["code"]), tf.constant([0, 0], tf.int64))
+    if model.sampling_prior is not None:
+        codes = model.sampling_prior.sample(len(of_codes["code"]), tf.constant([0, 0], tf.int64))
         drawn = {**calibration, "code": np.asarray(codes, "float32")}
         of_codes = {name: np.concatenate([of_codes[name], drawn[name]]) for name in drawn}
     samples = []
