@@ -4,7 +4,9 @@ Environment variables:
     TFAE_BUILD_KERNELS: 0 leaves the library out; 1 makes a failure to build it an error everywhere.
         Without it a failure is an error on Linux x86-64 and a message elsewhere, where models
         then run on plain TensorFlow operations.
-    CXX, CXXFLAGS, LDFLAGS: the compiler and flags to add, as usual.
+    TFAE_CUDA: 0 leaves out the kernels for NVIDIA GPUs; 1 makes it an error that there is no nvcc.
+        Without it they are built where there is one.
+    CXX, CXXFLAGS, LDFLAGS: the compiler and flags to add, as usual. NVCC: CUDA's compiler.
 """
 
 import glob
@@ -12,6 +14,7 @@ import hashlib
 import json
 import os
 import platform
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -32,6 +35,8 @@ WITHOUT_LIBRARY = (
     "TFAE_BUILD_KERNELS=0 installs tfae without its op library: "
     "models then run on plain TensorFlow operations, slower."
 )
+
+CUDA = runpy.run_path("kernels/cuda.py")  # how nvcc is found and what it is told
 
 
 def kernel_sources() -> list[str]:
@@ -70,6 +75,11 @@ class Toolchain:
             *shlex.split(os.environ.get("CXXFLAGS", "")),
         ]
         self.link_flags = ["-shared", *shlex.split(os.environ.get("LDFLAGS", ""))]
+        self.cuda = self._find_cuda()
+        if self.cuda:
+            self.compile_flags.append("-DTFAE_CUDA")
+            # Before TensorFlow's libraries, which have functions by the names of CUDA's runtime.
+            self.link_flags += self.cuda.link_flags
         if sys.platform == "darwin":
             self.link_flags += ["-undefined", "dynamic_lookup"]  # found in the loaded TensorFlow
         else:
@@ -98,6 +108,16 @@ class Toolchain:
         return tuple(json.loads(result.stdout.splitlines()[-1]))
 
     @staticmethod
+    def _find_cuda():
+        try:
+            found = CUDA["toolkit"]()
+        except ValueError as error:
+            raise CompileError(str(error)) from error
+        if found and found.missing:
+            print(f"CUDA {found.version} compiles for no GPU of {', '.join(found.missing)}")
+        return found
+
+    @staticmethod
     def _find_compiler() -> list[str]:
         candidates = [os.environ["CXX"]] if "CXX" in os.environ else ["c++", "g++", "clang++"]
         for candidate in candidates:
@@ -120,26 +140,34 @@ class Toolchain:
 
     def compile(self, source: str) -> Path:
         """Compiles one file unless its object is newer than all that it was made from."""
-        target = OBJECTS / (source.removesuffix(".cc").replace("/", "-") + ".o")
+        target = OBJECTS / Path(source.replace("/", "-")).with_suffix(".o")
         dependencies = target.with_suffix(".d")
         made_with = target.with_suffix(".key")
-        key = self._key(source)
+        command = self._command(source)
+        key = self._key(command)
         if not _is_current(target, dependencies, made_with, key):
             print(f"compiling {source}", flush=True)
             made_with.unlink(missing_ok=True)  # an interrupted build must not look complete
-            make = ["-MMD", "-MF", str(dependencies), "-c", source, "-o", str(target)]
-            self._run([*self.compiler, *self.compile_flags, *make])
+            self._run([*command, "-MMD", "-MF", str(dependencies), "-o", str(target)])
             made_with.write_text(key)
         return target
 
-    def _key(self, source: str) -> str:
+    def _command(self, source: str) -> list[str]:
+        if source.endswith(".cu"):
+            return [self.cuda.nvcc, *self.cuda.compile_flags, "-c", source]
+        return [*self.compiler, *self.compile_flags, "-c", source]
+
+    def _key(self, command: list[str]) -> str:
         # Isolated builds install TensorFlow at a new path each time, so the path does not count.
-        flags = [flag.replace(self._tensorflow, "tensorflow") for flag in self.compile_flags]
-        parts = [self.tensorflow_version, self.compiler_version, *self.compiler, *flags, source]
+        command = [part.replace(self._tensorflow, "tensorflow") for part in command]
+        cuda_version = self.cuda.version if self.cuda else ""
+        parts = [self.tensorflow_version, self.compiler_version, cuda_version, *command]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def build(self, sources: list[str], library: Path) -> None:
-        """Compiles the sources side by side and links them."""
+        """Compiles the sources, and those for GPUs, side by side and links them."""
+        if self.cuda:
+            sources = [*sources, *CUDA["SOURCES"]]
         OBJECTS.mkdir(parents=True, exist_ok=True)
         library.parent.mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -186,9 +214,10 @@ class BuildLibrary(build_ext):
         try:
             toolchain.build(ext.sources, library)
         except CompileError as error:
+            without_cuda = "TFAE_CUDA=0 leaves out the kernels for GPUs. " if toolchain.cuda else ""
             raise CompileError(
-                f"the op library did not compile with {toolchain.compiler_version}; "
-                f"the compiler's messages are below. {WITHOUT_LIBRARY}\n{error}"
+                f"the op library did not compile with {toolchain.compiler_version}; the compiler's "
+                f"messages are below. {without_cuda}{WITHOUT_LIBRARY}\n{error}"
             ) from error
 
     def get_ext_filename(self, fullname: str) -> str:

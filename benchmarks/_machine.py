@@ -5,7 +5,6 @@ import platform
 import time
 
 import numpy as np
-import tensorflow as tf
 
 
 def best_time(function, repetitions):
@@ -20,6 +19,8 @@ def best_time(function, repetitions):
 
 def copy_rate(megabytes=64):
     """Bytes read and written per second when memory is copied, on all of TensorFlow's threads."""
+    import tensorflow as tf  # here, for benchmarks on machines without it
+
     source = tf.zeros([int(megabytes * 2**18)])
     zero = tf.constant(0.0)
     # A sum reads and writes every element once, and unlike a copy TensorFlow shares it out.
@@ -28,6 +29,8 @@ def copy_rate(megabytes=64):
 
 def matmul_rate(size=2048):
     """Floating-point operations per second of a float32 matrix product on all threads."""
+    import tensorflow as tf
+
     matrix = tf.constant(np.random.default_rng(0).random((size, size), "float32"))
     tf.matmul(matrix, matrix)
     return 2 * size**3 / best_time(lambda: tf.matmul(matrix, matrix).numpy(), 10)
@@ -46,6 +49,8 @@ def processor():
 
 def describe():
     """One line about the machine and its rates."""
+    import tensorflow as tf
+
     return (
         f"{processor()}, {os.cpu_count()} cores; TensorFlow {tf.__version__}; "
         f"memory copy {copy_rate() / 1e9:.0f} GB/s (read + written), "

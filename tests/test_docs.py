@@ -21,14 +21,9 @@ examples = _examples()
 every_page = pytest.mark.parametrize("page", examples.PAGES, ids=lambda page: page.stem)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "page",
-    [
-        page if page.stem == "README" else pytest.param(page, marks=pytest.mark.slow)
-        for page in examples.PAGES
-        if examples.example(page)
-    ],
-    ids=lambda page: page.stem,
+    "page", [page for page in examples.PAGES if examples.example(page)], ids=lambda page: page.stem
 )
 def test_the_example_of_a_page_draws_the_pictures_that_it_shows(page, tmp_path):
     names = examples.run(page, tmp_path)
@@ -44,7 +39,8 @@ def test_the_example_of_a_page_draws_the_pictures_that_it_shows(page, tmp_path):
 
 @every_page
 def test_the_files_it_names_exist(page):
-    for path in re.findall(r"\]\((?!http|#)([^)#]+)[^)]*\)", page.read_text()):
+    links = r'(?:\]\(|src(?:set)?=")(?!http|#)([^)"#]+)'
+    for path in re.findall(links, page.read_text()):
         assert (page.parent / path).exists(), path
 
 

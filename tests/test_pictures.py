@@ -37,6 +37,20 @@ def test_grey_and_colour(shape):
     assert pixels(figure).std() > 0.1
 
 
+def test_rows_of_images_have_their_names_beside_them():
+    images = np.arange(6).reshape(2, 3, 1, 1) / 8 * np.ones((2, 3, 4, 6))
+    figure = pictures.image_rows(images, ["first", "second"], "ways")
+    (grid,) = images_in(figure)
+    assert grid.shape == (2 * 5, 3 * 7)
+    assert grid[5, 7] == pytest.approx(4 / 8)
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.texts] == ["first", "second"]
+    heights = [text.get_position()[1] for text in axes.texts]
+    assert heights == [pytest.approx(2.25), pytest.approx(7.25)]
+    assert axes.get_position().x0 > 0.1
+    assert pixels(figure).std() > 0.1
+
+
 def test_reconstructions_stand_under_their_originals():
     originals = np.linspace(0, 1, 5)[:, None, None, None] * np.ones((5, 4, 4, 1))
     figure = pictures.reconstructions(originals, 1 - originals, columns=3)

@@ -108,6 +108,7 @@ def test_a_trained_model_enters_a_pipeline_as_it_is(rows, labels, trained):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_a_grid_search_chooses_the_size_of_the_code(rows, labels):
     pipeline = make_pipeline(quick(epochs=8, learning_rate=1e-2), LogisticRegression(max_iter=500))
     grid = {"encoder__latent_dim": [1, 8], "encoder__hidden_units": [(24,)]}

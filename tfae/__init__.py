@@ -13,13 +13,29 @@ if _keras.config.backend() != "tensorflow":
         '"backend": "tensorflow" in ~/.keras/keras.json) before Python starts.'
     )
 
-from tfae import data, layers, losses, models, networks, ops, pictures, priors, sklearn  # noqa: E402
+from tfae import (  # noqa: E402
+    data,
+    evaluation,
+    export,
+    latent,
+    layers,
+    losses,
+    models,
+    networks,
+    ops,
+    pictures,
+    priors,
+    sklearn,
+)
 from tfae.models import *  # noqa: E402, F403
 
 __version__ = "0.1.0"
 __all__ = [
     *models.MODELS,
     "data",
+    "evaluation",
+    "export",
+    "latent",
     "layers",
     "losses",
     "models",

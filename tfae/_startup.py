@@ -15,6 +15,7 @@ from pathlib import Path
 
 _NOISE = re.compile(
     rb"I\d{4} \d\d:\d\d:"  # information; warnings and errors have W and E
+    rb"|INFO: Created TensorFlow Lite"
     rb"|WARNING: All log messages before absl::InitializeLog"
     rb"|To enable the following instructions:"
     rb"|E\d{4} .*failed call to cuInit"  # there is no GPU

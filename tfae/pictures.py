@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["curves", "image_grid", "latent_map", "latent_plane", "reconstructions"]
+__all__ = ["curves", "image_grid", "image_rows", "latent_map", "latent_plane", "reconstructions"]
 
 _TILE = 0.7  # inches that one small image takes
 _SHOWN = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
@@ -38,6 +38,36 @@ def image_grid(images: np.ndarray, columns: int | None = None, title: str | None
     _show(axes, _tiled(images, rows, columns))
     if title:
         figure.suptitle(title, y=0.99, fontsize=10)
+    return figure
+
+
+def image_rows(
+    images: np.ndarray, names: Sequence[str] | None = None, title: str | None = None
+) -> Figure:
+    """Images in rows, such as decoded ways through the latent space, each with its name.
+
+    Args:
+        images: `(rows, columns, height, width, channels)` or without channels, in [0, 1].
+        names: of the rows.
+        title: of the figure.
+
+    Raises:
+        ValueError: when these are not images.
+    """
+    images = np.asarray(images)
+    rows, columns = images.shape[:2]
+    figure = image_grid(images.reshape(-1, *images.shape[2:]), columns, title)
+    if names is not None:
+        (axes,) = figure.axes
+        margin = 0.1 + 0.075 * max(map(len, names))  # inches, of letters of 9 points
+        width, height = figure.get_size_inches()
+        figure.set_size_inches(width + margin, height)
+        box = axes.get_position()
+        axes.set_position((margin / (width + margin), 0, width / (width + margin), box.height))
+        row_height = axes.images[0].get_array().shape[0] / rows
+        for i, name in enumerate(names):
+            place = (-0.1 * row_height, (i + 0.45) * row_height)
+            axes.text(*place, name, ha="right", va="center", fontsize=9)
     return figure
 
 

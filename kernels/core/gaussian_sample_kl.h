@@ -40,11 +40,12 @@ struct CpuDevice {
   InstructionSet instruction_set = BestInstructionSet();
 };
 
-template <typename T>
+// `Noise` says which noise: a stream, or a seed in the memory of a GPU.
+template <typename T, typename Noise = PhiloxStream>
 struct ForwardTensors {
   const T* mean;
   const T* log_variance;
-  PhiloxStream stream;
+  Noise noise;
   T* z;
   ComputeType<T>* kl;
 };
@@ -62,11 +63,11 @@ void GaussianSampleKl(const CpuDevice& device, SampleShape shape,
 //
 // The noise is found in z where that is accurate, and drawn again elsewhere. With one sample,
 // `mean_gradient` may be the memory of `z_gradient`, and `log_variance_gradient` that of `z`.
-template <typename T>
+template <typename T, typename Noise = PhiloxStream>
 struct BackwardTensors {
   const T* mean;
   const T* log_variance;
-  PhiloxStream stream;
+  Noise noise;
   const T* z;
   const T* z_gradient;
   const ComputeType<T>* kl_gradient;

@@ -136,7 +136,7 @@ TFAE_TARGET void ForwardTile(Tile tile, SampleShape shape, const ForwardTensors<
                              ComputeType<T>* kl_sums) {
   using C = ComputeType<T>;
   alignas(64) float buffer[4 * kTileBlocks];
-  const float* noise = DrawNoise(tensors.stream, tile.begin, tile.count, buffer);
+  const float* noise = DrawNoise(tensors.noise, tile.begin, tile.count, buffer);
 
   // A tile may have parts of several samples, which share mean and log_variance.
   const int64_t sample_size = shape.rows * shape.columns;
@@ -245,7 +245,7 @@ TFAE_TARGET void BackwardTile(Tile tile, SampleShape shape, const BackwardTensor
     for (int64_t sample = 0; sample < shape.samples; ++sample) {
       const int64_t begin = sample * shape.rows * shape.columns + tile.begin;
       if (inaccurate) {
-        const float* noise = DrawNoise(tensors.stream, begin, count, buffer);
+        const float* noise = DrawNoise(tensors.noise, begin, count, buffer);
         for (int i = 0; i < count; ++i) step[i] = noise[i];
       } else {
         for (int i = 0; i < count; ++i) step[i] = Load(tensors.z[begin + i]) - Load(mean[i]);

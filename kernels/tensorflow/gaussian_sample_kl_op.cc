@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "kernels/core/gaussian_sample_kl.h"
-#include "kernels/tensorflow/sample_shapes.h"
+#include "kernels/tensorflow/sample_kernels.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/op_kernel.h"
@@ -28,11 +28,6 @@ namespace {
 
 using absl::InvalidArgumentError;
 using absl::StrCat;
-using tensorflow::OpKernel;
-using tensorflow::OpKernelConstruction;
-using tensorflow::OpKernelContext;
-using tensorflow::Tensor;
-using tensorflow::TensorShape;
 using tensorflow::shape_inference::DimensionHandle;
 using tensorflow::shape_inference::InferenceContext;
 using tensorflow::shape_inference::ShapeHandle;
@@ -141,29 +136,6 @@ log_variance_gradient: `0.5 * (sum over samples(z_gradient * noise) * exp(log_va
 )doc");
 // clang-format on
 
-// What the core calls T.
-template <typename T>
-struct ElementOf {
-  using Type = T;
-};
-template <>
-struct ElementOf<Eigen::half> {
-  using Type = Half;
-};
-template <>
-struct ElementOf<Eigen::bfloat16> {
-  using Type = Bfloat16;
-};
-
-template <typename T>
-const T* Data(const Tensor& tensor) {
-  return reinterpret_cast<const T*>(tensor.data());
-}
-template <typename T>
-T* Data(Tensor* tensor) {
-  return reinterpret_cast<T*>(tensor->data());
-}
-
 CpuDevice DeviceOf(OpKernelContext* context) {
   const auto* workers = context->device()->tensorflow_cpu_worker_threads();
   CpuDevice device;
@@ -174,100 +146,34 @@ CpuDevice DeviceOf(OpKernelContext* context) {
   return device;
 }
 
-PhiloxStream StreamOf(const Tensor& seed) {
-  if (seed.dtype() == tensorflow::DT_INT64) {
-    const auto words = seed.vec<int64_t>();
-    return StreamOfSeed(words(0), words(1));
-  }
-  const auto words = seed.vec<int32_t>();
-  return StreamOfSeed(int64_t{words(0)}, int64_t{words(1)});
-}
+struct Cpu {
+  using Noise = PhiloxStream;
 
-// What both ops have in common.
-class SampleKernel : public OpKernel {
- public:
-  explicit SampleKernel(OpKernelConstruction* context) : OpKernel(context) {
-    OP_REQUIRES_OK(context, context->GetAttr("num_samples", &num_samples_));
+  static PhiloxStream NoiseOf(const Tensor& seed) {
+    if (seed.dtype() == tensorflow::DT_INT64) {
+      const auto words = seed.vec<int64_t>();
+      return StreamOfSeed(words(0), words(1));
+    }
+    const auto words = seed.vec<int32_t>();
+    return StreamOfSeed(int64_t{words(0)}, int64_t{words(1)});
   }
 
-  // Expensive kernels are handed to another thread, for little: this one has threads of its own.
-  bool IsExpensive() override { return false; }
-
- protected:
-  absl::Status GetShapes(OpKernelContext* context, SampleShapes* shapes) const {
-    return CheckInputs(num_samples_, context->input(0).shape(), context->input(1).shape(),
-                       context->input(2).shape(), shapes);
+  template <typename T>
+  static absl::Status Run(OpKernelContext* context, SampleShape shape,
+                          const ForwardTensors<T>& tensors) {
+    GaussianSampleKl<T>(DeviceOf(context), shape, tensors);
+    return absl::OkStatus();
   }
 
- private:
-  int64_t num_samples_;
-};
-
-template <typename T>
-class GaussianSampleKlOp : public SampleKernel {
- public:
-  using SampleKernel::SampleKernel;
-
-  void Compute(OpKernelContext* context) override {
-    using Element = typename ElementOf<T>::Type;
-    SampleShapes shapes;
-    OP_REQUIRES_OK(context, GetShapes(context, &shapes));
-    Tensor* z = nullptr;
-    Tensor* kl = nullptr;
-    OP_REQUIRES_OK(context, context->allocate_output(0, shapes.z, &z));
-    OP_REQUIRES_OK(context, context->allocate_output(1, shapes.kl, &kl));
-    GaussianSampleKl<Element>(
-        DeviceOf(context), shapes.sizes,
-        {Data<Element>(context->input(0)), Data<Element>(context->input(1)),
-         StreamOf(context->input(2)), Data<Element>(z), Data<ComputeType<Element>>(kl)});
+  template <typename T>
+  static absl::Status Run(OpKernelContext* context, SampleShape shape,
+                          const BackwardTensors<T>& tensors) {
+    GaussianSampleKlGradient<T>(DeviceOf(context), shape, tensors);
+    return absl::OkStatus();
   }
 };
 
-template <typename T>
-class GaussianSampleKlGradOp : public SampleKernel {
- public:
-  using SampleKernel::SampleKernel;
-
-  void Compute(OpKernelContext* context) override {
-    using Element = typename ElementOf<T>::Type;
-    SampleShapes shapes;
-    OP_REQUIRES_OK(context, GetShapes(context, &shapes));
-    OP_REQUIRES_OK(context, CheckGradientInputs(shapes, context->input(3).shape(),
-                                                context->input(4).shape(),
-                                                context->input(5).shape()));
-    const TensorShape& shape = context->input(0).shape();
-    Tensor* mean_gradient = nullptr;
-    Tensor* log_variance_gradient = nullptr;
-    // As a rule nobody else needs z_gradient any more, and often nobody needs z.
-    OP_REQUIRES_OK(context, context->forward_input_or_allocate_output({4}, 0, shape,
-                                                                      &mean_gradient));
-    OP_REQUIRES_OK(context, context->forward_input_or_allocate_output(
-                                {3}, 1, shape, &log_variance_gradient));
-    GaussianSampleKlGradient<Element>(
-        DeviceOf(context), shapes.sizes,
-        {Data<Element>(context->input(0)), Data<Element>(context->input(1)),
-         StreamOf(context->input(2)), Data<Element>(context->input(3)),
-         Data<Element>(context->input(4)), Data<ComputeType<Element>>(context->input(5)),
-         Data<Element>(mean_gradient), Data<Element>(log_variance_gradient)});
-  }
-};
-
-#define TFAE_REGISTER(T, U)                                                    \
-  REGISTER_KERNEL_BUILDER(Name("Tfae>GaussianSampleKl")                        \
-                              .Device(tensorflow::DEVICE_CPU)                  \
-                              .TypeConstraint<T>("T")                          \
-                              .TypeConstraint<U>("kl_type"),                   \
-                          GaussianSampleKlOp<T>);                              \
-  REGISTER_KERNEL_BUILDER(Name("Tfae>GaussianSampleKlGrad")                    \
-                              .Device(tensorflow::DEVICE_CPU)                  \
-                              .TypeConstraint<T>("T")                          \
-                              .TypeConstraint<U>("kl_type"),                   \
-                          GaussianSampleKlGradOp<T>);
-TFAE_REGISTER(float, float)
-TFAE_REGISTER(Eigen::half, float)
-TFAE_REGISTER(Eigen::bfloat16, float)
-TFAE_REGISTER(double, double)
-#undef TFAE_REGISTER
+TFAE_REGISTER_KERNELS(DEVICE_CPU, Cpu)
 
 }  // namespace
 }  // namespace tfae

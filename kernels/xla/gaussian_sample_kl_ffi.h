@@ -1,4 +1,5 @@
-// The fused op as functions of XLA's foreign function interface, for TensorFlow and JAX.
+// The fused op as functions of XLA's foreign function interface, for TensorFlow and JAX. Those for
+// GPUs are in libraries that are built with CUDA.
 
 #ifndef TFAE_KERNELS_XLA_GAUSSIAN_SAMPLE_KL_FFI_H_
 #define TFAE_KERNELS_XLA_GAUSSIAN_SAMPLE_KL_FFI_H_
@@ -9,12 +10,14 @@ extern "C" {
 
 // (mean, log_variance, seed) -> (z, kl), with the tensors of kernels/core/gaussian_sample_kl.h.
 // mean and log_variance are f32, f16, bf16 or f64, s32 or s64 the seed. z has one axis more than
-// mean if it has an axis of samples.
+// mean if it has an axis of samples. A GPU reads the seed from its own memory, too.
 XLA_FFI_Error* TfaeGaussianSampleKlCpu(XLA_FFI_CallFrame* call_frame);
+XLA_FFI_Error* TfaeGaussianSampleKlCuda(XLA_FFI_CallFrame* call_frame);
 
 // (mean, log_variance, seed, z, z_gradient, kl_gradient) -> (mean_gradient,
 // log_variance_gradient).
 XLA_FFI_Error* TfaeGaussianSampleKlGradCpu(XLA_FFI_CallFrame* call_frame);
+XLA_FFI_Error* TfaeGaussianSampleKlGradCuda(XLA_FFI_CallFrame* call_frame);
 
 }  // extern "C"
 

@@ -34,9 +34,13 @@ using tensorflow::XlaOpKernelContext;
 constexpr char kForward[] = "TfaeGaussianSampleKl";
 constexpr char kBackward[] = "TfaeGaussianSampleKlGrad";
 
-// "Host" is XLA's name for the CPU. A GPU's functions go by the same names on the platform "CUDA".
+// "Host" is XLA's name for the CPU. A GPU's functions go by the same names.
 XLA_FFI_REGISTER_HANDLER(XLA_FFI_GetApi(), kForward, "Host", TfaeGaussianSampleKlCpu);
 XLA_FFI_REGISTER_HANDLER(XLA_FFI_GetApi(), kBackward, "Host", TfaeGaussianSampleKlGradCpu);
+#if defined(TFAE_CUDA)
+XLA_FFI_REGISTER_HANDLER(XLA_FFI_GetApi(), kForward, "CUDA", TfaeGaussianSampleKlCuda);
+XLA_FFI_REGISTER_HANDLER(XLA_FFI_GetApi(), kBackward, "CUDA", TfaeGaussianSampleKlGradCuda);
+#endif
 
 // The core wants dense tensors with the last axis fastest.
 xla::Shape DenseShape(xla::PrimitiveType type, const TensorShape& shape) {
@@ -123,6 +127,12 @@ REGISTER_KERNEL_BUILDER(Name("Tfae>GaussianSampleKl").Device(tensorflow::DEVICE_
                         GaussianSampleKlXlaOp);
 REGISTER_KERNEL_BUILDER(Name("Tfae>GaussianSampleKlGrad").Device(tensorflow::DEVICE_CPU_XLA_JIT),
                         GaussianSampleKlGradXlaOp);
+#if defined(TFAE_CUDA)
+REGISTER_KERNEL_BUILDER(Name("Tfae>GaussianSampleKl").Device(tensorflow::DEVICE_GPU_XLA_JIT),
+                        GaussianSampleKlXlaOp);
+REGISTER_KERNEL_BUILDER(Name("Tfae>GaussianSampleKlGrad").Device(tensorflow::DEVICE_GPU_XLA_JIT),
+                        GaussianSampleKlGradXlaOp);
+#endif
 
 }  // namespace
 }  // namespace tfae

@@ -16,7 +16,10 @@ import tfae as package
 
 def test_help_and_version(tfae):
     shown = tfae("--help").output
-    for command in ("list", "train", "evaluate", "generate", "demo"):
+    for command in (
+        "list", "train", "evaluate", "generate", "interpolate", "traverse", "export", "explore",
+        "demo",
+    ):  # fmt: skip
         assert command in shown
         assert "Usage" in tfae(f"{command} --help").output
     assert package.__version__ in tfae("--version").output
@@ -41,6 +44,8 @@ def test_evaluate_prints_and_keeps_the_numbers(tfae, run, tmp_path):
         measured["reconstruction_loss"] + 0.5 * measured["kl_loss"], rel=1e-6
     )
     assert measured["squared_error"] == pytest.approx(64 * measured["mean_squared_error"])
+    assert 0.1 < measured["linear_probe_accuracy"] <= 1
+    assert {"active_units", "mutual_information", "prior_mmd_p_value"} < set(measured)
     shown = tfae(f"evaluate {run} --importance-samples 8 --split validation").output
     assert "log likelihood" in shown
     kept = json.loads((run / "evaluation.json").read_text())
@@ -79,10 +84,40 @@ def test_generate_writes_a_picture_or_numbers(tfae, run):
     assert sorted(os.listdir()) == ["a.npy", "b.npy", "samples.png"]
 
 
+def test_evaluate_compares_generated_data_in_a_space_of_features(tfae, run, tmp_path):
+    import keras
+
+    run = shutil.copytree(run, tmp_path / "copy")
+    keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()]).save("features.keras")
+    names = ("precision", "recall", "frechet_distance")
+    plain, by_model = (
+        json.loads(tfae(f"evaluate {run} --features {space} --json").output)["test"]
+        for space in ("data", "features.keras")
+    )
+    for name in names:
+        assert by_model[name] == pytest.approx(plain[name], rel=1e-4)
+
+
+@pytest.mark.parametrize("command", ["interpolate", "traverse"])
+def test_ways_through_the_latent_space(tfae, run, command):
+    name = {"interpolate": "interpolations.png", "traverse": "traversals.png"}[command]
+    assert name in tfae(f"{command} {run} -n 2 --steps 5").output
+    assert tf.io.decode_png(Path(name).read_bytes()).shape[0] > 100
+    tfae(f"{command} {run} -n 2 --steps 5 --out a.npy")
+    a = np.load("a.npy")
+    assert a.shape == (2, 5, 8, 8, 1)
+    tfae(f"{command} {run} -n 2 --steps 5 --out b.npy --seed 1")
+    assert (np.load("b.npy") != a).any()
+    assert sorted(os.listdir()) == ["a.npy", "b.npy", name]
+
+
 def test_what_cannot_be_generated_is_explained(tfae, run):
     assert "must end in .png or .npy" in tfae(f"generate {run} --out x.txt", exit_code=2).output
     tfae("train autoencoder --data digits --latent-dim 2 --hidden-units 8 --epochs 1 --out plain")
-    assert "no distribution over codes" in tfae("generate plain", exit_code=2).output
+    assert "--fit-prior" in tfae("generate plain", exit_code=2).output
+    tfae("generate plain --fit-prior gaussian -n 5 --out samples.npy")
+    assert np.load("samples.npy").shape == (5, 8, 8, 1)
+    assert "fit_prior" in tfae("evaluate plain --features data", exit_code=2).output
     result = tfae("evaluate plain --importance-samples 3", exit_code=2)
     assert "no likelihood of the data" in result.output
 

@@ -93,6 +93,7 @@ def test_tensorboard_has_both_curves(run):
             assert found["loss", line["epoch"]] == pytest.approx(line[f"{prefix}loss"], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_same_command_makes_the_same_run(tfae, run):
     tfae(f"train vae {SMALL} --epochs 3 --seed 7 --beta 0.5 --out again")
     assert_same_run(Path("again"), run)
@@ -199,6 +200,7 @@ def test_ctrl_c_and_resume_end_as_without(tfae, run, monkeypatch, where):
     assert_same_run(Path("resumed"), run)
 
 
+@pytest.mark.slow
 def test_a_longer_run_can_be_asked_for_when_resuming(tfae, run, monkeypatch):
     command = f"train vae {SMALL} --seed 7 --beta 0.5 --out resumed"
     with monkeypatch.context() as patch:

@@ -278,6 +278,7 @@ def test_a_saved_model_goes_on_with_its_next_layer(flat, tmp_path):
     assert len(loaded.pretrain(x, 2, **MASKING)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_pretraining_killed_within_a_layer_ends_as_if_it_had_not_been(flat, tmp_path, layer):
     options = {"validation_data": flat[200:300], "patience": 3, **MASKING}

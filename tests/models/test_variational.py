@@ -5,7 +5,6 @@ import sys
 import keras
 import numpy as np
 import pytest
-import scipy.stats
 import tensorflow as tf
 
 import tfae
@@ -21,58 +20,31 @@ def vae(seed=7, compiled=True, **hyperparameters):
     return model
 
 
-def linear_gaussian(posterior_variance_factor=1.0):
-    """x = W z + b + noise, where p(x) is known, with the exact posterior as the encoder.
-
-    Orthogonal columns of W make the posterior's covariance diagonal.
-    """
-    rng = np.random.default_rng(3)
-    orthogonal = np.linalg.qr(rng.normal(size=(6, 2)))[0]
-    w, b, scale = orthogonal * [1.5, 0.7], rng.normal(size=6), 0.5
-    precision = 1.0 + np.sum(w**2, axis=0) / scale**2
-    x = keras.Input((6,))
-    mean, log_variance = keras.layers.Dense(2), keras.layers.Dense(2)
-    encoder = keras.Model(x, [mean(x), log_variance(x)])
-    to_mean = w / scale**2 / precision
-    mean.set_weights([to_mean, -b @ to_mean])
-    log_variance.set_weights([np.zeros((6, 2)), np.log(posterior_variance_factor / precision)])
-    code = keras.Input((2,))
-    out = keras.layers.Dense(6)
-    decoder = keras.Model(code, out(code))
-    out.set_weights([w.T, b])
-    model = tfae.VariationalAutoencoder(
-        encoder, decoder, likelihood=tfae.losses.Gaussian(scale), seed=1
-    )
-    marginal = scipy.stats.multivariate_normal(b, w @ w.T + scale**2 * np.eye(6))
-    data = marginal.rvs(300, random_state=5).astype("float32")
-    return model, data, marginal.logpdf(data)
-
-
 # ---------------------------------------------------------------------------- the objective
 
 
-def test_with_the_exact_posterior_the_elbo_is_the_log_likelihood():
+def test_with_the_exact_posterior_the_elbo_is_the_log_likelihood(linear_gaussian):
     model, data, log_p = linear_gaussian()
     model.compile()
     elbo = -np.mean([model.evaluate(data, verbose=0)[0] for _ in range(40)])
     assert elbo == pytest.approx(log_p.mean(), abs=0.05)
 
 
-def test_log_likelihood_is_exact_with_the_exact_posterior_from_one_sample_on():
+def test_log_likelihood_is_exact_with_the_exact_posterior_from_one_sample_on(linear_gaussian):
     model, data, log_p = linear_gaussian()
     for num_samples in (1, 7):
         estimate = model.log_likelihood(data, num_samples, seed=2)
         np.testing.assert_allclose(estimate, log_p, rtol=1e-3, atol=1e-3)
 
 
-def test_log_likelihood_rises_to_the_closed_form_with_more_samples():
+def test_log_likelihood_rises_to_the_closed_form_with_more_samples(linear_gaussian):
     model, data, log_p = linear_gaussian(posterior_variance_factor=2.0)
     gaps = [np.mean(log_p - model.log_likelihood(data, k, seed=1)) for k in (1, 10, 1000)]
     assert gaps[0] > gaps[1] > gaps[2] > -0.01
     assert gaps[2] < 0.01
 
 
-def test_log_likelihood_is_batched_and_seeded():
+def test_log_likelihood_is_batched_and_seeded(linear_gaussian):
     model, data, _ = linear_gaussian(2.0)
     a = model.log_likelihood(data, 5, seed=1)
     np.testing.assert_array_equal(a, model.log_likelihood(data, 5, seed=1))
@@ -132,6 +104,7 @@ def test_beta_can_be_set_between_epochs(few_digits, jit_compile, tmp_path):
     assert float(model.term_weights()["kl_loss"]) == 1.0
 
 
+@pytest.mark.slow
 def test_without_the_compiled_library_the_model_trains_to_the_same_values(tmp_path):
     """One process with the library and one without, through `fit`, with XLA and without."""
     script = """

@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework import kernels
 
 from tfae import ops
 from tfae.ops import library
@@ -129,6 +130,16 @@ def test_availability_is_told_for_each_kind_of_device():
     assert ops.kernel_available()
     assert ops.kernel_available("cpu")
     assert not ops.kernel_available("TPU")
+
+
+def test_kernels_for_gpus_are_there_for_both_runtimes_and_passes_or_not_at_all():
+    built_with_cuda = b"tfae_cuda_gaussian_sample_kl" in BUILT.read_bytes()
+    assert ops.kernel_available("GPU") == built_with_cuda
+    for op in ("Tfae>GaussianSampleKl", "Tfae>GaussianSampleKlGrad"):
+        registered = kernels.get_registered_kernels_for_op(op).kernel
+        devices = {kernel.device_type for kernel in registered}
+        gpus = {"GPU", "XLA_GPU_JIT"} if built_with_cuda else set()
+        assert devices == {"CPU", "XLA_CPU_JIT"} | gpus
 
 
 def test_the_ops_need_nothing_else_of_the_package():

@@ -52,7 +52,10 @@ def test_the_command_is_installed(distribution):
 @linux_only
 def test_the_library_needs_tensorflow_and_the_system_only():
     needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", output_of("readelf", "-d", str(LIBRARY))))
-    assert needed - {"libstdc++.so.6", "libgcc_s.so.1", "libm.so.6", "libc.so.6"} == {
+    # The last three are CUDA's runtime's, on older systems; it is linked statically itself.
+    system = {"libstdc++.so.6", "libgcc_s.so.1", "libm.so.6", "libc.so.6"}
+    system |= {"libdl.so.2", "librt.so.1", "libpthread.so.0"}
+    assert needed - system == {
         "libtensorflow_cc.so.2",
         "libtensorflow_framework.so.2",
     } | {name for name in needed if name.startswith("ld-linux")}
@@ -62,6 +65,13 @@ def test_the_library_needs_tensorflow_and_the_system_only():
 def test_the_library_finds_an_installed_tensorflow_beside_it():
     dynamic = output_of("readelf", "-d", str(LIBRARY))
     assert re.search(r"\(RUNPATH\).*\[(.*)\]", dynamic)[1] == "$ORIGIN/../../tensorflow"
+
+
+@linux_only
+def test_a_cuda_runtime_inside_is_not_mixed_up_with_that_of_a_framework():
+    symbols = output_of("nm", "--dynamic", str(LIBRARY))
+    assert not re.findall(r"\w+ \w (?:__)?cuda[A-Z]\w*$", symbols, re.MULTILINE)
+    assert not re.findall(r"U (?:__)?cuda[A-Z]\w*$", symbols, re.MULTILINE)
 
 
 @pytest.fixture(scope="module")

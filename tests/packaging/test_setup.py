@@ -1,6 +1,7 @@
 """How `setup.py` builds the op library, leaves it out, and fails."""
 
 import os
+import runpy
 import subprocess
 import sys
 import time
@@ -56,6 +57,56 @@ def test_the_library_can_be_left_out_on_purpose(source_tree):
     wheel = only_wheel(source_tree)
     assert wheel.name.endswith("-py3-none-any.whl")
     assert "tfae/ops/_tfae_ops.so" not in zipfile.ZipFile(wheel).namelist()
+
+
+@pytest.fixture
+def cuda(source_tree):
+    """`kernels/cuda.py` as a dictionary."""
+    return runpy.run_path("kernels/cuda.py")
+
+
+def test_kernels_for_gpus_need_nvcc_where_they_are_asked_for(source_tree):
+    result = build_wheel(NVCC="no-such-nvcc", TFAE_CUDA="1", TFAE_BUILD_KERNELS="1")
+    assert result.returncode != 0
+    assert "TFAE_CUDA is 1, but there is no no-such-nvcc" in result.stderr
+
+
+@pytest.mark.parametrize(("wanted", "nvcc"), [("0", "nvcc"), ("", "no-such-nvcc")])
+def test_kernels_for_gpus_can_be_left_out_or_missing(cuda, monkeypatch, wanted, nvcc):
+    monkeypatch.setenv("TFAE_CUDA", wanted)
+    monkeypatch.setenv("NVCC", nvcc)
+    assert cuda["toolkit"]() is None
+
+
+NVCC = """#!/bin/sh
+case $1 in
+--version) echo 'Cuda compilation tools, release 1.2, V1.2.3' ;;
+--list-gpu-code) printf 'sm_%s\\n' {codes} ;;
+--dryrun) echo '#$ LIBRARIES= "-L/cuda/lib/stubs" "-L/cuda/lib"' >&2 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("codes", "built", "missing"),
+    [
+        ("50 70 72 75 80 86 90", ["sm_70", "sm_80", "sm_90", "compute_90"], []),
+        ("75 80 86 90 100", ["sm_75", "sm_80", "sm_90", "compute_90"], ["7.0"]),
+        ("60 70 75 80 86", ["sm_70", "sm_80", "compute_80"], ["9.0"]),
+    ],
+)
+def test_code_is_made_for_the_gpus_that_nvcc_knows(
+    cuda, monkeypatch, tmp_path, codes, built, missing
+):
+    nvcc = tmp_path / "nvcc"
+    nvcc.write_text(NVCC.replace("{codes}", codes))
+    nvcc.chmod(0o755)
+    monkeypatch.setenv("NVCC", str(nvcc))
+    monkeypatch.delenv("TFAE_CUDA", raising=False)
+    toolkit = cuda["toolkit"]()
+    assert (toolkit.version, toolkit.missing) == ("V1.2.3", missing)
+    assert [flag.split(",code=")[1] for flag in toolkit.compile_flags if ",code=" in flag] == built
+    assert [flag for flag in toolkit.link_flags if flag.startswith("-L")] == ["-L/cuda/lib"]
 
 
 def test_modules_deleted_since_the_last_build_are_not_packed_again(source_tree):

@@ -32,7 +32,7 @@ def test_samples_follow_from_the_seed_and_a_shorter_draw_is_the_begin_of_a_longe
 def test_the_density_integrates_to_one(name):
     if not tfae.priors.get(name).is_density:
         pytest.skip("has no density")
-    line = np.linspace(-8.0, 8.0, 801, dtype="float32")
+    line = np.linspace(-8.01, 8.01, 802, dtype="float32")
     grid = np.stack(np.meshgrid(line, line), axis=-1)
     density = tf.exp(prior(name).log_density(grid))
     assert float(tf.reduce_sum(density)) * 0.02**2 == pytest.approx(1.0, abs=5e-3)
@@ -41,3 +41,97 @@ def test_the_density_integrates_to_one(name):
 def test_a_name_that_is_none_is_refused_with_the_names_that_are():
     with pytest.raises(ValueError, match=r"`prior` must be one of .*'gaussian'.*'cauchy'"):
         tfae.priors.get("cauchy")
+
+
+# ---------------------------------------------------------------------------- priors with classes
+
+with_classes = pytest.mark.parametrize(
+    "name", [name for name in PRIORS if tfae.priors.get(name).num_classes]
+)
+
+
+@with_classes
+def test_labels_choose_the_part_and_minus_one_any_part(name):
+    built = prior(name)
+    each = [built.sample(200, [1, 0], tf.fill([200], k)).numpy() for k in range(10)]
+    middles = np.array([codes.mean(axis=0) for codes in each])
+    for codes, middle in zip(each, middles, strict=True):
+        assert (np.linalg.norm(codes - middle, axis=1).mean()) < 0.7
+    distances = np.linalg.norm(middles[:, None] - middles[None], axis=-1)
+    assert distances[np.triu_indices(10, 1)].min() > 0.2
+    anything = built.sample(500, [1, 0], tf.fill([500], -1))
+    np.testing.assert_array_equal(anything, built.sample(500, [1, 0]))
+    nearest = np.linalg.norm(anything[:, None] - middles, axis=-1).argmin(axis=1)
+    assert np.bincount(nearest, minlength=10).min() > 15
+
+
+def test_a_ring_has_its_petals_in_two_dimensions_and_noise_in_the_others():
+    built = prior("gaussian_ring", 4)
+    codes = built.sample(4000, [1, 0], tf.fill([4000], 0)).numpy()
+    np.testing.assert_allclose(codes.mean(axis=0), [2, 0, 0, 0], atol=0.06)
+    np.testing.assert_allclose(codes.std(axis=0), [0.5, 0.15, 1, 1], rtol=0.05)
+
+
+def test_the_rings_density_is_that_of_its_samples():
+    """The mean of -log p over samples is the entropy, here of nearly disjoint components."""
+    built = tfae.priors.GaussianRing(along=0.1, across=0.1)
+    built.build((None, 3))
+    entropy = np.log(10) + 1.5 * np.log(2 * np.pi * np.e) + 2 * np.log(0.1)
+    mean = -np.mean(built.log_density(built.sample(4000, [2, 0])))
+    assert mean == pytest.approx(entropy, abs=0.06)
+
+
+def test_the_swiss_roll_is_a_spiral_with_pieces_of_one_length():
+    built = tfae.priors.SwissRoll(noise=0.0)
+    built.build((None, 2))
+    codes = built.sample(2000, [1, 0]).numpy()
+    radius = np.linalg.norm(codes, axis=1)
+    turn = np.arctan2(codes[:, 1], codes[:, 0]) / (2 * np.pi)
+    assert radius.max() <= 3.0
+    np.testing.assert_allclose((radius / 3.0 * 2.0 - turn + 0.5) % 1.0, 0.5, atol=1e-4)
+    lengths = []
+    for k in range(10):
+        piece = built.sample(1000, [1, 0], tf.fill([1000], k)).numpy()
+        piece = piece[np.argsort(np.linalg.norm(piece, axis=1))]
+        lengths.append(np.linalg.norm(np.diff(piece, axis=0), axis=1).sum())
+    assert max(lengths) / min(lengths) < 1.25
+
+
+def test_a_class_and_a_style_are_independent():
+    built = tfae.priors.ClassAndStyle(4, tfae.priors.get("uniform"))
+    built.build((None, 6))
+    codes = built.sample(4000, [1, 0]).numpy()
+    classes = codes[:, :4]
+    np.testing.assert_array_equal(np.sort(classes, axis=1), np.tile([0, 0, 0, 1], (4000, 1)))
+    np.testing.assert_allclose(classes.mean(axis=0), 0.25, atol=0.03)
+    for k in range(4):
+        np.testing.assert_allclose(codes[classes[:, k] == 1, 4:].mean(axis=0), 0.0, atol=0.08)
+    assert (built.sample(5, [1, 0], tf.fill([5], 2)).numpy().argmax(axis=1) == 2).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "latent_dim", "message"),
+    [
+        (lambda: tfae.priors.get("swiss_roll"), 3, "two dimensions; received latent_dim=3"),
+        (lambda: tfae.priors.get("gaussian_ring"), 1, "at least 2 dimensions"),
+        (lambda: tfae.priors.get(lambda n, seed: tf.zeros([n, 3])), 2, r"shape \(n, 2\).*\(2, 3\)"),
+        (lambda: tfae.priors.Uniform(1.0, 1.0), 2, "`low` must be a number below `high`"),
+        (lambda: tfae.priors.GaussianRing(1), 2, "num_components"),
+        (lambda: tfae.priors.GaussianRing(across=0.0), 2, "`across` must be a number above zero"),
+        (lambda: tfae.priors.SwissRoll(noise=-1.0), 2, "`noise`"),
+        (lambda: tfae.priors.Sampler("heart"), 2, "`function` must be a function"),
+    ],
+)
+def test_what_makes_no_prior_is_refused(make, latent_dim, message):
+    with pytest.raises(ValueError, match=message):
+        make().build((None, latent_dim))
+
+
+def test_a_sampler_of_the_users_may_have_classes():
+    def on_a_line(n, seed, label):
+        return tf.cast(label, tf.float32)[:, None] * tf.ones([n, 2])
+
+    built = tfae.priors.Sampler(on_a_line, num_classes=3)
+    built.build((None, 2))
+    np.testing.assert_array_equal(built.sample(2, [0, 0], tf.constant([2, 1])), [[2, 2], [1, 1]])
+    np.testing.assert_array_equal(built.sample(1, [0, 0]), [[-1, -1]])

@@ -20,6 +20,6 @@ def table_of(title: str, rows: Mapping[str, tuple[str, ...]], columns: tuple[str
 
 
 def measurements(title: str, measured: Mapping[str, float]) -> Table:
-    """A table of values an example, by name."""
+    """A table of values by name; losses are means over the examples."""
     rows = {name.replace("_", " "): (f"{value:.5g}",) for name, value in measured.items()}
-    return table_of(title, rows, ("", "per example"))
+    return table_of(title, rows, ("", "value"))

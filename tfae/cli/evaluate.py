@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import click
+import keras
 
 from tfae.cli.console import console, measurements
 from tfae.cli.evaluation import measure
@@ -25,7 +26,13 @@ from tfae.cli.runs import read_run, write_json
     show_default=True,
     help="Estimate log p(x) of a variational model with so many samples an example.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of that estimate.")
+@click.option(
+    "--features",
+    metavar="FILE|data",
+    help="Compare generated with held-out data (precision, recall, Fréchet distance): in the space "
+    "of a Keras model's output, a .keras file, or of the data as it is.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of what is drawn.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def evaluate(
     run: Path,
@@ -33,6 +40,7 @@ def evaluate(
     data: str | None,
     data_dir: str | None,
     importance_samples: int,
+    features: str | None,
     seed: int,
     as_json: bool,
 ) -> None:
@@ -52,7 +60,8 @@ def evaluate(
         of_data["validation_split"] = 0.0  # nothing of it was trained on
     source = open_data(of_data)
     split = split or held_out_split(source, of_data)
-    measured = measure(model, source, config, split, importance_samples, seed)
+    space = features if features in (None, "data") else keras.saving.load_model(features)
+    measured = measure(model, source, config, split, importance_samples, space, seed)
     if not data:
         file = run / "evaluation.json"
         before = json.loads(file.read_text()) if file.exists() else {}

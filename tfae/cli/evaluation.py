@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
-from tfae import data, pictures
+from tfae import data, evaluation, pictures
 from tfae.cli.options import held_out_split, load_split
 
 _SHOWN = 1000  # examples at most in a picture
+_PROBED = 5000  # examples at most that the linear probe learns from, and that it is measured on
 
 
 def measure(
@@ -20,9 +20,10 @@ def measure(
     config: dict[str, Any],
     split: str,
     importance_samples: int = 0,
+    features: Any = None,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Losses and reconstruction errors of a split, per example.
+    """What `tfae.evaluation` says of a model on a split.
 
     Args:
         model: compiled.
@@ -30,42 +31,40 @@ def measure(
         config: of the run: its parts "data" and "training" count.
         split: to measure on.
         importance_samples: samples of the log-likelihood estimate; 0 for none.
-        seed: of that estimate.
+        features: space in which generated data is compared with the split; `None` for none.
+        seed: of draws.
 
     Returns:
-        Values by name: the losses as `evaluate` logs them; "elbo" where the losses make one;
-        "squared_error", summed over an example, and "mean_squared_error", averaged over its
-        values, of the reconstruction at the deterministic code; "log_likelihood" where asked for.
+        Values by name: those of `tfae.evaluation.measure`; "linear_probe_accuracy" of the codes,
+        where the data has labels and a training split to learn them from.
     """
     batch_size, of_data = config["training"]["batch_size"], config["data"]
-    with_labels = of_data["labels"]
-    dataset = load_split(source, of_data, split, batch_size, labels=with_labels, shuffle=False)
-    values = {k: float(v) for k, v in model.evaluate(dataset, verbose=0, return_dict=True).items()}
-    if is_elbo(model):
-        values["elbo"] = -values["reconstruction_loss"] - values["kl_loss"]
-    squared, count, size = 0.0, 0, 1
-    x_only = load_split(source, of_data, split, batch_size, shuffle=False)
-    if hasattr(model, "reconstruct"):
-        for x in x_only.as_numpy_iterator():
-            squared += float(np.square(model.reconstruct(x) - x, dtype=np.float64).sum())
-            count, size = count + len(x), x[0].size
-        values["squared_error"] = squared / count
-        values["mean_squared_error"] = squared / count / size
-    if importance_samples:
-        if not hasattr(model, "log_likelihood"):
-            raise ValueError(f"{type(model).__name__} has no likelihood of the data to estimate.")
-        estimates = model.log_likelihood(x_only, importance_samples, seed=seed)
-        values["log_likelihood"] = float(estimates.mean())
+    dataset = load_split(
+        source, of_data, split, batch_size, labels=of_data["labels"], shuffle=False
+    )
+    values = evaluation.measure(
+        model, dataset, importance_samples=importance_samples, features=features, seed=seed
+    )
+    if hasattr(model, "encode") and _can_be_probed(source, split):
+        sides = []
+        for part in ("train", split):
+            labelled = load_split(source, of_data, part, batch_size, labels=True, shuffle=False)
+            sample = evaluation.random_sample(labelled, _PROBED, seed)
+            codes = model.encode(sample["x"])  # a conditional model must not see the labels
+            sides += [codes.reshape(len(codes), -1), sample["label"]]
+        if len(set(sides[1]) - {-1}) > 1:
+            values["linear_probe_accuracy"] = evaluation.linear_probe(*sides)
     return values
 
 
-def is_elbo(model: keras.Model) -> bool:
-    """Whether reconstruction loss and KL add up to a bound on log p(x)."""
-    names = {"reconstruction_loss", "kl_loss"}
-    likelihood = getattr(model, "likelihood", None)
-    has_terms = names <= set(getattr(model, "loss_names", ()))
-    floored = getattr(model, "free_bits", 0)  # then the KL is logged with its floor
-    return has_terms and not floored and getattr(likelihood, "is_density", False)
+def _can_be_probed(source: data.Source, split: str) -> bool:
+    """Whether there are labels to learn from, and others to tell."""
+    parts = {"train", "train" if split == "validation" else split}
+    return (
+        split != "train"
+        and parts <= set(source.splits)
+        and all(source.describe(part).has_labels for part in parts)
+    )
 
 
 def draw_pictures(
@@ -116,8 +115,8 @@ def draw_pictures(
             figures["latent_map"] = pictures.latent_map(
                 codes, label, description.class_names, title
             )
-            samples = _samples(model, 64, seed)
-            if is_image and samples is not None:
+            if is_image and model.sampling_prior is not None:
+                samples = model.generate(64, seed=seed)
                 figures["samples"] = pictures.image_grid(samples, title="samples")
                 if codes.shape[1] == 2:
                     title = "decoded from the latent plane, -2.5 to 2.5"
@@ -128,10 +127,3 @@ def draw_pictures(
         files.append(folder / f"{name}.png")
         figure.savefig(files[-1], dpi=120)
     return files
-
-
-def _samples(model: keras.Model, n: int, seed: int) -> np.ndarray | None:
-    try:
-        return model.generate(n, seed=seed)
-    except (AttributeError, NotImplementedError):
-        return None  # a model without a distribution of codes

@@ -2,44 +2,45 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
-import numpy as np
 
-from tfae import pictures
+from tfae import evaluation, pictures
 from tfae.cli.console import console
+from tfae.cli.options import load_split, open_data
+from tfae.cli.outputs import OUT, check_out, write_examples
 from tfae.cli.runs import read_run
+from tfae.priors import FITTED
+
+_FITTED = 20_000  # examples at most that a prior is fitted to
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("-n", "--number", type=click.IntRange(1), default=64, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="A .png for a picture of all, a .npy for the numbers.  [default: samples.png for images, "
-    "else samples.npy]",
+    "--fit-prior",
+    type=click.Choice(sorted(FITTED)),
+    help="Draw from a density fitted to the codes of the training data: for models without a prior "
+    "of their own.",
 )
-def generate(run: Path, number: int, seed: int, out: Path | None) -> None:
+@click.option("--seed", type=int, default=0, show_default=True)
+@OUT
+def generate(run: Path, number: int, fit_prior: str | None, seed: int, out: Path | None) -> None:
     """Draw new examples from a trained model."""
-    model, _ = read_run(run)
-    if out is not None and out.suffix.lower() not in (".png", ".npy"):
-        raise ValueError(f"--out must end in .png or .npy, received {out}.")
-    examples = model.generate(number, seed=seed)
-    is_image = examples.ndim == 4 and examples.shape[-1] in (1, 3)
-    out = out or Path("samples.png" if is_image else "samples.npy")
-    if out.suffix.lower() == ".png" and not is_image:
+    check_out(out)
+    model, config = read_run(run)
+    if fit_prior:
+        source, of_data = open_data(config["data"]), config["data"]
+        dataset = load_split(source, of_data, "train", 256, labels=of_data["labels"], shuffle=False)
+        model.fit_prior(evaluation.random_sample(dataset, _FITTED, seed), fit_prior, seed=seed)
+    elif getattr(model, "sampling_prior", None) is None:
         raise ValueError(
-            f"{run} generates examples of shape {examples.shape[1:]}, which are no images; write "
-            "them with --out samples.npy."
+            f"{type(model).__name__} has no distribution over codes to draw from; fit one with "
+            "--fit-prior gaussian_mixture."
         )
-    new = out.with_name(f".{out.name}.new{out.suffix}")
-    if out.suffix.lower() == ".png":
-        pictures.image_grid(examples).savefig(new, dpi=120)
-    else:
-        np.save(new, examples)
-    os.replace(new, out)
-    console.print(f"{number} examples of shape {examples.shape[1:]}, seed {seed}: [bold]{out}[/]")
+    examples = model.generate(number, seed=seed)
+    shape = examples.shape[1:]
+    out = write_examples(examples, out, "samples", shape, pictures.image_grid)
+    console.print(f"{number} examples of shape {shape}, seed {seed}: [bold]{out}[/]")

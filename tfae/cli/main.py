@@ -11,11 +11,14 @@ import tensorflow as tf
 from tfae.cli.console import console
 from tfae.cli.demo import demo
 from tfae.cli.evaluate import evaluate
+from tfae.cli.explore import explore
+from tfae.cli.export import export
 from tfae.cli.generate import generate
+from tfae.cli.latent import interpolate, traverse
 from tfae.cli.list import list_
 from tfae.cli.train import train
 
-_BAD_INPUT = (ValueError, OSError, NotImplementedError, tf.errors.OpError)
+_BAD_INPUT = (ValueError, OSError, NotImplementedError, ImportError, tf.errors.OpError)
 
 
 class _Main(click.Group):
@@ -48,10 +51,10 @@ def _one_line(error: BaseException) -> str:
 @click.version_option(importlib.metadata.version("tfae"), prog_name="tfae")
 @click.option("--debug", is_flag=True, help="Show tracebacks and TensorFlow's own messages.")
 def main(debug: bool) -> None:
-    """Train autoencoders, look at what they learned, and generate data with them."""
+    """Train autoencoders, look at what they learned, generate data, and put them to use."""
     del debug
     console.soft_wrap = not console.is_terminal
 
 
-for _command in (list_, train, evaluate, generate, demo):
+for _command in (list_, train, evaluate, generate, interpolate, traverse, export, explore, demo):
     main.add_command(_command)

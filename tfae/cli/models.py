@@ -18,7 +18,16 @@ from tfae.cli.objects import is_object, make
 from tfae.models import MODELS
 from tfae.networks import ARCHITECTURES
 
-_NOT_OPTIONS = {"self", "cls", "seed", "kwargs", "input_shape", "latent_dim", "variational"}
+_NOT_OPTIONS = {
+    "self",
+    "cls",
+    "seed",
+    "kwargs",
+    "build",
+    "input_shape",
+    "latent_dim",
+    "variational",
+}
 _SIMPLE = (bool, int, float, str)
 
 
@@ -178,6 +187,7 @@ def has_optimizer(cls: type) -> bool:
 def _owners(cls: type) -> list[tuple[Any, str | None]]:
     owners: list[tuple[Any, str | None]] = [(cls, None)]
     if has_architectures(cls):
+        owners += [(cls._networks, None)]
         owners += [(builder, name) for name, builder in ARCHITECTURES.items()]
     return owners
 

@@ -1,7 +1,7 @@
 """Option values that are objects: `Gaussian:scale=learned`, `LinearWarmUp:steps=1000`.
 
-The classes are those of `tfae.losses` and `tfae.layers`, by name, so a new one can be given at
-once, and Keras' initialisers. In a run's configuration such a value stays text.
+The classes are those of `tfae.losses`, `tfae.layers` and `tfae.priors`, by name, so a new one can
+be given at once, and Keras' initialisers. In a run's configuration such a value stays text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import keras
 
-from tfae import layers, losses
+from tfae import layers, losses, priors
 
 _SYNTAX = re.compile(r"([A-Z]\w*)(?::(.*))?")
 
@@ -58,7 +58,8 @@ def classes() -> dict[str, type]:
         for name, cls in vars(keras.initializers).items()
         if inspect.isclass(cls) and not name.islower()
     }
-    own = {name: getattr(module, name) for module in (losses, layers) for name in module.__all__}
+    modules = (priors, losses, layers)  # `Gaussian` is the likelihood; that prior is the default
+    own = {name: getattr(module, name) for module in modules for name in module.__all__}
     return found | {name: cls for name, cls in own.items() if inspect.isclass(cls)}
 
 

@@ -21,6 +21,7 @@ import fcntl
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -189,7 +190,7 @@ def read_run(folder: Path) -> tuple[keras.Model, dict[str, Any]]:
     """The model and configuration of a finished run.
 
     Raises:
-        ValueError: when the folder is no run.
+        ValueError: when the folder is no run, or its model is not whole.
     """
     if not (folder / "model.keras").is_file() or not (folder / "config.json").is_file():
         partial = PartialRun(folder).folder
@@ -198,6 +199,8 @@ def read_run(folder: Path) -> tuple[keras.Model, dict[str, Any]]:
             f"{folder} is not the folder of a run (model.keras and config.json); make one with "
             f"`tfae train` or `tfae demo`.{hint}"
         )
+    if not zipfile.is_zipfile(folder / "model.keras"):
+        raise ValueError(f"{folder / 'model.keras'} is not whole; copy or train the run again.")
     config = json.loads((folder / "config.json").read_text())
     return keras.saving.load_model(folder / "model.keras"), config
 

@@ -123,6 +123,7 @@ def _command_for(cls: type) -> click.Command:
             "data": data_config(options),
             "training": training,
         }
+        config["data"]["labels"] |= cls.conditional
         _train(config, out, resume)
 
     options = [

@@ -7,6 +7,12 @@ from tfae.losses.divergence import (
     gaussian_log_density,
 )
 from tfae.losses.likelihoods import Bernoulli, Gaussian, Likelihood, SquaredError
+from tfae.losses.mmd import (
+    inverse_multiquadratic_kernel,
+    rbf_kernel,
+    squared_distances,
+    squared_mmd,
+)
 from tfae.losses.schedules import CyclicalWarmUp, LinearWarmUp
 from tfae.losses.sparsity import KL, L1, Sparsity, bernoulli_kl, zero_fraction
 
@@ -25,5 +31,9 @@ __all__ = [
     "gaussian_kl",
     "gaussian_kl_per_dimension",
     "gaussian_log_density",
+    "inverse_multiquadratic_kernel",
+    "rbf_kernel",
+    "squared_distances",
+    "squared_mmd",
     "zero_fraction",
 ]

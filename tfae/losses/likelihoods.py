@@ -5,6 +5,7 @@ subclassing `Likelihood` with `elementwise_loss` and `mean`.
 """
 
 import math
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -36,6 +37,14 @@ class Likelihood(keras.layers.Layer):
     def mean(self, output: tf.Tensor) -> tf.Tensor:
         """Maps decoder outputs to data space: the mean of p(x | z), same shape."""
         raise NotImplementedError
+
+    def formula(self) -> dict[str, Any] | None:
+        """The loss as a function of target and mean, as data: a term that `tfae.device` knows.
+
+        Returns:
+            `{"term": name, parameter: value, ...}`, or `None` if there is none.
+        """
+        return None
 
     def loss(self, target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
         """Loss of each example, summed over its data dimensions.
@@ -73,6 +82,9 @@ class Bernoulli(Likelihood):
     def mean(self, output: tf.Tensor) -> tf.Tensor:
         return tf.sigmoid(output)
 
+    def formula(self) -> dict[str, Any]:
+        return {"term": "bernoulli"}
+
 
 @keras.saving.register_keras_serializable("tfae")
 class Gaussian(Likelihood):
@@ -108,6 +120,10 @@ class Gaussian(Likelihood):
     def mean(self, output: tf.Tensor) -> tf.Tensor:
         return tf.identity(output)
 
+    def formula(self) -> dict[str, Any]:
+        scale = math.exp(float(self.log_scale)) if self.scale == "learned" else self.scale
+        return {"term": "gaussian", "scale": scale}
+
     def get_config(self) -> dict:
         return {**super().get_config(), "scale": self.scale}
 
@@ -123,6 +139,9 @@ class SquaredError(Likelihood):
 
     def mean(self, output: tf.Tensor) -> tf.Tensor:
         return tf.identity(output)
+
+    def formula(self) -> dict[str, Any]:
+        return {"term": "squared_error"}
 
 
 _SHORTCUTS = {"bernoulli": Bernoulli, "gaussian": Gaussian, "squared_error": SquaredError}

@@ -98,9 +98,13 @@ class Classifier(Trainer):
         self._contract = LabelContract(DataContract(input_shape[1:], (), None), self.num_classes)
         self.built = True
 
+    def code(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """What the head sees of `x`, `(batch, size)`."""
+        return self.flatten(self.encoder(x, training=training))
+
     def _outputs(self, x: tf.Tensor, training: bool) -> tf.Tensor:
         """Logits or margins, `(batch, num_classes)`."""
-        codes = self.flatten(self.encoder(x, training=training))
+        codes = self.code(x, training=training)
         return self.head_layer(self.dropout_layer(codes, training=training))
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:

@@ -1,5 +1,6 @@
 """What every model of an encoder and a decoder network shares."""
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, Self
@@ -77,12 +78,13 @@ class EncoderDecoder(Autoencoding):
         input_shape = (None, *tuple(input_shape)[1:])
         code = self._checked_code(self.encoder(keras.KerasTensor(input_shape)))
         expected = getattr(self.decoder, "input_shape", None) if self.decoder.built else None
-        if expected is not None and tuple(expected) != tuple(code.shape):
+        decoder_input = self._decoder_input_shape(tuple(code.shape))
+        if expected is not None and tuple(expected) != decoder_input:
             raise ValueError(
                 f"`decoder` takes codes of shape {tuple(expected)}, but `encoder` gives "
-                f"{tuple(code.shape)}; make the two sizes equal."
+                f"{decoder_input}; make the two sizes equal."
             )
-        output = self.decoder(keras.KerasTensor(code.shape))
+        output = self.decoder(keras.KerasTensor(decoder_input))
         shape = getattr(output, "shape", None)
         if shape is None or not _compatible(shape[1:], input_shape[1:]):
             given = shape if shape is not None else f"{type(output).__name__} of outputs"
@@ -91,9 +93,23 @@ class EncoderDecoder(Autoencoding):
                 "end in a linear layer with the shape of the data."
             )
         self.latent_dim = code.shape[-1]
+        self._code_shape = tuple(code.shape[1:])
         if self.prior is not None:
+            self.prior.bind(self.encoder, input_shape[1:], self.likelihood.support)
             self.prior.build(code.shape)
-        self._contract = DataContract(input_shape[1:], tuple(shape[1:]), self.likelihood.support)
+        self._contract = DataContract(
+            input_shape[1:],
+            tuple(shape[1:]),
+            self.likelihood.support,
+            self.num_classes if self.conditional else None,
+        )
+
+    def _decoder_input_shape(self, code_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return code_shape
+
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        return self._code_shape
 
     def _checked_code(self, encoded: Any) -> keras.KerasTensor:
         """Checks what the encoder gives; returns the code that the decoder gets."""
@@ -129,33 +145,43 @@ class EncoderDecoder(Autoencoding):
                 f"`architecture` must be one of {sorted(ARCHITECTURES)}; received {architecture!r}."
             )
         builder = ARCHITECTURES[architecture]
-        of_network = _keyword_names(builder) - {"variational"}
+        of_builder = _keyword_names(builder) - {"variational"}
+        of_networks = _keyword_names(cls._networks)
         of_model = set(cls.hyperparameter_names()) | {"name", "dtype"}
-        unknown = set(hyperparameters) - of_network - of_model
+        known = of_builder | of_networks | of_model
+        unknown = set(hyperparameters) - known
         if unknown:
             raise ValueError(
                 f"{cls.__name__} with architecture={architecture!r} has no hyperparameter "
-                f"{', '.join(sorted(unknown))}; it has {', '.join(sorted(of_network | of_model))}."
+                f"{', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}."
             )
+
+        def given(names: set[str]) -> dict[str, Any]:
+            return {k: v for k, v in hyperparameters.items() if k in names}
+
+        build = functools.partial(builder, variational=cls._variational, **given(of_builder))
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(hyperparameters.get("dtype") or before)
         try:
-            networks = cls._networks(
-                *builder(
-                    input_shape,
-                    latent_dim,
-                    variational=cls._variational,
-                    **{k: v for k, v in hyperparameters.items() if k in of_network},
-                )
-            )
+            networks = cls._networks(build, input_shape, latent_dim, **given(of_networks))
         finally:
             keras.config.set_dtype_policy(before)
-        return cls(*networks, **{k: v for k, v in hyperparameters.items() if k in of_model})
+        return cls(*networks, **given(of_model))
 
     @classmethod
-    def _networks(cls, encoder: keras.Model, decoder: keras.Model) -> tuple[Any, Any]:
-        """What the constructor takes, of what an architecture builds."""
-        return encoder, decoder
+    def _networks(
+        cls, build: Callable, input_shape: Sequence[int], latent_dim: int
+    ) -> tuple[Any, ...]:
+        """The networks that the constructor takes, for `from_shape`.
+
+        Args:
+            build: Builds encoder and decoder of the architecture, from a shape and a code's size.
+            input_shape: Shape of one example.
+            latent_dim: Size of the code.
+
+        Keyword arguments that a subclass adds are hyperparameters of its `from_shape`.
+        """
+        return build(input_shape, latent_dim)
 
     @classmethod
     def hyperparameter_names(cls) -> list[str]:
@@ -173,18 +199,43 @@ class EncoderDecoder(Autoencoding):
 
     # ------------------------------------------------------------------ in the graph
 
-    def code(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return self.encoder(x, training=training)
+    # A conditional model brings the label in here; nothing else calls the networks.
 
-    def decoded(self, code: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return self.likelihood.mean(self.decoder(code, training=training))
+    def _encoder_input(self, x: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
+        return x
+
+    def _decoder_input(self, code: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
+        return code
+
+    def _encoded(self, x: tf.Tensor, label: tf.Tensor | None, training: bool) -> Any:
+        """What the encoder gives for `x`."""
+        return self.encoder(self._encoder_input(x, label), training=training)
+
+    def _output(self, code: tf.Tensor, label: tf.Tensor | None, training: bool) -> tf.Tensor:
+        """What the decoder gives for `code`, before the likelihood's link."""
+        return self.decoder(self._decoder_input(code, label), training=training)
+
+    def code(
+        self, x: tf.Tensor, label: tf.Tensor | None = None, training: bool = False
+    ) -> tf.Tensor:
+        return self._encoded(x, label, training)
+
+    def decoded(
+        self, code: tf.Tensor, label: tf.Tensor | None = None, training: bool = False
+    ) -> tf.Tensor:
+        return self.likelihood.mean(self._output(code, label, training))
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
-        output = self.decoder(self.code(batch.x, training=training), training=training)
+        code = self.code(batch.x, batch.label, training=training)
+        output = self._output(code, batch.label, training)
         return {"reconstruction_loss": self.likelihood.loss(batch.target, output)}
 
-    def score(self, x: tf.Tensor) -> tf.Tensor:
-        return self.likelihood.loss(x, self.decoder(self.code(x)))
+    def score(self, x: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
+        return self.likelihood.loss(x, self._output(self.code(x, label), label, training=False))
+
+    def score_formula(self) -> list[dict[str, Any]] | None:
+        formula = self.likelihood.formula()
+        return None if formula is None else [formula]
 
     # ------------------------------------------------------------------ arrays in, arrays out
 
@@ -208,8 +259,8 @@ class EncoderDecoder(Autoencoding):
         """
         model = feature_model(self.encoder, layers)
 
-        def features(x: tf.Tensor) -> dict[str, tf.Tensor]:
-            return model(x, training=False)
+        def features(x: tf.Tensor, *label: tf.Tensor) -> dict[str, tf.Tensor]:
+            return model(self._encoder_input(x, *label), training=False)
 
         name = f"features {sorted(model.output)}"
         return self._map(name, features, self._checked(x), batch_size)
@@ -244,6 +295,8 @@ _NETWORK_ARGUMENTS = {
     "encoders",
     "decoders",
     "discriminator",
+    "top_encoder",
+    "top_decoder",
     "kwargs",
 }
 

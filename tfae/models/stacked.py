@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -98,8 +98,10 @@ class StackedAutoencoder(EncoderDecoder):
         self._build_if_possible()
 
     @classmethod
-    def _networks(cls, encoder: keras.Model, decoder: keras.Model) -> tuple[Any, Any]:
-        return pairs(encoder, decoder)
+    def _networks(
+        cls, build: Callable, input_shape: Sequence[int], latent_dim: int
+    ) -> tuple[list[keras.Model], list[keras.Model]]:
+        return pairs(*build(input_shape, latent_dim))
 
     def pretrain(
         self,

@@ -30,7 +30,8 @@ class VariationalAutoencoder(EncoderDecoder):
 
     The encoder gives the mean and the log-variance of q(z | x); training samples z, decodes it, and
     minimises `reconstruction_loss + beta * kl_loss`, where the KL is taken to N(0, I). Sampling and
-    KL are one compiled op.
+    KL are one compiled op. To any other prior, whose KL has no closed form, it is estimated at the
+    samples: log q(z | x) - log p(z).
 
     Example:
         ```python
@@ -51,12 +52,17 @@ class VariationalAutoencoder(EncoderDecoder):
             value that training has reached.
         num_samples: Number of posterior samples an example, averaged in the loss.
         free_bits: Floor in nats under each dimension's KL, averaged over the batch, in the
-            training and validation loss; zero for the plain KL. See `tfae.losses.free_bits`.
+            training and validation loss; zero for the plain KL. See `tfae.losses.free_bits`. With
+            another prior than N(0, I) the KL is no sum over dimensions, and `free_bits *
+            latent_dim` is the floor under the whole of it.
+        prior: `"gaussian"` for N(0, I), `"learned_mixture"`, or a `tfae.priors.Prior` that is a
+            density, such as `tfae.priors.VampPrior(500)`. It is trained with the model.
         seed: Integer from which the noise and the order of the data follow; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 
     Raises:
-        ValueError: If the encoder has no two heads of one shape, or a number is out of range.
+        ValueError: If the encoder has no two heads of one shape, a number is out of range, or the
+            prior has no density.
 
     Reference:
         Kingma and Welling, "Auto-Encoding Variational Bayes", 2014.
@@ -73,6 +79,7 @@ class VariationalAutoencoder(EncoderDecoder):
         beta: float | LearningRateSchedule = 1.0,
         num_samples: int = 1,
         free_bits: float = 0.0,
+        prior: str | priors.Prior = "gaussian",
         seed: int | None = None,
         **kwargs,
     ):
@@ -89,7 +96,12 @@ class VariationalAutoencoder(EncoderDecoder):
         self.beta = beta
         self.num_samples = num_samples
         self.free_bits = free_bits
-        self.prior = priors.get("gaussian")
+        self.prior = priors.get(prior)
+        if not self.prior.is_density:
+            raise ValueError(
+                f"`prior` must have a density, for the KL to it; {type(self.prior).__name__} has "
+                "none."
+            )
         self.sampling = GaussianSampling(
             num_samples if num_samples > 1 else None, seed=self.seed, name="sampling"
         )
@@ -125,30 +137,61 @@ class VariationalAutoencoder(EncoderDecoder):
                 f"(mean, log_variance); it gives {given}. End it in two Dense(latent_dim) layers: "
                 "keras.Model(x, [mean, log_variance])."
             )
+        if len(shapes[0]) != 2:
+            raise ValueError(
+                "`encoder` of a variational model must give codes of shape (batch, latent_dim); "
+                f"it gives {shapes[0]}. Flatten the features before the two heads."
+            )
         return encoded[0]
 
     # ------------------------------------------------------------------ in the graph
 
-    def code(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        mean, _ = self.encoder(x, training=training)
+    def code(
+        self, x: tf.Tensor, label: tf.Tensor | None = None, training: bool = False
+    ) -> tf.Tensor:
+        mean, _ = self._encoded(x, label, training)
         return mean
 
-    def encoding(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
-        mean, log_variance = self.encoder(x, training=False)
+    def encoding(self, x: tf.Tensor, label: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        mean, log_variance = self._encoded(x, label, training=False)
         return {"code": mean, "log_variance": log_variance}
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
-        mean, log_variance = self.encoder(batch.x, training=training)
+        mean, log_variance = self._encoded(batch.x, batch.label, training)
         z, kl = self.sampling(mean, log_variance, training=training)
-        if self.free_bits:
-            per_dimension = gaussian_kl_per_dimension(
-                tf.cast(mean, tf.float32), tf.cast(log_variance, tf.float32)
-            )
-            kl = free_bits(per_dimension, self.free_bits)
-        reconstruction = self.likelihood.loss(batch.target, self._decode_samples(z, training))
+        output = self._decode_samples(z, batch.label, training)
+        reconstruction = self.likelihood.loss(batch.target, output)
         if self.num_samples > 1:
             reconstruction = tf.reduce_mean(reconstruction, axis=0)
+        mean, log_variance = at_least_float32(mean), at_least_float32(log_variance)
+        if not self._kl_is_closed_form:
+            kl = self._log_ratio(z, mean, log_variance)
+            if self.num_samples > 1:
+                kl = tf.reduce_mean(kl, axis=0)
+        if self.free_bits:
+            if self._kl_is_closed_form:
+                kl = free_bits(gaussian_kl_per_dimension(mean, log_variance), self.free_bits)
+            else:
+                kl = free_bits(kl[:, None], self.free_bits * self.latent_dim)
         return {"reconstruction_loss": reconstruction, "kl_loss": kl}
+
+    @property
+    def _kl_is_closed_form(self) -> bool:
+        return type(self.prior) is priors.Gaussian
+
+    def _log_ratio(
+        self,
+        z: tf.Tensor,
+        mean: tf.Tensor,
+        log_variance: tf.Tensor,
+        seed: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """log q(z | x) - log p(z) of codes `(batch, d)` or `(samples, batch, d)`, nats.
+
+        A model with further hidden layers draws them with `seed`, or takes their means.
+        """
+        z = tf.cast(z, mean.dtype)
+        return gaussian_log_density(z, mean, log_variance) - self.prior.log_density(z)
 
     def term_weights(self) -> dict[str, tf.Tensor | float]:
         if self._beta_schedule is None:
@@ -156,17 +199,28 @@ class VariationalAutoencoder(EncoderDecoder):
         step = self.optimizer.iterations if self.optimizer is not None else 0
         return {"kl_loss": self._beta_schedule(step)}
 
-    def score(self, x: tf.Tensor) -> tf.Tensor:
-        mean, log_variance = self.encoder(x, training=False)
-        loss = self.likelihood.loss(x, self.decoder(mean, training=False))
-        return loss + gaussian_kl(tf.cast(mean, loss.dtype), tf.cast(log_variance, loss.dtype))
+    def score(self, x: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
+        mean, log_variance = self._encoded(x, label, training=False)
+        loss = self.likelihood.loss(x, self._output(mean, label, training=False))
+        mean, log_variance = tf.cast(mean, loss.dtype), tf.cast(log_variance, loss.dtype)
+        if self._kl_is_closed_form:
+            return loss + gaussian_kl(mean, log_variance)
+        return loss + self._log_ratio(mean, mean, log_variance)
 
-    def _decode_samples(self, z: tf.Tensor, training: bool) -> tf.Tensor:
+    def score_formula(self) -> list[dict[str, Any]] | None:
+        reconstruction = super().score_formula()
+        if reconstruction is None or not self._kl_is_closed_form:
+            return None
+        return [*reconstruction, {"term": "gaussian_kl"}]
+
+    def _decode_samples(self, z: tf.Tensor, label: tf.Tensor | None, training: bool) -> tf.Tensor:
         """Decodes `(batch, d)` or `(samples, batch, d)`; leading axes are kept."""
         if z.shape.rank == 2:
-            return self.decoder(z, training=training)
+            return self._output(z, label, training)
         leading = tf.shape(z)[:-1]
-        output = self.decoder(tf.reshape(z, [-1, z.shape[-1]]), training=training)
+        if label is not None:
+            label = tf.tile(label, leading[:1])
+        output = self._output(tf.reshape(z, [-1, z.shape[-1]]), label, training)
         return tf.reshape(output, tf.concat([leading, tf.shape(output)[1:]], axis=0))
 
     # ------------------------------------------------------------------ arrays in, arrays out
@@ -213,21 +267,19 @@ class VariationalAutoencoder(EncoderDecoder):
 
         return self._map("log_likelihood", self._importance_weighted, checked, batch_size, extra)
 
-    def _importance_weighted(
-        self, x: tf.Tensor, num_samples: tf.Tensor, first_draw: tf.Tensor
-    ) -> tf.Tensor:
+    def _importance_weighted(self, x: tf.Tensor, *rest: tf.Tensor) -> tf.Tensor:
         """log of the mean importance weight, one sample at a time to bound the memory."""
-        mean, log_variance = (at_least_float32(t) for t in self.encoder(x, training=False))
+        *label, num_samples, first_draw = rest
+        label = label[0] if label else None
+        encoded = self._encoded(x, label, training=False)
+        mean, log_variance = map(at_least_float32, encoded)
 
         def add_sample(i: tf.Tensor, log_sum: tf.Tensor) -> tuple:
             seed = first_draw + tf.stack([tf.zeros((), tf.int64), tf.cast(i, tf.int64)])
             noise = tf.random.stateless_normal(tf.shape(mean), seed, dtype=mean.dtype, alg="philox")
             z = mean + tf.exp(0.5 * log_variance) * noise
-            log_weight = (
-                gaussian_log_density(z, 0.0, 0.0)
-                - gaussian_log_density(z, mean, log_variance)
-                - self.likelihood.loss(x, self.decoder(z, training=False))
-            )
+            loss = self.likelihood.loss(x, self._output(z, label, training=False))
+            log_weight = -loss - self._log_ratio(z, mean, log_variance, seed)
             return i + 1, tf.reduce_logsumexp(tf.stack([log_sum, log_weight]), axis=0)
 
         start = tf.fill([tf.shape(mean)[0]], tf.constant(-math.inf, mean.dtype))
@@ -248,6 +300,7 @@ class VariationalAutoencoder(EncoderDecoder):
             "beta": beta,
             "num_samples": self.num_samples,
             "free_bits": self.free_bits,
+            "prior": keras.saving.serialize_keras_object(self.prior),
         }
 
 

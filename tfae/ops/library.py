@@ -59,7 +59,10 @@ def operations() -> types.ModuleType | None:
         loaded = _load(path)
         # XLA would refuse to compile for a GPU, and data would go to the CPU and back.
         if tf.config.list_physical_devices("GPU") and not _has_kernel("GPU"):
-            raise OSError(f"{path} has no kernel for GPUs, and this program sees one")
+            raise OSError(
+                f"{path} has no kernel for GPUs, and this program sees one (to have one built, put "
+                "CUDA's compiler, nvcc, on the PATH)"
+            )
         return loaded
     except OSError as error:
         warnings.warn(f"tfae runs without its compiled ops: {error}. {_REBUILD}", stacklevel=3)

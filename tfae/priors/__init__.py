@@ -8,16 +8,46 @@ from typing import Any
 
 import keras
 
+from tfae.priors.class_and_style import ClassAndStyle
+from tfae.priors.fitted import FITTED, FittedGaussian, FittedGaussianMixture, fit
 from tfae.priors.gaussian import Gaussian
+from tfae.priors.gaussian_ring import GaussianRing
+from tfae.priors.mixture import LearnedMixture
 from tfae.priors.prior import Prior
+from tfae.priors.sampler import Sampler
+from tfae.priors.swiss_roll import SwissRoll
+from tfae.priors.uniform import Uniform
+from tfae.priors.vamp import VampPrior
 
-PRIORS = {"gaussian": Gaussian}
+PRIORS = {
+    "gaussian": Gaussian,
+    "gaussian_ring": GaussianRing,
+    "learned_mixture": LearnedMixture,
+    "swiss_roll": SwissRoll,
+    "uniform": Uniform,
+}
 
-__all__ = ["PRIORS", "Gaussian", "Prior", "get"]
+__all__ = [
+    "FITTED",
+    "PRIORS",
+    "ClassAndStyle",
+    "FittedGaussian",
+    "FittedGaussianMixture",
+    "Gaussian",
+    "GaussianRing",
+    "LearnedMixture",
+    "Prior",
+    "Sampler",
+    "SwissRoll",
+    "Uniform",
+    "VampPrior",
+    "fit",
+    "get",
+]
 
 
 def get(identifier: Any) -> Prior:
-    """Returns a `Prior` from its name, its serialised form, or itself.
+    """Returns a `Prior` from its name, its serialised form, a function that samples, or itself.
 
     Raises:
         ValueError: If there is no prior of that name.
@@ -28,7 +58,9 @@ def get(identifier: Any) -> Prior:
         return keras.saving.deserialize_keras_object(identifier)
     if isinstance(identifier, str) and identifier in PRIORS:
         return PRIORS[identifier]()
+    if callable(identifier):
+        return Sampler(identifier)
     raise ValueError(
-        f"`prior` must be one of {sorted(PRIORS)} or a tfae.priors.Prior; "
+        f"`prior` must be one of {sorted(PRIORS)}, a tfae.priors.Prior or a function; "
         f"received prior={identifier!r}."
     )

@@ -25,6 +25,20 @@ class Prior(keras.layers.Layer):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
 
+    def bind(
+        self,
+        encoder: keras.layers.Layer,
+        input_shape: tuple[int | None, ...],
+        support: tuple[float, float] | None,
+    ) -> None:
+        """Tells it of the model that it serves, before `build`; most priors need not know.
+
+        Args:
+            encoder: From data to what the encoder of the model gives.
+            input_shape: Shape of one example.
+            support: Closed interval that the data lies in, or `None`.
+        """
+
     def build(self, code_shape: tuple[int | None, ...]) -> None:
         """Builds it for codes of shape `(batch, latent_dim)`."""
         self.latent_dim = code_shape[-1]
@@ -50,3 +64,26 @@ class Prior(keras.layers.Layer):
     def log_density(self, code: tf.Tensor) -> tf.Tensor:
         """log p(code) in nats, `[...]`, of codes `[..., latent_dim]`."""
         raise NotImplementedError
+
+
+def label_or_any(
+    n: int | tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None, num_classes: int
+) -> tf.Tensor:
+    """The class of each code: the label, or where it is negative, or there is none, a random one.
+
+    Args:
+        n: How many.
+        seed: int64 `(2,)`, of which the random ones are a function.
+        label: int64 `(n,)`, -1 for any class, or `None`.
+        num_classes: Classes are drawn from 0 to `num_classes - 1`.
+
+    Returns:
+        int64 tensor `(n,)`.
+    """
+    # Another stream than the one that places a code within its class.
+    uniform = tf.random.stateless_uniform([n], tf.random.fold_in(seed, 1, "philox"), alg="philox")
+    drawn = tf.cast(tf.floor(uniform * num_classes), tf.int64)
+    if label is None:
+        return drawn
+    label = tf.cast(label, tf.int64)
+    return tf.where(label < 0, drawn, label)

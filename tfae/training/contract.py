@@ -1,5 +1,6 @@
 """What a model accepts, and clear errors for everything else."""
 
+import warnings
 from typing import Any, NamedTuple
 
 import keras
@@ -16,11 +17,14 @@ class DataContract(NamedTuple):
         input_shape: Shape of one input example; `None` entries are free.
         target_shape: Shape of one target example.
         support: Closed interval of the targets, or `None`.
+        num_classes: Of a model that uses labels: they are 0 to `num_classes - 1`, or -1 where
+            unknown. `None` for one that does not look at them.
     """
 
     input_shape: tuple[int | None, ...]
     target_shape: tuple[int | None, ...]
     support: tuple[float, float] | None
+    num_classes: int | None = None
 
     def checked_arrays(self, x: Any, y: Any = None, sample_weight: Any = None) -> tuple:
         """Checks whole arrays before training.
@@ -35,7 +39,7 @@ class DataContract(NamedTuple):
 
         Raises:
             ValueError: If an array is empty, has the wrong shape, is not numeric, holds NaN or
-                infinity, or a target lies outside the likelihood's support.
+                infinity, a target lies outside the likelihood's support, or a label is no class.
         """
         label = None
         if isinstance(x, dict):
@@ -65,8 +69,7 @@ class DataContract(NamedTuple):
                     f"{tuple(sample_weight.shape)}."
                 )
             _check_values("sample_weight", sample_weight, None)
-        if label is not None:
-            label = _array("label", label)
+        label = self._checked_label(label)
         sizes = {
             name: a.shape[0]
             for name, a in [("x", x), ("y", y), ("sample_weight", sample_weight), ("label", label)]
@@ -79,7 +82,7 @@ class DataContract(NamedTuple):
         return (x if label is None else {"x": x, "label": label}), y, sample_weight
 
     def checked_inputs(
-        self, x: Any, values: bool, support: tuple[float, float] | None
+        self, x: Any, values: bool, support: tuple[float, float] | None, name: str = "x"
     ) -> np.ndarray | tf.Tensor | tf.data.Dataset:
         """Checks inputs for inference: an array with any number of rows, or a dataset.
 
@@ -87,27 +90,49 @@ class DataContract(NamedTuple):
             x: Array `(n, ...)`, dictionary of it, or batched dataset.
             values: Whether to look for NaN and infinity, too.
             support: Closed interval that the values must lie in, or `None`.
+            name: Of the argument, for errors.
+
+        Returns:
+            The array, in a dictionary with its labels if the model uses them; or the dataset.
 
         Raises:
             ValueError: If the shape, the kind of data or, for arrays, a value does not fit.
         """
+        label = None
         if isinstance(x, tf.data.Dataset):
-            _check_shape("x", unpack(x.element_spec).x.shape, self.input_shape, _UNBATCHED)
+            _check_shape(name, unpack(x.element_spec).x.shape, self.input_shape, _UNBATCHED)
             return x
         if isinstance(x, dict):
-            x = unpack(x).x
+            batch = unpack(x)
+            x, label = batch.x, batch.label
         elif isinstance(x, list | tuple) and len(x) == 1 and np.ndim(x[0]) > 1:
             (x,) = x
         if isinstance(x, keras.utils.PyDataset) or hasattr(x, "__next__"):
             raise ValueError(
-                f"`x` must be an array or a tf.data.Dataset here; received a {type(x).__name__}. "
-                "predict() takes it."
+                f"`{name}` must be an array or a tf.data.Dataset here; received a "
+                f"{type(x).__name__}. predict() takes it."
             )
-        x = _array("x", x)
-        _check_shape("x", x.shape, self.input_shape)
+        x = _array(name, x)
+        _check_shape(name, x.shape, self.input_shape)
         if values:
-            _check_values("x", x, support)
-        return x
+            _check_values(name, x, support)
+        if self.num_classes is None or label is None:
+            return x
+        label = self._checked_label(label)
+        if len(label) != len(x):
+            raise ValueError(
+                f"`{name}` and `label` must have the same number of examples; received "
+                f"{len(x)} and {len(label)}."
+            )
+        return {"x": x, "label": label}
+
+    def _checked_label(self, label: Any) -> np.ndarray | tf.Tensor | None:
+        if self.num_classes is None:
+            return None if label is None else _array("label", label)
+        if label is None:
+            _warn_of_missing_labels()
+            return None
+        return checked_label(label, self.num_classes)
 
     def checked_dataset(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         """Checks what a dataset declares now, and its values as they come.
@@ -123,6 +148,11 @@ class DataContract(NamedTuple):
         _check_shape("x", spec.x.shape, self.input_shape, _UNBATCHED)
         if spec.target is not spec.x:
             _check_shape("y", spec.target.shape, self.target_shape, _UNBATCHED)
+        if self.num_classes is not None:
+            if spec.label is None:
+                _warn_of_missing_labels()
+            else:
+                _check_label_kind(spec.label.shape, spec.label.dtype, self.num_classes)
 
         def assert_values(*data):
             data = data if len(data) > 1 else data[0]
@@ -134,6 +164,10 @@ class DataContract(NamedTuple):
             if own_target:
                 checks += _value_assertions("y", batch.target, self.support)
                 shapes[id(batch.target)] = self.target_shape
+            if self.num_classes is not None and batch.label is not None:
+                label = tf.cast(batch.label, tf.int64)
+                inside = tf.reduce_all((label >= -1) & (label < self.num_classes))
+                checks.append(tf.debugging.Assert(inside, [_label_range(self.num_classes)]))
             with tf.control_dependencies(checks):
                 return tf.nest.map_structure(
                     lambda t: (
@@ -152,6 +186,43 @@ _LABELS = (
     " `y` is the data to reconstruct, for example fit(noisy, clean). Class labels go to "
     'fit({"x": x, "label": label}), in the models that use them.'
 )
+
+
+def checked_label(label: Any, num_classes: int, name: str = "label") -> np.ndarray | tf.Tensor:
+    """Returns class labels as an array.
+
+    Raises:
+        ValueError: If they are not integers `(n,)` from -1, for unknown, to `num_classes - 1`.
+    """
+    label = _array(name, label)
+    _check_label_kind(label.shape, label.dtype, num_classes, name)
+    low, high = np.min(label, initial=0), np.max(label, initial=0)
+    if low < -1 or high >= num_classes:
+        raise ValueError(f"{_label_range(num_classes, name)} Received {low} to {high}.")
+    return label
+
+
+def _check_label_kind(shape: Any, dtype: Any, num_classes: int, name: str = "label") -> None:
+    if not tf.TensorShape(shape).is_compatible_with([None]) or not tf.as_dtype(dtype).is_integer:
+        raise ValueError(
+            f"{_label_range(num_classes, name)} Received {tf.as_dtype(dtype).name} of shape "
+            f"{tuple(shape)}; one-hot labels become integers with numpy.argmax(label, axis=1)."
+        )
+
+
+def _label_range(num_classes: int, name: str = "label") -> str:
+    return (
+        f"`{name}` must hold integers from 0 to {num_classes - 1}, or -1 where the class is "
+        "unknown, one an example."
+    )
+
+
+def _warn_of_missing_labels() -> None:
+    warnings.warn(
+        "The model uses labels and the data has none: every class counts as unknown. Give "
+        '{"x": x, "label": label} instead of x.',
+        stacklevel=2,
+    )
 
 
 def _array(name: str, value: Any) -> np.ndarray | tf.Tensor:

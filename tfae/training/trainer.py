@@ -1,16 +1,14 @@
 """The base of every tfae model: Keras' trainer with named loss terms and exact resume."""
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tfae.epochs import host_variable
-from tfae.layers.seeds import random_seed
 from tfae.training.batches import Batch, unpack
-from tfae.training.compilation import faster_with_xla, loops_well_with_xla, steps_per_program
+from tfae.training.compilation import faster_with_xla
 from tfae.training.contract import DataContract
 from tfae.training.feeding import (
     SeededOrder,
@@ -20,10 +18,12 @@ from tfae.training.feeding import (
     split_off_last,
     with_callback,
 )
-from tfae.training.fused_steps import fused_train_function
+from tfae.training.players import Player
+from tfae.training.programs import Programs
+from tfae.training.saved_seeds import SavedSeeds
 
 
-class Trainer(keras.Model):
+class Trainer(Programs, SavedSeeds):
     """A `keras.Model` whose loss is a sum of named terms.
 
     A subclass gives `loss_terms` (and, where a term has a weight, `term_weights`), lists the names
@@ -41,13 +41,9 @@ class Trainer(keras.Model):
     monitor_names: tuple[str, ...] = ()
 
     def __init__(self, seed: int | None = None, **kwargs):
-        super().__init__(**kwargs)
-        self.seed = random_seed() if seed is None else int(seed)
+        super().__init__(seed=seed, **kwargs)
         names = (*self.loss_names, *self.monitor_names)
         self._loss_term_trackers = {name: keras.metrics.Mean(name=name) for name in names}
-        self._requested = {"jit_compile": "auto", "steps_per_execution": "auto"}
-        self._functions_built_for: dict[str, int] = {}
-        self._steps_per_epoch: int | None = None
 
     # ------------------------------------------------------------------ what a variant gives
 
@@ -67,6 +63,10 @@ class Trainer(keras.Model):
     def term_weights(self) -> dict[str, tf.Tensor | float]:
         """Weights of the terms in the loss; a term that is not named has weight 1."""
         return {}
+
+    def players(self) -> Sequence[Player]:
+        """Who minimises which terms; one player for all of them, if a variant does not say."""
+        return (Player(self.optimizer, (self,), self.loss_names),)
 
     def data_contract(self) -> DataContract:
         """What `fit` and `evaluate` accept."""
@@ -89,17 +89,38 @@ class Trainer(keras.Model):
         unequal shares of a last batch still add up to the gradient of one device.
 
         Returns:
-            Scalar loss to differentiate on this replica.
+            Scalar loss to differentiate on this replica; of several players the sum.
         """
         del y_pred  # The terms are computed from the networks' raw outputs.
-        batch = unpack((x, y, sample_weight))
+        return tf.add_n(self.player_losses(unpack((x, y, sample_weight)), training))
+
+    def player_losses(self, batch: Batch, training: bool) -> list[tf.Tensor]:
+        """The part of `compute_loss` that is each player's, in the order of `players`."""
         context = tf.distribute.get_replica_context()
         count = tf.cast(tf.shape(batch.x)[0], tf.float32)
         replicas, global_count = context.num_replicas_in_sync, count
         if replicas > 1:
             global_count = context.all_reduce(tf.distribute.ReduceOp.SUM, count)
 
-        term_weights = self.term_weights()
+        terms = self._weighted_terms(batch, training, count)
+        losses, logged = [], tf.zeros(())
+        counted: set[int] = set()
+        for player in self.players():
+            total = tf.add_n([tf.zeros(()), *(terms[name] for name in player.terms)])
+            own = [layer for layer in player.layers if id(layer) not in counted]
+            counted.update(map(id, own))
+            penalties = [tf.cast(r, tf.float32) for layer in own for r in layer.losses]
+            regularisation = tf.add_n([tf.zeros(()), *penalties])
+            losses.append(total / global_count + regularisation / replicas)
+            logged += tf.math.divide_no_nan(total, count) + regularisation
+        self._loss_tracker.update_state(logged, sample_weight=count)
+        return losses
+
+    def _weighted_terms(
+        self, batch: Batch, training: bool, count: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Sums of the terms over the batch with their weights; logs their means without these."""
+        weights = self.term_weights()
         terms = self.loss_terms(batch, training)
         if set(terms) != set(self._loss_term_trackers):
             raise ValueError(
@@ -107,7 +128,7 @@ class Trainer(keras.Model):
                 f"`monitor_names` list, {sorted(self._loss_term_trackers)}; it gives "
                 f"{sorted(terms)}."
             )
-        total = tf.zeros(())
+        weighted = {}
         for name, per_example in terms.items():
             per_example = tf.cast(per_example, tf.float32)
             if batch.sample_weight is not None and name in self.loss_names:
@@ -116,21 +137,24 @@ class Trainer(keras.Model):
             self._loss_term_trackers[name].update_state(
                 tf.math.divide_no_nan(term, count), sample_weight=count
             )
-            if name in self.loss_names:
-                total += tf.cast(term_weights.get(name, 1.0), tf.float32) * term
-        regularisation = tf.add_n([tf.zeros(()), *(tf.cast(r, tf.float32) for r in self.losses)])
-        self._loss_tracker.update_state(
-            tf.math.divide_no_nan(total, count) + regularisation, sample_weight=count
-        )
-        return total / global_count + regularisation / replicas
+            weighted[name] = tf.cast(weights.get(name, 1.0), tf.float32) * term
+        return weighted
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        with tf.GradientTape() as tape:
-            loss = self.compute_loss(x, y, None, sample_weight, training=True)
-            loss = self.optimizer.scale_loss(loss)
-        variables = self.trainable_variables
-        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        players = self.players()
+        with tf.GradientTape(persistent=len(players) > 1) as tape:
+            if len(players) == 1:  # where a subclass of the user's may have its own `compute_loss`
+                losses = [self.compute_loss(x, y, None, sample_weight, training=True)]
+            else:
+                losses = self.player_losses(unpack(data), training=True)
+            losses = [p.optimizer.scale_loss(loss) for p, loss in zip(players, losses, strict=True)]
+        # All gradients are taken before any of them is applied.
+        gradients = [
+            tape.gradient(loss, p.variables) for p, loss in zip(players, losses, strict=True)
+        ]
+        for player, gradient in zip(players, gradients, strict=True):
+            player.optimizer.apply_gradients(zip(gradient, player.variables, strict=True))
         return self._logs(x, y, sample_weight)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
@@ -139,14 +163,18 @@ class Trainer(keras.Model):
         return self._logs(x, y, sample_weight)
 
     def predict_step(self, data: Any) -> tf.Tensor:
-        return self(unpack(data).x, training=False)
+        return self(self._inputs(unpack(data)), training=False)
+
+    def _inputs(self, batch: Batch) -> Any:
+        """What the model is called on."""
+        return batch.x
 
     def _logs(self, x: Any, y: Any, sample_weight: Any) -> dict[str, tf.Tensor]:
         """Feeds the metrics given to `compile`, if any, with the model's reconstruction."""
         if self._compile_metrics is None:
             return self.get_metrics_result()
         batch = unpack((x, y, sample_weight))
-        y_pred = self(batch.x, training=False)
+        y_pred = self(self._inputs(batch), training=False)
         return self.compute_metrics(x, batch.target, y_pred, sample_weight=sample_weight)
 
     # ------------------------------------------------------------------ compile
@@ -204,12 +232,24 @@ class Trainer(keras.Model):
             jit_compile=jit_compile,
             auto_scale_loss=auto_scale_loss,
         )
-        self._build_optimizer()
+        self._build_optimizers()
 
-    def _build_optimizer(self) -> None:
+    def _scaled(self, optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+        """Gives a further optimizer the loss scaling that Keras gives to `optimizer`."""
+        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        if scaled or self.dtype_policy.name != "mixed_float16":
+            return optimizer
+        return keras.optimizers.LossScaleOptimizer(optimizer)
+
+    def _build_optimizers(self) -> None:
         """Makes the slots exist before anything is saved, loaded or traced."""
-        if self.built and self.optimizer is not None and not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)
+        for player in self.players() if self.built else ():
+            if player.optimizer is not None and not player.optimizer.built:
+                player.optimizer.build(player.variables)
+
+    def make_train_function(self, force: bool = False) -> None:
+        self._build_optimizers()
+        super().make_train_function(force)
 
     def get_compile_config(self) -> dict:
         config = super().get_compile_config()
@@ -362,98 +402,3 @@ class Trainer(keras.Model):
             x = unpack(x).x
         if hasattr(x, "shape"):
             self(keras.KerasTensor((None, *x.shape[1:])))
-
-    # ------------------------------------------------------------------ compiled functions
-
-    @contextlib.contextmanager
-    def _steps_per_execution(self, callbacks: Any, data: Any) -> Iterator[None]:
-        """Resolves `steps_per_execution="auto"` for the length of one `fit`."""
-        if self._requested["steps_per_execution"] != "auto" or not self._steps_can_be_fused():
-            yield
-            return
-        self.steps_per_execution = 1
-        if isinstance(data, tf.data.Dataset):
-            self.steps_per_execution = steps_per_program(callbacks, data.element_spec)
-        try:
-            yield
-        finally:
-            self.steps_per_execution = 1
-
-    def _steps_can_be_fused(self) -> bool:
-        return (
-            self.jit_compile
-            and loops_well_with_xla(self)
-            and not self.run_eagerly
-            and self.distribute_strategy.num_replicas_in_sync == 1
-            # A user's own step may return other logs than the metrics: Keras' loop keeps them.
-            and self.train_step.__func__.__module__.startswith("tfae.")
-        )
-
-    def _keeps_epochs_apart(self) -> bool:
-        """Whether an endless dataset is read in epochs of exactly `steps_per_epoch`.
-
-        Keras' own loop over several steps runs on into the next epoch.
-        """
-        return self.steps_per_execution == 1 or self._steps_can_be_fused()
-
-    def make_train_function(self, force: bool = False) -> None:
-        force = self._is_outdated("train") or force
-        if self.train_function is not None and not force:
-            return
-        self._build_optimizer()
-        super().make_train_function(force=True)
-        if self.steps_per_execution == 1 or not self._steps_can_be_fused():
-            return
-        keras_function = self.train_function
-        fused_function = fused_train_function(
-            self.train_step,
-            self.get_metrics_result,
-            self.steps_per_execution,
-            lambda: self._steps_per_epoch,
-        )
-
-        def train_function(iterator: Any) -> dict:
-            if isinstance(iterator, tf.data.Iterator):
-                return fused_function(iterator)
-            return keras_function(iterator)
-
-        self.train_function = train_function
-
-    def make_test_function(self, force: bool = False) -> None:
-        super().make_test_function(force=self._is_outdated("test") or force)
-
-    def make_predict_function(self, force: bool = False) -> None:
-        super().make_predict_function(force=self._is_outdated("predict") or force)
-
-    def _is_outdated(self, kind: str) -> bool:
-        """Whether a function was built for another number of steps (Keras does not look)."""
-        outdated = self._functions_built_for.get(kind) != self.steps_per_execution
-        self._functions_built_for[kind] = self.steps_per_execution
-        return outdated
-
-    # ------------------------------------------------------------------ saved random state
-
-    def save_own_variables(self, store: Any) -> None:
-        super().save_own_variables(store)
-        store[_ORDER_KEY] = self.seed
-        for i, state in enumerate(self._seed_states()):
-            store[f"{_SEED_KEY}{i}"] = state
-
-    def load_own_variables(self, store: Any) -> None:
-        keys = [k for k in store.keys() if k.startswith(_SEED_KEY)]  # noqa: SIM118
-        states = self._seed_states()
-        # A file from before a random layer was added still loads; the new layer keeps its seed.
-        for i, state in enumerate(states[: len(keys)]):
-            state.assign(store[f"{_SEED_KEY}{i}"])
-        if _ORDER_KEY in store:
-            self.seed = int(store[_ORDER_KEY][()])
-        others = {k: store[k] for k in store.keys() if k not in (*keys, _ORDER_KEY)}  # noqa: SIM118
-        super().load_own_variables(others)
-
-    def _seed_states(self) -> list[keras.Variable]:
-        """The states of all seed generators, those of the user's layers included."""
-        return [v for v in self.variables if v.name == "seed_generator_state"]
-
-
-_ORDER_KEY = "seed"
-_SEED_KEY = "seed_generator_state_"

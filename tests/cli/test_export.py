@@ -1,0 +1,94 @@
+"""`tfae export RUN`."""
+
+import shutil
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+import tensorflow as tf
+
+import tfae as package
+
+
+@pytest.fixture
+def own_run(run, tmp_path):
+    """A run that a test may write into."""
+    return shutil.copytree(run, tmp_path / "digits")
+
+
+def test_a_run_becomes_versions_for_a_server_one_above_the_other(tfae, own_run):
+    for version in (1, 2):
+        shown = tfae(f"export {own_run}").output
+        assert f"version {version}" in shown
+        assert "reconstruct" in shown
+        assert "README.md" in shown
+    directory = own_run / "export" / "digits"
+    assert {path.name for path in directory.iterdir()} == {"1", "2", "serving"}
+    model = keras.saving.load_model(own_run / "model.keras")
+    served = tf.saved_model.load(str(directory / "2"))
+    given = served.signatures["generate"](seed=tf.constant([3], tf.int64))["x"]
+    np.testing.assert_allclose(given, model.generate(1, seed=3), atol=1e-5)
+
+
+def test_folder_version_and_8_bit_images_can_be_asked_for(tfae, own_run, tmp_path):
+    tfae(f"export {own_run} --out {tmp_path / 'm'} --version 7 --uint8")
+    served = tf.saved_model.load(str(tmp_path / "m" / "7"))
+    (x,) = served.signatures["encode"].structured_input_signature[1].values()
+    assert x.dtype == tf.uint8
+    message = tfae(f"export {own_run} --out {tmp_path / 'm'} --version 7", exit_code=2).output
+    assert "7 exists already" in message
+
+
+def test_a_run_becomes_an_onnx_file(tfae, own_run, digits):
+    shown = tfae(f"export {own_run} --format onnx").output
+    assert "digits.onnx" in shown
+    session = onnxruntime.InferenceSession(own_run / "export" / "digits.onnx")
+    model = keras.saving.load_model(own_run / "model.keras")
+    (given,) = session.run(None, {"x": digits[:5]})
+    np.testing.assert_allclose(given, model.reconstruct(digits[:5]), atol=1e-5)
+
+
+def test_a_tflite_file_is_calibrated_on_the_runs_own_data(tfae, own_run, monkeypatch):
+    asked = {}
+
+    def tflite(model, path, quantize, **options):
+        asked.update(options, model=model, path=path, quantize=quantize)
+        return "the report"
+
+    monkeypatch.setattr(package.export, "tflite", tflite, raising=False)
+    shown = tfae(f"export {own_run} --format tflite --quantize int8 --float-io").output
+    assert "the report" in shown
+    assert asked["path"] == own_run / "export" / "digits.tflite"
+    assert (asked["quantize"], asked["float_io"]) == ("int8", True)
+    train = next(
+        iter(package.data.load("digits", "train", 1000, validation_split=0.1, shuffle=False))
+    )
+    np.testing.assert_array_equal(asked["calibration"], train)
+    test = next(iter(package.data.load("digits", "test", 1000, shuffle=False)))
+    np.testing.assert_array_equal(asked["validation"], test)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--format onnx --quantize int8", "--quantize is for --format tflite, not for onnx"),
+        ("--float-io", "--float-io is for --format tflite, not for saved-model"),
+        ("--format tflite --version 2", "--version is for --format saved-model, not for tflite"),
+        ("--out 'a name'", "of letters, digits"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(tfae, own_run, options, message):
+    before = set(own_run.rglob("*"))
+    assert message in tfae(f"export {own_run} {options}", exit_code=2).output
+    assert set(own_run.rglob("*")) == before
+
+
+def test_a_run_with_another_scale_takes_no_8_bit_images(tfae, tmp_path):
+    np.save(tmp_path / "data.npy", np.random.default_rng(0).random((64, 4), "float32"))
+    tfae(
+        "train autoencoder --data data.npy --scale standard --likelihood squared_error "
+        "--latent-dim 2 --hidden-units 4 --epochs 1 --out run"
+    )
+    message = tfae("export run --uint8", exit_code=2).output
+    assert "the run was trained with --scale standard" in message

@@ -1,0 +1,59 @@
+"""The two-sample test by maximum mean discrepancy."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfae.evaluation import mmd_test
+from tfae.losses.mmd import inverse_multiquadratic_kernel, squared_mmd
+
+
+def normal(n, mean=0.0, seed=0, d=3):
+    return np.random.default_rng(seed).normal(mean, 1.0, size=(n, d))
+
+
+def test_its_statistic_is_the_unbiased_estimate():
+    kernel = partial(inverse_multiquadratic_kernel, scales=6.0)
+    x, y = normal(30), normal(21, 0.5, seed=1)
+    expected = float(squared_mmd(tf.constant(x), tf.constant(y), kernel))
+    assert mmd_test(x, y, kernel, num_permutations=5).squared_mmd == pytest.approx(expected)
+
+
+def test_samples_of_one_distribution_are_rejected_as_often_as_the_level_says():
+    p = [
+        mmd_test(normal(20, seed=2 * i), normal(30, seed=2 * i + 1), num_permutations=99).p_value
+        for i in range(200)
+    ]
+    assert 2 <= sum(value <= 0.05 for value in p) <= 20  # binomial(200, 0.05)
+    assert 0.4 < np.mean(p) < 0.6
+
+
+def test_different_samples_are_told_apart():
+    found = mmd_test(normal(100), normal(100, 0.7, seed=1))
+    assert found.squared_mmd > 0
+    assert found.p_value == pytest.approx(1 / 1001)
+    mixture = np.where(np.arange(200)[:, None] % 2, 1.0, -1.0) * 2 + 0.3 * normal(200)
+    assert mmd_test(mixture, normal(200, seed=3) * mixture.std(axis=0)).p_value < 0.01
+
+
+def test_it_follows_from_its_seed_and_copes_with_rows_that_are_all_the_same():
+    x, y = normal(15), normal(15, 0.3, seed=1)
+    assert mmd_test(x, y, seed=1) == mmd_test(x, y, seed=1)
+    assert mmd_test(x, y, seed=1) != mmd_test(x, y, seed=2)
+    assert mmd_test(np.ones((5, 2)), np.ones((4, 2))).p_value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (np.zeros((1, 2)), np.zeros((5, 2)), "`x` must be an array .* at least 2"),
+        (np.zeros((5, 2)), np.zeros(5), "`y` must be an array"),
+        (np.zeros((5, 2)), np.full((5, 2), np.nan), "`y` holds NaN"),
+        (np.zeros((5, 2)), np.zeros((5, 3)), "rows of one size; received 2 and 3"),
+    ],
+)
+def test_bad_samples_are_refused(x, y, message):
+    with pytest.raises(ValueError, match=message):
+        mmd_test(x, y)

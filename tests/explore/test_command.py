@@ -1,0 +1,89 @@
+"""The command `tfae explore`: what it says, and what it refuses."""
+
+import os
+import shlex
+import shutil
+import socket
+
+import keras
+import pytest
+from click.testing import CliRunner
+
+from tfae.cli import main
+from tfae.explore import PageServer
+
+
+@pytest.fixture
+def tfae(monkeypatch, tmp_path):
+    """Runs `tfae explore ...` until it listens; without npm, in an empty folder."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("sys.platform", "linux")
+
+    def interrupted(server):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PageServer, "serve_forever", interrupted)
+
+    def run(command, exit_code=0):
+        arguments = ["explore", *shlex.split(command)]
+        result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+        assert result.exit_code == exit_code, result.output
+        assert not list((tmp_path / "temporary").glob("tfae-explore-*"))
+        return " ".join(result.output.split())
+
+    return run
+
+
+@pytest.fixture
+def vae_run(run, tmp_path):
+    """A run in the folder `vae`, to be spoiled."""
+    return shutil.copytree(run, tmp_path / "vae")
+
+
+def test_it_tells_the_address_and_why_the_browser_does_not_decode(tfae, vae_run, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    said = tfae("vae --no-browser")
+    assert "npm was not found" in said
+    assert "http://127.0.0.1:" in said
+    assert said.endswith("Stopped.")
+    assert opened == []
+
+
+def test_it_opens_the_page_at_the_port_that_was_asked_for(tfae, vae_run, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    said = tfae(f"vae --port {port}")
+    assert opened == [f"http://127.0.0.1:{port}/"]
+    assert opened[0] in said
+
+
+def test_a_port_in_use_is_refused(tfae, vae_run):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = tfae(f"vae --no-browser --port {port}", exit_code=2)
+    assert f"Error: Port {port} is in use; choose another with --port" in said
+
+
+def test_a_folder_that_is_no_run_is_refused(tfae):
+    assert "nothing is not the folder of a run" in tfae("nothing --no-browser", exit_code=2)
+    os.mkdir(".vae.partial")
+    assert "It was interrupted: go on with --resume" in tfae("vae --no-browser", exit_code=2)
+
+
+def test_a_half_written_model_is_refused(tfae, vae_run):
+    content = (vae_run / "model.keras").read_bytes()
+    (vae_run / "model.keras").write_bytes(content[: len(content) // 2])
+    assert "model.keras is not whole" in tfae("vae --no-browser", exit_code=2)
+
+
+def test_a_model_without_a_decoder_is_refused(tfae, vae_run):
+    keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()]).save(vae_run / "model.keras")
+    said = tfae("vae --no-browser", exit_code=2)
+    assert "Sequential does not decode codes" in said

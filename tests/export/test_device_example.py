@@ -1,0 +1,63 @@
+"""The example of a device, run where neither TensorFlow nor Keras is installed."""
+
+import importlib.metadata
+import os
+import re
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "device"
+
+pytestmark = pytest.mark.skipif(not EXAMPLE.exists(), reason="examples/ is not here")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """What examples/device/export.py makes for the device."""
+    folder = tmp_path_factory.mktemp("device")
+    subprocess.run([sys.executable, EXAMPLE / "export.py", folder], check=True)
+    (folder / "run.py").write_bytes((EXAMPLE / "run.py").read_bytes())
+    return folder
+
+
+def run(python, folder, code):
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    command = [python, "-c", code, "digits.tflite", "digits.npy"]
+    options = {"cwd": folder, "env": environment, "capture_output": True, "text": True}
+    done = subprocess.run(command, check=False, **options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def assert_it_works(output):
+    assert "64 images became codes of 8 numbers" in output
+    found = dict(re.findall(r"anomalies in the (\w+) half: (\d+) of 32", output))
+    assert int(found["first"]) <= 5
+    assert int(found["second"]) >= 16
+
+
+_RUN = "import run, sys; run.main(*sys.argv[1:])"
+
+
+def test_it_imports_neither_tensorflow_nor_keras_nor_tfae(folder):
+    assert {path.name for path in folder.iterdir()} >= {"digits.tflite", "digits.npy", "device.py"}
+    block = "import sys; sys.modules.update(dict.fromkeys(['tensorflow', 'keras', 'tfae']))\n"
+    assert_it_works(run(sys.executable, folder, block + _RUN))
+
+
+@pytest.mark.slow
+def test_it_runs_in_an_environment_with_ai_edge_litert_and_numpy_only(folder, tmp_path):
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    litert = f"ai-edge-litert=={importlib.metadata.version('ai-edge-litert')}"
+    try:
+        subprocess.run([python, "-m", "pip", "install", "-q", litert, "numpy"], check=True)
+    except subprocess.CalledProcessError:
+        pytest.skip("no package index within reach")
+    absent = "tensorflow", "keras", "tfae"
+    found = f"import importlib.util as u; assert not any(map(u.find_spec, {absent})); "
+    assert_it_works(run(python, folder, found + _RUN))

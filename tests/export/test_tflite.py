@@ -1,0 +1,484 @@
+"""The .tflite file of every model, run by LiteRT itself, beside Keras."""
+
+import errno
+import os
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+
+import tfae
+from tfae.device import DeviceModel, read_metadata
+from tfae.export import tflite
+from tfae.export.report import BOUNDS, QuantizationError
+
+MODELS = [m for m in tfae.models.MODELS.values() if hasattr(m, "from_shape")]
+every_model = pytest.mark.parametrize("model_class", MODELS, ids=lambda m: m.__name__)
+
+
+def run(path, signature, **inputs):
+    """Runs a signature as an app does: no code of ours."""
+    return Interpreter(str(path)).get_signature_runner(signature)(**inputs)
+
+
+def ends(path, signature):
+    runner = Interpreter(str(path)).get_signature_runner(signature)
+    details = [*runner.get_input_details().values(), *runner.get_output_details().values()]
+    return {end["dtype"] for end in details}
+
+
+@pytest.fixture(scope="session")
+def trained(digits):
+    """Makes a model that has trained a little on digits, once for each set of options."""
+    made = {}
+
+    def train(model_class=tfae.Autoencoder, **options):
+        options = {"hidden_units": (24,), "seed": 7, **options}
+        key = (model_class, str(sorted(options.items(), key=str)))
+        if key not in made:
+            keras.utils.set_random_seed(7)
+            model = model_class.from_shape((8, 8, 1), 3, **options)
+            model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+            model.fit(digits[:1000], epochs=5, verbose=0)
+            made[key] = model
+        return made[key]
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def unseen(digits) -> np.ndarray:
+    """Digits that `trained` models were not trained on."""
+    return digits[1000:1300]
+
+
+# ---------------------------------------------------------------------------- what is written
+
+
+@every_model
+def test_every_model_gives_keras_outputs_in_float32(model_class, trained, unseen, tmp_path):
+    model = trained(model_class)
+    report = tflite(model, tmp_path / "m.tflite", validation=unseen)
+    scores = DeviceModel(tmp_path / "m.tflite").anomaly_score(unseen)
+    np.testing.assert_allclose(scores, model.anomaly_score(unseen), rtol=1e-4)
+    x = unseen[:1]
+    encoding = run(tmp_path / "m.tflite", "encode", x=x)
+    expected = {name: value.numpy() for name, value in model.encoding(tf.constant(x)).items()}
+    assert set(encoding) == set(expected)
+    for name, value in expected.items():
+        np.testing.assert_allclose(encoding[name], value, rtol=1e-4, atol=1e-5)
+    decoded = run(tmp_path / "m.tflite", "decode", code=encoding["code"])["x"]
+    np.testing.assert_allclose(decoded, model.decode(model.encode(x)), atol=1e-5)
+    reconstruction = run(tmp_path / "m.tflite", "reconstruct", x=x)["reconstruction"]
+    np.testing.assert_allclose(reconstruction, model.reconstruct(x), atol=1e-5)
+    assert report.relative_error < 1e-5
+    assert abs(report.reconstruction_change) < 1e-5
+    assert report.score_correlation > 0.9999
+    assert {s.unaccelerated for s in report.signatures.values()} == {()}
+
+
+@every_model
+def test_every_model_stays_within_the_bounds_in_int8(model_class, trained, unseen, tmp_path):
+    report = tflite(trained(model_class), tmp_path / "m.tflite", "int8", unseen)
+    assert report.num_examples == len(unseen) // 5
+    assert not report.random_examples
+    assert report.relative_error < 0.1
+    assert abs(report.reconstruction_change) < 0.02
+    assert report.score_correlation > 0.99
+    assert {s.unaccelerated for s in report.signatures.values()} == {()}
+
+
+@pytest.mark.parametrize(
+    ("shape", "formats"), [((8, 8, 1), ["int8"]), ((7, 5, 3), list(BOUNDS))], ids=["even", "odd"]
+)
+def test_convolutional_networks_of_any_size_run_in_accelerated_kernels_whole(
+    shape, formats, tmp_path
+):
+    model = tfae.Autoencoder.from_shape(shape, 3, "conv", filters=(4, 6), hidden_units=8, seed=1)
+    x = np.random.default_rng(0).random((40, *shape), "float32")
+    model.compile(jit_compile=False)
+    model.fit(x, verbose=0)  # biases of zero would be left out
+    anything = {"relative_error": 9, "reconstruction_change": 9, "score_correlation": -1}
+    for quantize in formats:
+        report = tflite(model, tmp_path / "m.tflite", quantize, x, allow=anything)
+        assert {s.unaccelerated for s in report.signatures.values()} == {()}
+
+
+def test_an_operator_without_an_accelerated_kernel_is_listed(trained, unseen, tmp_path):
+    model = trained(tfae.SparseAutoencoder, sparsity=tfae.layers.TopK(2))
+    report = tflite(model, tmp_path / "m.tflite", validation=unseen)
+    assert "TOPK_V2" in report.signatures["encode"].unaccelerated
+    assert "FULLY_CONNECTED" not in report.signatures["encode"].unaccelerated
+    assert report.signatures["decode"].unaccelerated == ()
+    assert "TOPK_V2" in str(report)
+
+
+def test_smaller_types_make_smaller_files(trained, unseen, tmp_path):
+    model = trained(hidden_units=(300,))
+    sizes = {q: tflite(model, tmp_path / f"{q}", q, unseen).bytes for q in BOUNDS}
+    assert sizes == {q: (tmp_path / f"{q}").stat().st_size for q in BOUNDS}
+    assert sizes["float16"] < 0.6 * sizes[None]
+    assert sizes["dynamic"] < 0.4 * sizes[None]
+    assert sizes["int8"] < 0.5 * sizes[None]
+
+
+def test_what_the_signatures_share_is_stored_once(trained, unseen, tmp_path):
+    tflite(trained(hidden_units=(300,)), tmp_path / "m.tflite", "int8", unseen)
+    content = (tmp_path / "m.tflite").read_bytes()
+    weights = 2 * (64 * 300 + 300 * 3)  # bytes of the kernels
+    assert len(content) < 1.5 * weights  # the scales and biases of 730 channels are the rest
+    model = schema.Model.GetRootAs(content, 0)
+    sizes = [model.Buffers(i).DataLength() for i in range(model.BuffersLength())]
+    assert sizes.count(64 * 300) >= 2
+
+
+def test_int8_files_have_int8_ends_unless_float_ends_are_asked_for(trained, unseen, tmp_path):
+    model = trained(tfae.VariationalAutoencoder)
+    tflite(model, tmp_path / "int8.tflite", "int8", unseen)
+    tflite(model, tmp_path / "float.tflite", "int8", unseen, float_io=True)
+    for signature in ("encode", "decode", "reconstruct"):
+        assert ends(tmp_path / "int8.tflite", signature) == {np.int8}
+        assert ends(tmp_path / "float.tflite", signature) == {np.float32}
+    of_int8, of_float = (
+        DeviceModel(tmp_path / name).reconstruct(unseen[:5])
+        for name in ("int8.tflite", "float.tflite")
+    )
+    np.testing.assert_allclose(of_int8, of_float, atol=1 / 256)
+
+
+def test_the_decoder_of_a_generative_model_is_calibrated_for_codes_from_its_prior(
+    trained, unseen, tmp_path
+):
+    model = trained(tfae.VariationalAutoencoder)
+    tflite(model, tmp_path / "m.tflite", "int8", unseen)
+    runner = Interpreter(str(tmp_path / "m.tflite")).get_signature_runner("decode")
+    scale, zero_point = runner.get_input_details()["code"]["quantization"]
+    assert (127 - zero_point) * scale > 2.0
+    assert (-128 - zero_point) * scale < -2.0
+
+
+@pytest.mark.parametrize("quantize", [None, "int8"], ids=str)
+def test_a_batch_size_is_fixed_in_the_file_and_rows_are_independent_of_it(
+    quantize, trained, unseen, tmp_path
+):
+    tflite(trained(), tmp_path / "1.tflite", quantize, unseen)
+    tflite(trained(), tmp_path / "4.tflite", quantize, unseen, batch_size=4)
+    runner = Interpreter(str(tmp_path / "4.tflite")).get_signature_runner("encode")
+    assert runner.get_input_details()["x"]["shape"].tolist() == [4, 8, 8, 1]
+    one, four = (DeviceModel(tmp_path / name) for name in ("1.tflite", "4.tflite"))
+    for n in (0, 1, 4, 7):
+        codes = four.encode(unseen[:n])["code"]
+        assert codes.shape == (n, 3)
+        np.testing.assert_allclose(codes, one.encode(unseen[:n])["code"], atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "float64"])
+def test_a_model_of_another_precision_becomes_a_float32_file(dtype, trained, unseen, tmp_path):
+    model = trained(dtype=dtype)
+    report = tflite(model, tmp_path / "m.tflite", validation=unseen)
+    assert report.relative_error < 1e-5
+    reconstruction = run(tmp_path / "m.tflite", "reconstruct", x=unseen[:1])["reconstruction"]
+    np.testing.assert_allclose(reconstruction, model.reconstruct(unseen[:1]), atol=0.02)
+    assert {layer.compute_dtype for layer in model.encoder.layers} != {"float32"}  # left alone
+
+
+# ---------------------------------------------------------------------------- the anomaly score
+
+
+@pytest.mark.parametrize("model_class", [tfae.Autoencoder, tfae.VariationalAutoencoder])
+@pytest.mark.parametrize(
+    "likelihood", ["gaussian", "squared_error", tfae.losses.Gaussian("learned")], ids=str
+)
+def test_the_score_from_the_outputs_is_that_of_keras(
+    model_class, likelihood, trained, unseen, tmp_path
+):
+    model = trained(model_class, likelihood=likelihood)
+    tflite(model, tmp_path / "m.tflite", validation=unseen)
+    scores = DeviceModel(tmp_path / "m.tflite").anomaly_score(unseen)
+    assert scores.shape == (len(unseen),)
+    np.testing.assert_allclose(scores, model.anomaly_score(unseen), rtol=1e-4, atol=1e-4)
+
+
+class Cauchy(tfae.losses.Likelihood):
+    def elementwise_loss(self, target, output):
+        return tf.math.log1p(tf.square(target - output))
+
+    def mean(self, output):
+        return tf.identity(output)
+
+
+class LargestError(tfae.Autoencoder):
+    def score(self, x):
+        return tf.reduce_max(tf.abs(x - self.call(x)), axis=[1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("model_class", "likelihood"), [(tfae.Autoencoder, Cauchy()), (LargestError, "bernoulli")]
+)
+def test_a_score_without_a_formula_is_none_and_not_another_one(
+    model_class, likelihood, trained, unseen, tmp_path
+):
+    report = tflite(
+        trained(model_class, likelihood=likelihood), tmp_path / "m.tflite", validation=unseen
+    )
+    device = DeviceModel(tmp_path / "m.tflite")
+    assert report.score_correlation is None
+    assert device.metadata["score"] is None
+    with pytest.raises(ValueError, match="has no formula"):
+        device.anomaly_score(unseen)
+
+
+# ---------------------------------------------------------------------------- metadata
+
+
+def test_what_an_app_needs_travels_in_the_file(trained, unseen, tmp_path):
+    model = trained(tfae.VariationalAutoencoder, likelihood=tfae.losses.Gaussian(0.5))
+    tflite(model, tmp_path / "m.tflite", "int8", unseen, labels=["zero", "one"])
+    assert read_metadata((tmp_path / "m.tflite").read_bytes()) == {
+        "model": "VariationalAutoencoder",
+        "input_shape": [8, 8, 1],
+        "latent_dim": 3,
+        "batch_size": 1,
+        "quantize": "int8",
+        "data_range": [0.0, 1.0],  # as seen; a Gaussian has no range
+        "score": [{"term": "gaussian", "scale": 0.5}, {"term": "gaussian_kl"}],
+        "threshold": None,
+        "false_positive_rate": None,
+        "labels": ["zero", "one"],
+    }
+
+
+def test_the_threshold_of_the_model_decides_on_the_device(trained, unseen, tmp_path):
+    model = trained(likelihood="squared_error")
+    model.fit_threshold(unseen, false_positive_rate=0.1)
+    report = tflite(model, tmp_path / "m.tflite", validation=unseen)
+    device = DeviceModel(tmp_path / "m.tflite")
+    anomalous = device.anomaly_score(unseen) > device.metadata["threshold"]
+    assert anomalous.mean() == pytest.approx(0.1, abs=0.01)
+    assert device.metadata["false_positive_rate"] == 0.1
+    assert report.decisions_changed == 0.0
+    np.testing.assert_array_equal(anomalous, model.is_anomaly(unseen))
+
+
+def test_another_file_has_no_metadata_of_ours(tmp_path):
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [tf.function(lambda x: x + 1.0).get_concrete_function(tf.TensorSpec([1]))]
+    )
+    with pytest.raises(ValueError, match="no metadata of tfae"):
+        read_metadata(converter.convert())
+
+
+# ---------------------------------------------------------------------------- the report
+
+
+def test_examples_come_as_arrays_and_datasets_with_or_without_labels(trained, unseen, tmp_path):
+    def bytes_of(calibration):
+        tflite(trained(), tmp_path / "m.tflite", "int8", calibration)
+        return (tmp_path / "m.tflite").read_bytes()
+
+    labelled = {"x": unseen, "label": np.zeros(len(unseen), "int64")}
+    expected = bytes_of(unseen)
+    assert bytes_of(tf.data.Dataset.from_tensor_slices(unseen).batch(64)) == expected
+    assert bytes_of(tf.data.Dataset.from_tensor_slices(labelled).batch(7)) == expected
+    endless = tf.data.Dataset.from_tensor_slices(unseen).repeat().batch(64)
+    report = tflite(trained(), tmp_path / "m.tflite", "int8", endless)
+    assert report.num_examples == 200  # every fifth of a thousand
+
+
+def test_validation_data_takes_the_place_of_held_out_calibration_data(trained, unseen, tmp_path):
+    report = tflite(trained(), tmp_path / "m.tflite", "int8", unseen[:200], validation=unseen[200:])
+    assert report.num_examples == 100
+
+
+def test_without_data_random_examples_show_the_errors_only(trained, tmp_path):
+    report = tflite(trained(), tmp_path / "m.tflite", "float16")
+    assert report.random_examples
+    assert 0 < report.relative_error < 0.01
+    assert report.reconstruction_change is None
+    assert report.score_correlation is None
+    assert "random examples" in str(report)
+
+
+def test_the_report_prints_its_figures(trained, unseen, tmp_path):
+    report = tflite(trained(), tmp_path / "m.tflite", "int8", unseen)
+    text = str(report)
+    for words in ("encode", "decode", "reconstruct", "int8", "60 held-out examples", "fully"):
+        assert words in text
+    for signature in report.signatures.values():
+        assert 0 < signature.rms_error < signature.max_error
+        assert signature.microseconds > 0
+        assert sum(signature.operators.values()) >= 2
+
+
+# ---------------------------------------------------------------------------- refusals
+
+
+def assert_nothing_written(folder: Path):
+    assert list(folder.iterdir()) == []
+
+
+def test_a_file_too_far_from_its_model_is_refused_with_its_figures(trained, unseen, tmp_path):
+    faint = unseen * 0.05  # the ranges of these images are not those of the validation data
+    options = {"calibration": faint, "validation": unseen}
+    with pytest.raises(QuantizationError, match=r"reconstruction_change is .* bound 0\.02") as info:
+        tflite(trained(), tmp_path / "m.tflite", "int8", **options)
+    assert_nothing_written(tmp_path)
+    measured = info.value.report
+    assert abs(measured.reconstruction_change) > 0.02
+    anything = {"relative_error": 9, "reconstruction_change": 9, "score_correlation": -1}
+    report = tflite(trained(), tmp_path / "m.tflite", "int8", **options, allow=anything)
+    assert report.reconstruction_change == measured.reconstruction_change
+    assert (tmp_path / "m.tflite").stat().st_size == report.bytes
+
+
+def test_a_refused_file_leaves_the_one_before_as_it_was(trained, unseen, tmp_path):
+    path = tmp_path / "m.tflite"
+    tflite(trained(), path, "int8", unseen)
+    before = path.read_bytes()
+    with pytest.raises(QuantizationError, match="relative_error"):
+        tflite(trained(), path, "int8", unseen, allow={"relative_error": 1e-9})
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"quantize": "int8"}, "needs `calibration`"),
+        ({"quantize": "int4"}, r"`quantize` must be one of None, .*received 'int4'"),
+        ({"batch_size": 0}, "`batch_size` must be at least 1"),
+        ({"allow": {"size": 3}}, "`allow` may have relative_error.*received size"),
+    ],
+)
+def test_bad_options_are_named(options, message, trained, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        tflite(trained(), tmp_path / "m.tflite", **options)
+    assert_nothing_written(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["calibration", "validation"])
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda x: x[..., 0], r"must have shape \(n, 8, 8, 1\)"),
+        (lambda x: 255 * x, r"must lie in \[0, 1\]"),
+        (lambda x: np.where(x > 0.9, np.nan, x), "NaN"),
+        (lambda x: x[:0], "at least 1 examples; received 0"),
+        (lambda x: tf.data.Dataset.from_tensor_slices(x), "must be batched"),
+        (lambda x: tf.data.Dataset.from_tensor_slices(255 * x).batch(9), r"lie in \[0, 1\]"),
+        (lambda x: tf.data.Dataset.from_tensor_slices(x).batch(9).take(0), "received 0"),
+    ],
+    ids=["shape", "range", "NaN", "empty", "unbatched", "range of a dataset", "empty dataset"],
+)
+def test_bad_examples_are_named(name, spoil, message, trained, unseen, tmp_path):
+    examples = {"calibration": unseen, name: spoil(unseen)}
+    with pytest.raises(ValueError, match=f"`{name}`.*{message}"):
+        tflite(trained(), tmp_path / "m.tflite", "int8", **examples)
+    assert_nothing_written(tmp_path)
+
+
+def test_fewer_examples_than_a_batch_are_refused(trained, unseen, tmp_path):
+    with pytest.raises(ValueError, match="`calibration` needs at least 8 examples; received 5"):
+        tflite(trained(), tmp_path / "m.tflite", "int8", unseen[:5], batch_size=8)
+    assert_nothing_written(tmp_path)
+
+
+class NoInput(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.layer = keras.layers.Dense(2)
+
+    def call(self, x):
+        return self.layer(keras.ops.reshape(x, (-1, 64)))
+
+
+def test_an_unbuilt_model_is_refused(trained, tmp_path):
+    model = tfae.Autoencoder(NoInput(), trained().decoder)
+    with pytest.raises(ValueError, match="Autoencoder, is not built yet"):
+        tflite(model, tmp_path / "m.tflite")
+    assert_nothing_written(tmp_path)
+
+
+def test_a_model_of_free_shape_is_refused(tmp_path):
+    x = keras.Input((None, None, 1))
+    encoder = keras.Model(x, keras.layers.GlobalAveragePooling2D()(x))
+    code = keras.Input((1,))
+    flat = keras.layers.Dense(64)(code)
+    model = tfae.Autoencoder(encoder, keras.Model(code, keras.layers.Reshape((8, 8, 1))(flat)))
+    with pytest.raises(ValueError, match=r"fixed shapes.*\(None, None, 1\)"):
+        tflite(model, tmp_path / "m.tflite")
+
+
+def test_a_keras_model_is_refused(trained, tmp_path):
+    with pytest.raises(
+        ValueError, match="`model` must be one of tfae's models; received a Functional"
+    ):
+        tflite(trained().encoder, tmp_path / "m.tflite")
+
+
+class Spectrum(keras.layers.Layer):
+    def call(self, x):
+        return tf.abs(tf.signal.fft2d(tf.cast(x[..., 0], tf.complex64)))[..., None]
+
+
+class InASubclass(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.parts = [Spectrum(name="my_spectrum"), keras.layers.Flatten(), keras.layers.Dense(3)]
+
+    def call(self, x):
+        for part in self.parts:
+            x = part(x)
+        return x
+
+
+@pytest.mark.parametrize("quantize", [None, "int8"], ids=str)
+@pytest.mark.parametrize("subclass", [False, True])
+def test_a_layer_that_does_not_convert_is_named(quantize, subclass, trained, unseen, tmp_path):
+    network = InASubclass()
+    if not subclass:
+        network = keras.Sequential([keras.Input((8, 8, 1)), *network.parts])
+    model = tfae.Autoencoder(network, trained().decoder)
+    model(unseen)
+    with pytest.raises(ValueError, match=r"^Layer 'my_spectrum' does not convert.*tf\.FFT2D"):
+        tflite(model, tmp_path / "m.tflite", quantize, unseen)
+    assert_nothing_written(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["a file/folder", "/proc"])
+def test_a_folder_that_takes_no_files_is_noticed_before_the_work(
+    folder, trained, tmp_path, monkeypatch
+):
+    def convert(*args):
+        raise AssertionError("converted first")
+
+    monkeypatch.setattr(sys.modules["tfae.export.tflite"], "convert", convert)
+    (tmp_path / "a file").touch()
+    path = tmp_path / folder / "m.tflite"
+    with pytest.raises(OSError, match=f"cannot write {path}"):
+        tflite(trained(), path)
+
+
+def test_a_full_disk_leaves_nothing_behind(trained, tmp_path, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = tmp_path / "m.tflite"
+    path.write_bytes(b"before")
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match=r"cannot write .*m\.tflite: No space left on device"):
+        tflite(trained(), path)
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_without_litert_the_error_says_what_to_install(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install 'tfae\[device\]'"):
+        tflite(trained(), tmp_path / "m.tflite")
+    assert_nothing_written(tmp_path)

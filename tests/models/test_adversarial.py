@@ -1,0 +1,269 @@
+"""What is particular to the adversarial autoencoder; the rest is in test_contract.py."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from sklearn.datasets import load_digits
+
+import tfae
+
+SGD = keras.optimizers.SGD
+dense = keras.layers.Dense
+
+
+def adversarial(latent_dim=2, seed=7, **options):
+    keras.utils.set_random_seed(seed)
+    options = {"hidden_units": (32,), "discriminator_units": (32, 32), **options}
+    return tfae.AdversarialAutoencoder.from_shape((8, 8, 1), latent_dim, seed=seed, **options)
+
+
+def with_rates(model, reconstruction=0.0, discriminator=0.0, generator=0.0):
+    model.compile(SGD(reconstruction), SGD(discriminator), SGD(generator), jit_compile=False)
+    return model
+
+
+def after_a_step(digits, change=lambda model: None, **rates):
+    """How far one step takes each network's weights."""
+    model = with_rates(adversarial(gradient_penalty=0.5), **rates)
+    change(model)
+    networks = (model.encoder, model.decoder, model.discriminator)
+    before = [[w.numpy() for w in network.weights] for network in networks]
+    model.train_on_batch(digits[:64])
+    return [
+        [w.numpy() - b for w, b in zip(network.weights, old, strict=True)]
+        for network, old in zip(networks, before, strict=True)
+    ]
+
+
+def moved(changes):
+    return any(np.any(change != 0) for change in changes)
+
+
+# ---------------------------------------------------------------------------- players
+
+
+@pytest.mark.parametrize(
+    ("player", "networks"),
+    [
+        ("reconstruction", (True, True, False)),
+        ("discriminator", (False, False, True)),
+        ("generator", (True, False, False)),
+    ],
+)
+def test_a_player_changes_its_own_networks_only(digits, player, networks):
+    changes = after_a_step(digits, **{player: 0.1})
+    assert tuple(map(moved, changes)) == networks
+
+
+def test_all_players_step_from_the_same_point(digits):
+    rates = {"reconstruction": 1e-3, "discriminator": 0.1, "generator": 0.1}
+    together = after_a_step(digits, **rates)
+    alone = [after_a_step(digits, **{name: rate}) for name, rate in rates.items()]
+    for network, changes in enumerate(together):
+        for i, change in enumerate(changes):
+            np.testing.assert_allclose(change, sum(a[network][i] for a in alone), atol=1e-6)
+
+
+def test_a_regulariser_counts_once_and_for_the_player_that_owns_the_weights(digits):
+    def regularise(model):
+        for network in (model.encoder, model.discriminator):
+            network.get_layer("hidden_1").kernel.regularizer = keras.regularizers.L2(0.5)
+
+    def pulls(**rates):
+        """What the regularisers change in a step, of the encoder and of the discriminator."""
+        plain, regularised = (
+            after_a_step(digits, **rates),
+            after_a_step(digits, regularise, **rates),
+        )
+        return regularised[0][0] - plain[0][0], regularised[2][0] - plain[2][0]
+
+    kernels = [
+        n.get_layer("hidden_1").kernel for n in (adversarial().encoder, adversarial().discriminator)
+    ]
+    of_encoder, of_discriminator = pulls(reconstruction=0.1, discriminator=0.1, generator=0.1)
+    np.testing.assert_allclose(of_encoder, -0.1 * kernels[0], atol=1e-5)
+    np.testing.assert_allclose(of_discriminator, -0.1 * kernels[1], atol=1e-5)
+    assert not np.any(pulls(generator=0.1)[0])
+
+    model = with_rates(adversarial())
+    plain = model.evaluate(digits, batch_size=len(digits), verbose=0)[0]
+    model = with_rates(adversarial())
+    regularise(model)
+    penalties = sum(0.5 * float(tf.reduce_sum(tf.square(k))) for k in kernels)
+    total = model.evaluate(digits, batch_size=len(digits), verbose=0)[0]
+    assert total == pytest.approx(plain + penalties, rel=1e-5)
+
+
+def test_one_optimizer_for_two_players_is_refused():
+    shared = keras.optimizers.Adam()
+    with pytest.raises(ValueError, match="must be three objects"):
+        adversarial().compile(discriminator_optimizer=shared, generator_optimizer=shared)
+
+
+def test_a_player_whose_gradient_overflows_in_float16_skips_alone(digits, tmp_path):
+    model = adversarial(dtype="mixed_float16")
+    overflowing = keras.optimizers.LossScaleOptimizer(SGD(0.1), initial_scale=1e38)
+    model.compile(SGD(1e-3), SGD(0.1), overflowing, jit_compile=False)
+    model.train_on_batch(digits[:64])
+    optimizers = (model.optimizer, model.discriminator_optimizer, model.generator_optimizer)
+    assert all(isinstance(o, keras.optimizers.LossScaleOptimizer) for o in optimizers)
+    assert [int(o.inner_optimizer.iterations) for o in optimizers] == [1, 1, 0]
+    assert float(overflowing.dynamic_scale) < 1e38
+
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    for name in ("optimizer", "discriminator_optimizer", "generator_optimizer"):
+        optimizer = getattr(loaded, name)
+        assert isinstance(optimizer.inner_optimizer, SGD), "wrapped once"
+        for a, b in zip(optimizer.variables, getattr(model, name).variables, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_each_optimizer_keeps_its_slots_and_settings_in_files(few_digits, tmp_path):
+    names = ("optimizer", "discriminator_optimizer", "generator_optimizer")
+    model = adversarial()
+    model.compile("rmsprop", keras.optimizers.Adam(2e-3), SGD(0.1, momentum=0.5), jit_compile=False)
+    model.fit(few_digits, verbose=0)
+    model.save(tmp_path / "m.keras")
+    model.save_weights(tmp_path / "m.weights.h5")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    other = adversarial(seed=8)
+    other.compile("rmsprop", keras.optimizers.Adam(2e-3), SGD(0.1, momentum=0.5), jit_compile=False)
+    other.load_weights(tmp_path / "m.weights.h5")
+    for name in names:
+        assert getattr(loaded, name).get_config() == getattr(model, name).get_config()
+        for copy in (loaded, other):
+            variables = getattr(copy, name).variables
+            for a, b in zip(variables, getattr(model, name).variables, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+# ---------------------------------------------------------------------------- the game
+
+
+def test_a_discriminator_that_guesses_costs_log_two_in_training_and_validation(few_digits):
+    model = with_rates(adversarial())
+    model.discriminator.get_layer("verdict").kernel.assign(np.zeros((32, 1)))
+    history = model.fit(few_digits, validation_data=few_digits, verbose=0).history
+    for name in ("discriminator_loss", "generator_loss"):
+        for twin in ("", "val_"):
+            assert history[twin + name][0] == pytest.approx(math.log(2), abs=1e-6)
+    assert history["gradient_penalty"] == [0.0]
+
+
+def test_the_gradient_penalty_is_the_squared_slope_at_draws_of_the_prior(few_digits):
+    keras.utils.set_random_seed(1)
+    networks = adversarial()
+    slope = np.array([[3.0], [4.0]], "float32")
+    linear = keras.Sequential([keras.Input((2,)), dense(1)])
+    linear.layers[0].kernel.assign(slope)
+    model = tfae.AdversarialAutoencoder(networks.encoder, networks.decoder, linear)
+    logs = with_rates(model).evaluate(few_digits, verbose=0, return_dict=True)
+    assert logs["gradient_penalty"] == pytest.approx(25.0, rel=1e-6)
+
+
+def test_evaluating_changes_nothing_in_what_training_draws(few_digits):
+    def trained(evaluated):
+        model = adversarial()
+        model.compile(jit_compile=False)
+        for _ in range(2):
+            model.fit(few_digits, verbose=0)
+            if evaluated:
+                model.evaluate(few_digits, verbose=0)
+        return model
+
+    for a, b in zip(trained(False).weights, trained(True).weights, strict=True):
+        if a.path.endswith("kernel"):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_codes_take_the_shape_of_the_prior(digits):
+    model = adversarial(prior="uniform")
+    model.compile(keras.optimizers.Adam(2e-3))
+    assert model.encode(digits).std(axis=0).max() < 0.4
+    model.fit(digits, epochs=40, batch_size=64, verbose=0)
+    codes = model.encode(digits)
+    assert np.mean(np.abs(codes) < 1.15) > 0.97
+    np.testing.assert_allclose(codes.mean(axis=0), 0.0, atol=0.2)
+    np.testing.assert_allclose(codes.std(axis=0), 1 / math.sqrt(3), atol=0.12)
+
+
+def test_each_class_goes_to_its_part_of_the_prior(digits):
+    labels = load_digits().target
+    some = np.where(np.arange(len(labels)) % 2, labels, -1)
+    model = adversarial(prior="gaussian_ring")
+    model.compile(keras.optimizers.Adam(2e-3))
+    model.fit({"x": digits, "label": some}, epochs=40, batch_size=64, verbose=0)
+    codes = model.encode(digits)
+    petals = np.round(np.arctan2(codes[:, 1], codes[:, 0]) * 10 / (2 * np.pi)) % 10
+    assert np.mean(petals == labels) > 0.7
+    threes = model.generate(20, seed=1, label=3)
+    nearest = [labels[((digits - three) ** 2).sum(axis=(1, 2, 3)).argmin()] for three in threes]
+    assert np.mean(np.array(nearest) == 3) > 0.6
+
+
+# ---------------------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize("label", [np.full(203, 10), np.full(203, -2)])
+def test_labels_without_a_part_of_the_prior_are_refused(few_digits, label):
+    model = adversarial(prior="swiss_roll")
+    model.compile(jit_compile=False)
+    with pytest.raises(ValueError, match="integers from 0 to 9, or -1"):
+        model.fit({"x": few_digits, "label": label}, verbose=0)
+    with pytest.raises(ValueError, match="from 0 to 9"):
+        model.generate(203, label=label)
+
+
+def test_networks_that_do_not_fit_are_named():
+    networks = adversarial()
+    encoder, decoder = networks.encoder, networks.decoder
+
+    def new(discriminator, **options):
+        return tfae.AdversarialAutoencoder(encoder, decoder, discriminator, **options)
+
+    with pytest.raises(ValueError, match="must be a Keras model; received 'mlp'"):
+        new("mlp")
+    with pytest.raises(ValueError, match="takes 2 numbers; it must take 13: a code of 2, and 11"):
+        new(networks.discriminator, prior="gaussian_ring")
+    with pytest.raises(ValueError, match="takes 3 numbers; it must take 2: a code of 2"):
+        new(adversarial(3).discriminator)
+    with pytest.raises(ValueError, match=r"logits of shape \(batch, 1\); it gives \(None, 1, 1\)"):
+        new(keras.Sequential([keras.Input((2,)), dense(1), keras.layers.Reshape((1, 1))]))
+    with pytest.raises(ValueError, match="gradient_penalty"):
+        new(networks.discriminator, gradient_penalty=-1.0)
+    with pytest.raises(ValueError, match="`prior` must be one of"):
+        new(networks.discriminator, prior="cauchy")
+
+
+def test_a_discriminator_that_declares_no_input_is_built_with_the_model(few_digits):
+    networks = adversarial()
+    undeclared = keras.Sequential([dense(8, "relu"), dense(1)])
+    model = tfae.AdversarialAutoencoder(networks.encoder, networks.decoder, undeclared)
+    model.compile(jit_compile=False)
+    model.fit(few_digits, verbose=0)
+    assert undeclared.built
+
+
+# ---------------------------------------------------------------------------- the user's prior
+
+
+@keras.saving.register_keras_serializable("test_adversarial")
+def on_a_circle(n, seed):
+    angle = 2 * math.pi * tf.random.stateless_uniform([n], seed, alg="philox")
+    return tf.stack([tf.cos(angle), tf.sin(angle)], axis=-1)
+
+
+def test_the_users_sampler_is_a_prior_and_is_saved_by_name(few_digits, tmp_path):
+    model = adversarial(prior=on_a_circle)
+    model.compile(jit_compile=False)
+    model.fit(few_digits, verbose=0)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    assert loaded.prior.function is on_a_circle
+    np.testing.assert_array_equal(loaded.generate(5, seed=1), model.generate(5, seed=1))
+    codes = model.sampled_codes(tf.range(6, dtype=tf.int64))
+    np.testing.assert_allclose(np.linalg.norm(codes, axis=1), 1.0, rtol=1e-5)

@@ -1,0 +1,151 @@
+"""What is fitted to trained models: a density of the codes, a threshold of the scores."""
+
+import keras
+import numpy as np
+import pytest
+
+import tfae
+from tfae.models.fitted import conformal_threshold
+
+every_model = pytest.mark.parametrize(
+    "model_class",
+    [m for m in tfae.models.MODELS.values() if hasattr(m, "from_shape")],
+    ids=lambda m: m.__name__,
+)
+
+
+def small(model_class, seed=7):
+    keras.utils.set_random_seed(seed)
+    model = model_class.from_shape((8, 8, 1), 3, hidden_units=(24,), seed=seed)
+    model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+    return model
+
+
+@every_model
+def test_what_was_fitted_is_saved_with_the_weights(model_class, few_digits, tmp_path):
+    model = small(model_class)
+    model.fit_prior(few_digits, num_components=2, seed=0)
+    model.fit_threshold(few_digits, 0.1)
+    generated = model.generate(5, seed=1)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.generate(5, seed=1), generated)
+    assert loaded.threshold == model.threshold
+    assert loaded.false_positive_rate == 0.1
+    np.testing.assert_array_equal(loaded.is_anomaly(few_digits), model.is_anomaly(few_digits))
+    loaded.fit_prior(few_digits, "gaussian")  # again, though Keras has locked its layers
+    assert (loaded.generate(5, seed=1) != generated).any()
+
+
+@every_model
+def test_a_model_with_other_weights_has_nothing_fitted(model_class, few_digits, tmp_path):
+    model = small(model_class)
+    model.save_weights(tmp_path / "plain.weights.h5")
+    model.fit_prior(few_digits, "gaussian")
+    model.fit_threshold(few_digits, 0.1)
+    model.save_weights(tmp_path / "fitted.weights.h5")
+    other = keras.models.clone_model(model)
+    assert other.fitted_prior is None
+    assert other.threshold is None
+    other.load_weights(tmp_path / "fitted.weights.h5")
+    np.testing.assert_array_equal(other.fitted_prior.means, model.fitted_prior.means)
+    assert other.threshold == model.threshold
+    other.load_weights(tmp_path / "plain.weights.h5")
+    assert other.fitted_prior is None
+    assert other.threshold is None
+
+
+@every_model
+def test_generated_data_comes_from_the_fitted_prior(model_class, few_digits):
+    model = small(model_class)
+    prior = model.fit_prior(few_digits, "gaussian", seed=0)
+    assert model.fitted_prior is model.sampling_prior is prior
+    codes = prior.sample(6, [4, 0])
+    label = {"label": 2} if getattr(model, "conditional", False) else {}
+    decoded = model.decode(codes, **label)
+    np.testing.assert_allclose(model.generate(6, seed=4, **label), decoded, rtol=1e-5)
+    # And so in exported graphs, by the seed of each row.
+    np.testing.assert_allclose(model.sampled_codes(np.array([4]))[0], codes[0], rtol=1e-5)
+    if not label:  # a density that was fitted without labels knows none
+        with pytest.raises(ValueError, match="has no classes"):
+            model.generate(2, label=1)
+
+
+def test_without_a_prior_the_error_says_how_to_fit_one(few_digits):
+    model = small(tfae.Autoencoder)
+    assert model.sampling_prior is None
+    with pytest.raises(NotImplementedError, match=r"fit_prior\(x\)"):
+        model.generate(3)
+
+
+def test_a_variational_model_keeps_its_own_prior_in_the_objective(few_digits):
+    model = small(tfae.VariationalAutoencoder)
+    own, log_likelihood = model.prior, model.log_likelihood(few_digits, 3, seed=1)
+    model.fit_prior(few_digits, "gaussian")
+    assert model.prior is own
+    assert model.sampling_prior is not own
+    np.testing.assert_array_equal(model.log_likelihood(few_digits, 3, seed=1), log_likelihood)
+
+
+def test_the_codes_of_a_variational_model_are_fitted_with_their_spread(few_digits):
+    """Untrained, q(z | x) is wide: of about N(mean, I)."""
+    model = small(tfae.VariationalAutoencoder)
+    mean, log_variance = (np.asarray(t) for t in model.encoder(few_digits))
+    prior = model.fit_prior(np.repeat(few_digits, 30, axis=0), "gaussian", seed=0)
+    covariance = prior.scale_trils[0] @ prior.scale_trils[0].T
+    expected = np.cov(mean.T) + np.diag(np.exp(log_variance).mean(axis=0))
+    np.testing.assert_allclose(covariance, expected, rtol=0.1, atol=0.05)
+
+
+def test_a_dataset_serves_as_well(digits):
+    dataset = tfae.data.load("digits", batch_size=256, shuffle=False)
+    x = np.concatenate(list(dataset.as_numpy_iterator()))
+    model = small(tfae.Autoencoder)
+    a, b = (model.fit_prior(data, "gaussian") for data in (dataset, x))
+    np.testing.assert_allclose(a.means, b.means, rtol=1e-5)
+    assert model.fit_threshold(dataset) == pytest.approx(model.fit_threshold(x), rel=1e-5)
+
+
+# ---------------------------------------------------------------------------- the threshold
+
+
+@pytest.mark.parametrize(
+    ("n", "rate", "threshold"),
+    [(9, 0.1, 9), (10, 0.1, 10), (18, 0.1, 18), (19, 0.1, 18), (99, 0.01, 99), (999, 0.05, 950),
+     (1, 0.5, 1), (3, 0.25, 3), (4, 0.99, 1)],
+)  # fmt: skip
+def test_the_threshold_is_the_score_of_the_conservative_rank(n, rate, threshold):
+    scores = np.random.default_rng(0).permutation(n) + 1.0
+    assert conformal_threshold(scores, rate) == threshold
+
+
+def test_a_new_example_is_above_it_as_rarely_as_promised():
+    rng = np.random.default_rng(0)
+    scores = rng.standard_cauchy((20_000, 25))
+    above = [s[0] > conformal_threshold(s[1:], 0.1) for s in scores]  # 25 * 0.9 is no whole number
+    assert 0.07 < np.mean(above) <= 0.085  # 2 of 25 ranks
+
+
+def test_anomalies_are_what_lies_above(few_digits, digits):
+    model = small(tfae.Autoencoder)
+    model.fit(digits[300:], epochs=5, verbose=0)
+    threshold = model.fit_threshold(few_digits, 0.05)
+    assert model.threshold == threshold
+    found = model.is_anomaly(digits[:300])
+    assert found.dtype == bool
+    np.testing.assert_array_equal(found, model.anomaly_score(digits[:300]) > threshold)
+    assert 0 < found.mean() < 0.15
+    assert model.is_anomaly(np.random.default_rng(0).random((20, 8, 8, 1))).all()
+    assert model.is_anomaly(few_digits[:0]).shape == (0,)
+
+
+def test_bad_rates_and_too_few_examples_are_refused(few_digits):
+    model = small(tfae.Autoencoder)
+    with pytest.raises(ValueError, match="call fit_threshold"):
+        model.is_anomaly(few_digits)
+    for rate in (0, 1, -0.1, float("nan")):
+        with pytest.raises(ValueError, match="`false_positive_rate` must lie"):
+            model.fit_threshold(few_digits, rate)
+    with pytest.raises(ValueError, match="needs at least 999 normal examples; received 203"):
+        model.fit_threshold(few_digits, 0.001)
+    assert model.threshold is None

@@ -1,0 +1,121 @@
+"""What is particular to the adversarial autoencoder with a class in its code."""
+
+import keras
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+import tfae
+
+LABELS = load_digits().target
+
+
+def semi_supervised(seed=7, compiled=True, **options):
+    keras.utils.set_random_seed(seed)
+    options = {"hidden_units": (64,), "discriminator_units": (32,), **options}
+    model = tfae.SemiSupervisedAdversarialAutoencoder.from_shape((8, 8, 1), 3, seed=seed, **options)
+    if compiled:
+        model.compile(keras.optimizers.Adam(2e-3), jit_compile=False)
+    return model
+
+
+@pytest.fixture(scope="module")
+def trained(digits):
+    """Trained with 200 labels of 1,797."""
+    model = semi_supervised()
+    model.compile(keras.optimizers.Adam(2e-3))
+    label = np.where(np.arange(len(LABELS)) < 200, LABELS, -1)
+    model.fit({"x": digits, "label": label}, epochs=40, batch_size=64, verbose=0)
+    return model
+
+
+def test_a_code_is_the_probabilities_of_the_classes_and_a_style(few_digits):
+    model = semi_supervised(num_classes=6)
+    code = model.encode(few_digits)
+    assert code.shape == (len(few_digits), 6 + 3)
+    np.testing.assert_allclose(code[:, :6].sum(axis=1), 1.0, rtol=1e-5)
+    assert code[:, :6].min() >= 0
+    assert code[:, 6:].min() < 0
+    np.testing.assert_array_equal(model.predict_classes(few_digits), code[:, :6].argmax(axis=1))
+
+
+def test_few_labels_make_a_classifier(trained, digits):
+    assert np.mean(trained.predict_classes(digits)[200:] == LABELS[200:]) > 0.8
+    probabilities = trained.encode(digits)[:, :10]
+    assert probabilities.max(axis=1).mean() > 0.85, "the discriminator asks for one class"
+
+
+def test_generated_examples_are_of_the_class_that_was_asked_for(trained):
+    label = np.arange(50) % 10
+    generated = trained.generate(50, seed=1, label=label)
+    assert np.mean(trained.predict_classes(generated) == label) > 0.85
+    again = trained.generate(50, seed=1, label=label)
+    np.testing.assert_array_equal(generated, again)
+    assert len(set(trained.predict_classes(trained.generate(100, seed=1)))) > 7
+
+
+def test_without_labels_classes_are_clusters(digits):
+    model = semi_supervised(num_classes=16, compiled=False)
+    model.compile(keras.optimizers.Adam(2e-3))
+    model.fit(digits, epochs=40, batch_size=64, verbose=0)
+    clusters = model.predict_classes(digits)
+    assert len(set(clusters)) >= 12
+    of_majority = sum(np.bincount(LABELS[clusters == c]).max() for c in set(clusters))
+    assert of_majority / len(digits) > 0.5
+
+
+def test_the_cross_entropy_counts_known_labels_only(few_digits):
+    model = semi_supervised(classification_weight=3.0)
+    label = LABELS[:203].copy()
+    label[50:] = -1
+    logs = model.evaluate({"x": few_digits, "label": label}, verbose=0, return_dict=True)
+    probabilities = model.encode(few_digits)[np.arange(50), label[:50]]
+    assert logs["classification_loss"] == pytest.approx(
+        -np.log(probabilities).sum() / 203, rel=1e-4
+    )
+    assert float(model.term_weights()["classification_loss"]) == 3.0
+    assert model.evaluate(few_digits, verbose=0, return_dict=True)["classification_loss"] == 0.0
+
+
+def test_the_generators_optimizer_learns_the_labels(few_digits):
+    def change(**rates):
+        model = semi_supervised(compiled=False)
+        rates = {
+            "optimizer": 0.0,
+            "discriminator_optimizer": 0.0,
+            "generator_optimizer": 0.0,
+            **rates,
+        }
+        model.compile(**{k: keras.optimizers.SGD(v) for k, v in rates.items()}, jit_compile=False)
+        data = {"x": few_digits, "label": LABELS[:203]}
+        before = model.evaluate(data, verbose=0, return_dict=True)["classification_loss"]
+        model.fit(data, epochs=5, verbose=0)
+        return model.evaluate(data, verbose=0, return_dict=True)["classification_loss"] - before
+
+    assert change(generator_optimizer=0.1) < -0.1
+    assert change(discriminator_optimizer=0.1) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_the_two_verdicts_look_at_the_class_and_at_the_style(few_digits):
+    discriminator = semi_supervised().discriminator
+    code = np.random.default_rng(0).random((5, 13)).astype("float32")
+    other_class, other_style = code.copy(), code.copy()
+    other_class[:, :10] += 1
+    other_style[:, 10:] += 1
+    verdicts = np.asarray(discriminator(code))
+    assert verdicts.shape == (5, 2)
+    assert ((np.asarray(discriminator(other_class)) != verdicts).all(axis=0) == [True, False]).all()
+    assert ((np.asarray(discriminator(other_style)) != verdicts).all(axis=0) == [False, True]).all()
+
+
+def test_what_does_not_fit_is_refused(few_digits):
+    model = semi_supervised(num_classes=4)
+    with pytest.raises(ValueError, match="integers from 0 to 3, or -1"):
+        model.fit({"x": few_digits, "label": LABELS[:203]}, verbose=0)
+    with pytest.raises(ValueError, match="num_classes"):
+        semi_supervised(num_classes=1)
+    with pytest.raises(ValueError, match="classification_weight"):
+        semi_supervised(classification_weight=-1.0)
+    networks = (model.encoder, model.decoder, model.discriminator)
+    with pytest.raises(ValueError, match="more numbers than its 9 classes"):
+        tfae.SemiSupervisedAdversarialAutoencoder(*networks, num_classes=9)

@@ -1,0 +1,126 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfae
+from tfae.training.batches import unpack
+
+VQVAE = tfae.VectorQuantizedVariationalAutoencoder
+FLAT = {"latent_dim": 8, "embedding_dim": 2, "hidden_units": (64,)}
+GRID = {"latent_dim": 4, "architecture": "conv", "filters": (4, 6)}
+
+
+def vqvae(**hyperparameters):
+    keras.utils.set_random_seed(7)
+    model = VQVAE.from_shape(
+        (8, 8, 1), **{"num_embeddings": 16, "seed": 7, **FLAT, **hyperparameters}
+    )
+    model.compile(keras.optimizers.Adam(2e-3), jit_compile=False)
+    return model
+
+
+def convolutional():
+    keras.utils.set_random_seed(7)
+    model = VQVAE.from_shape((8, 8, 1), num_embeddings=16, seed=7, **GRID)
+    model.compile(jit_compile=False)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("make", "codes", "indices"),
+    [
+        (vqvae, (8,), (4,)),
+        (lambda: vqvae(embedding_dim=None), (8,), ()),
+        (convolutional, (2, 2, 4), (2, 2)),
+    ],
+    ids=["groups", "one vector", "grid"],
+)
+def test_codes_are_embeddings_and_indices_their_places(few_digits, make, codes, indices):
+    model = make()
+    model.fit(few_digits, verbose=0)
+    assert model.encode(few_digits).shape == (len(few_digits), *codes) == (203, *model.code_shape)
+    places = model.indices(few_digits)
+    assert places.shape == (len(few_digits), *indices)
+    codebook = np.asarray(model.quantizer.codebook)
+    np.testing.assert_array_equal(codebook[places].reshape(-1, *codes), model.encode(few_digits))
+    np.testing.assert_allclose(
+        model.decode_indices(places), model.reconstruct(few_digits), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_the_codebook_comes_into_use_and_reconstructs(digits):
+    model = vqvae()
+    history = model.fit(digits, epochs=12, batch_size=64, verbose=0).history
+    assert history["perplexity"][-1] > 10  # of 16
+    mean = np.mean((digits - digits.mean(axis=0)) ** 2)
+    assert np.mean((model.reconstruct(digits) - digits) ** 2) < 0.7 * mean
+    assert len(np.unique(model.indices(digits))) >= 14
+
+
+def test_the_gradient_passes_straight_through(few_digits):
+    """The encoder gets the decoder's gradient at the quantised code, and the commitment's."""
+    model = vqvae(commitment=0.5)
+    batch = unpack(few_digits)
+    with tf.GradientTape(persistent=True) as tape:
+        terms = model.loss_terms(batch, training=False)
+        loss = sum(
+            tf.reduce_sum(terms[n]) * model.term_weights().get(n, 1.0) for n in VQVAE.loss_names
+        )
+        encoded = model.encoder(few_digits)
+    quantized, _ = model.quantizer(encoded)
+    with tf.GradientTape() as of_decoder:
+        of_decoder.watch(quantized)
+        reconstruction = tf.reduce_sum(model.likelihood.loss(few_digits, model.decoder(quantized)))
+    upstream = of_decoder.gradient(reconstruction, quantized) + 2 * 0.5 * (encoded - quantized)
+    expected = tape.gradient(encoded, model.encoder.trainable_variables, upstream)
+    found = tape.gradient(loss, model.encoder.trainable_variables)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+
+
+def test_the_codebook_has_no_gradient_but_moves_in_training_only(few_digits):
+    model = vqvae()
+    assert not model.quantizer.trainable_variables
+    before = np.asarray(model.quantizer.codebook)
+    model.evaluate(few_digits, verbose=0)
+    np.testing.assert_array_equal(model.quantizer.codebook, before)
+    model.train_on_batch(few_digits)
+    assert (np.asarray(model.quantizer.codebook) != before).any()
+
+
+def test_codebook_and_its_averages_are_saved(few_digits, tmp_path):
+    model = vqvae()
+    model.fit(few_digits, epochs=2, verbose=0)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    for m in (model, loaded):
+        m.fit(few_digits, initial_epoch=2, epochs=3, verbose=0)
+    for a, b in zip(model.quantizer.weights, loaded.quantizer.weights, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_what_is_no_place_in_the_codebook_is_refused():
+    model = vqvae()
+    for indices in (np.full((1, 4), 16), np.full((1, 4), -1), np.zeros((1, 4))):
+        with pytest.raises(ValueError, match="integers from 0 to 15"):
+            model.decode_indices(indices)
+    assert model.decode_indices(np.zeros((0, 4), int)).shape == (0, 8, 8, 1)
+
+
+def test_without_a_prior_of_the_indices_nothing_is_generated():
+    with pytest.raises(NotImplementedError, match="no distribution over codes"):
+        vqvae().generate(3)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"commitment": -1}, "`commitment`"),
+        ({"embedding_dim": 3}, "must divide"),
+        ({"num_embeddings": 0}, "`num_embeddings`"),
+    ],
+)
+def test_impossible_hyperparameters_are_named(option, message):
+    with pytest.raises(ValueError, match=message):
+        vqvae(**option)

@@ -1,0 +1,73 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfae
+from tfae.losses import inverse_multiquadratic_kernel, squared_mmd
+from tfae.priors import Prior
+
+
+@keras.saving.register_keras_serializable("tests")
+class Ring(Prior):
+    """A circle, of which there are only samples."""
+
+    is_density = False
+
+    def sample(self, n, seed, label=None):
+        angle = 2 * np.pi * tf.random.stateless_uniform([n], seed, alg="philox")
+        return 2.0 * tf.stack([tf.cos(angle), tf.sin(angle)], axis=-1)
+
+
+def wae(**hyperparameters):
+    keras.utils.set_random_seed(7)
+    model = tfae.WassersteinAutoencoder.from_shape(
+        (8, 8, 1), 2, **{"hidden_units": (64,), "seed": 7, **hyperparameters}
+    )
+    model.compile(keras.optimizers.Adam(5e-3), jit_compile=False)
+    return model
+
+
+@pytest.mark.parametrize("prior", ["gaussian", Ring()], ids=["gaussian", "ring"])
+def test_the_codes_together_come_to_follow_the_prior(digits, prior):
+    def distance(model):
+        codes = tf.constant(model.encode(digits))
+        return float(squared_mmd(codes, model.prior.sample(len(digits), [1, 2])))
+
+    model = wae(prior=prior)
+    model.fit(digits, epochs=20, batch_size=100, verbose=0)
+    free = wae(prior=prior, penalty=0.0)
+    free.fit(digits, epochs=20, batch_size=100, verbose=0)
+    assert distance(model) < min(0.05, 0.2 * distance(free))
+
+
+def test_the_logged_term_is_the_discrepancy_of_the_batch_and_as_many_draws(few_digits):
+    model = wae(penalty=3.0)
+    seed = np.asarray(model.evaluation_seeds.state)
+    logs = model.test_on_batch(few_digits, return_dict=True)
+    codes = tf.constant(model.encode(few_digits))
+    drawn = model.prior.sample(len(few_digits), seed)
+    scales = [4.0 * factor for factor in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)]
+    expected = squared_mmd(codes, drawn, lambda d: inverse_multiquadratic_kernel(d, scales))
+    assert logs["mmd_loss"] == pytest.approx(float(expected), rel=1e-4)
+    assert logs["loss"] == pytest.approx(logs["reconstruction_loss"] + 3 * logs["mmd_loss"])
+
+
+def test_a_single_row_has_no_discrepancy(few_digits):
+    logs = wae().train_on_batch(few_digits[:1], return_dict=True)
+    assert logs["mmd_loss"] == 0.0
+    assert np.isfinite(logs["loss"])
+
+
+def test_its_prior_is_saved(tmp_path):
+    model = wae(prior=Ring())
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    assert isinstance(loaded.prior, Ring)
+    np.testing.assert_array_equal(loaded.generate(3, seed=1), model.generate(3, seed=1))
+
+
+@pytest.mark.parametrize("penalty", [-1.0, float("nan"), "much"])
+def test_impossible_penalties_are_named(penalty):
+    with pytest.raises(ValueError, match="`penalty`"):
+        wae(penalty=penalty)

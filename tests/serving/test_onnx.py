@@ -1,0 +1,65 @@
+"""ONNX Runtime gives what the model gives."""
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+import tensorflow as tf
+
+import tfae
+from tfae.export import onnx
+from tfae.models.classifier import Classifier
+
+
+@pytest.mark.parametrize(
+    "model_class",
+    [
+        m
+        if m in (tfae.VariationalAutoencoder, Classifier)
+        else pytest.param(m, marks=pytest.mark.slow)
+        for m in [*tfae.models.MODELS.values(), Classifier]
+    ],
+    ids=lambda m: m.__name__,
+)
+def test_a_file_gives_what_predict_gives(model_class, make_model, few_digits, tmp_path):
+    model = make_model(model_class)
+    assert onnx(model, tmp_path / "model.onnx") == tmp_path / "model.onnx"
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    label = np.arange(len(few_digits)) % 2  # where it is asked for
+    inputs = {i.name: {"x": few_digits, "label": label}[i.name] for i in session.get_inputs()}
+    assert "x" in inputs
+    expected = model.predict(inputs if "label" in inputs else few_digits, verbose=0)
+    for rows in (len(few_digits), 1):  # the batch is free
+        (given,) = session.run(None, {name: array[:rows] for name, array in inputs.items()})
+        # Sparse coding's solver stops within a tolerance of this size.
+        np.testing.assert_allclose(given, expected[:rows], rtol=0, atol=1e-4)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def test_convolutions_are_converted(few_digits, tmp_path):
+    model = tfae.Autoencoder.from_shape((8, 8, 1), 3, architecture="conv", filters=(4,))
+    onnx(model, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    (given,) = session.run(None, {"x": few_digits})
+    np.testing.assert_allclose(given, model.reconstruct(few_digits), rtol=0, atol=1e-5)
+
+
+def test_a_layer_without_counterpart_is_named_and_what_was_there_stays(tmp_path):
+    class Cholesky(keras.layers.Layer):
+        def call(self, x):
+            return tf.linalg.cholesky(x[:, :, None] * x[:, None] + tf.eye(3))[:, 0]
+
+    x = keras.Input((8,))
+    code = Cholesky(name="my_layer")(keras.layers.Dense(3)(x))
+    decoder = keras.Sequential([keras.Input((3,)), keras.layers.Dense(8)])
+    (tmp_path / "model.onnx").write_text("before")
+    with pytest.raises(ValueError, match=r"(?s)cannot be exported to ONNX.*my_layer"):
+        onnx(tfae.Autoencoder(keras.Model(x, code), decoder), tmp_path / "model.onnx")
+    assert (tmp_path / "model.onnx").read_text() == "before"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_exported_file_replaces_an_older_one(make_model, tmp_path):
+    (tmp_path / "model.onnx").write_text("before")
+    onnx(make_model(tfae.Autoencoder), tmp_path / "model.onnx")
+    assert onnxruntime.InferenceSession(tmp_path / "model.onnx")

@@ -1,0 +1,101 @@
+"""`tfae explore RUN`."""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+import click
+import keras
+
+from tfae.cli.console import console
+from tfae.cli.options import held_out_split, load_split, open_data
+from tfae.cli.runs import read_run
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port to listen on, on this machine only.  [default: a free one]",
+)
+@click.option("--browser/--no-browser", default=True, help="Open the page.  [default: yes]")
+def explore(run: Path, port: int, browser: bool) -> None:
+    """Look around in the latent space of a trained model, in the browser.
+
+    Encoder and decoder run in the page, with LiteRT for the web, which npm installs at first use
+    into the user's cache; without npm they run in this process. Nothing leaves this machine.
+    """
+    try:
+        from tfae.explore import PageServer, install
+    except ImportError as error:
+        raise ValueError(
+            f"The page needs LiteRT ({error}). Install it: pip install 'tfae[device]'"
+        ) from error
+    model, config = read_run(run)
+    try:
+        with console.status("Looking for LiteRT for the web (npm installs it, once)"):
+            web_runtime, reason = install(), None
+    except OSError as error:
+        web_runtime, reason = None, str(error)
+        console.print(f"The page decodes in this process instead of in the browser: {reason}.")
+    with tempfile.TemporaryDirectory(prefix="tfae-explore-") as folder:
+        with console.status("Preparing the page"):
+            _prepare(model, config, Path(folder), run=run.name, server_reason=reason)
+        with _listen(PageServer, Path(folder), web_runtime, port) as server:
+            console.print(f"Exploring {run} at [bold]{server.url}[/]  (Ctrl-C ends it)")
+            if browser:
+                webbrowser.open(server.url)
+            try:
+                server.serve_forever()
+            except KeyboardInterrupt:
+                console.print("\nStopped.")
+
+
+def _prepare(model: keras.Model, config: dict[str, Any], folder: Path, **names: str | None) -> None:
+    """Writes the files of the page, with examples that the model was not trained on."""
+    from tfae.explore.preparation import num_examples, prepare
+
+    of_data = config["data"]
+    source = open_data(of_data)
+    split = held_out_split(source, of_data)
+    description = source.describe(split, of_data["validation_split"])
+    # Shuffled, for data may come class by class; always the same ones.
+    batch = next(
+        load_split(
+            source,
+            of_data,
+            split,
+            num_examples(description.shape),
+            shuffle=True,
+            labels=description.has_labels,
+        ).as_numpy_iterator()
+    )
+    x, labels = (batch["x"], batch["label"]) if description.has_labels else (batch, None)
+    prepare(
+        model,
+        x,
+        folder,
+        labels,
+        description.class_names,
+        data=f"{Path(source.name).name} {split}",
+        own_scale=of_data["scale"] if of_data["scale"] in ("minmax", "standard") else None,
+        **names,
+    )
+
+
+def _listen(server: type, folder: Path, web_runtime: Path | None, port: int) -> Any:
+    try:
+        return server(folder, web_runtime, port)
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise
+        problem = "in use" if error.errno == errno.EADDRINUSE else "not allowed here"
+        raise ValueError(
+            f"Port {port} is {problem}; choose another with --port, or leave it out for a free one."
+        ) from error

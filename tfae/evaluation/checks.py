@@ -1,0 +1,37 @@
+"""What the metrics say of arrays that do not fit."""
+
+from typing import Any
+
+import numpy as np
+
+
+def rows(name: str, values: Any, minimum: int = 1) -> np.ndarray:
+    """A finite float64 array `(n, d)`; further axes are flattened.
+
+    Raises:
+        ValueError: If there are fewer rows than `minimum`, or a value is no finite number.
+    """
+    array = np.asarray(values, np.float64)
+    if array.ndim < 2 or len(array) < minimum or not array[0].size:
+        raise ValueError(
+            f"`{name}` must be an array (n, d) with n of at least {minimum}; received shape "
+            f"{array.shape}."
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"`{name}` holds NaN or infinite values.")
+    return array.reshape(len(array), -1)
+
+
+def pair(names: tuple[str, str], values: tuple[Any, Any], minimum: int) -> list[np.ndarray]:
+    """Two arrays as of `rows`, of the same number of columns.
+
+    Raises:
+        ValueError: If they do not fit together.
+    """
+    a, b = (rows(name, value, minimum) for name, value in zip(names, values, strict=True))
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(
+            f"`{names[0]}` and `{names[1]}` must have rows of one size; received {a.shape[1]} and "
+            f"{b.shape[1]}."
+        )
+    return [a, b]

@@ -1,0 +1,63 @@
+"""Whether generated data looks real, and whether it covers what is real."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from tfae.evaluation import checks
+
+_CHUNK = 1000  # rows of the matrix of distances at a time
+
+
+class PrecisionRecall(NamedTuple):
+    """Both in [0, 1].
+
+    Attributes:
+        precision: Part of the generated examples that lie in the manifold of the real ones.
+        recall: Part of the real examples that lie in the manifold of the generated ones.
+    """
+
+    precision: float
+    recall: float
+
+
+def precision_recall(real: Any, generated: Any, neighbours: int = 3) -> PrecisionRecall:
+    """Precision and recall by the nearest neighbours, in a feature space.
+
+    The manifold of a sample is the union of balls around its points, each reaching to the point's
+    k-th nearest neighbour in the sample. Both numbers depend on the sizes of the samples: compare
+    models with the same, best equal, sizes.
+
+    Args:
+        real, generated: Features `(n, d)` and `(m, d)`.
+        neighbours: The k.
+
+    Raises:
+        ValueError: If the samples do not fit, or have no `neighbours + 1` points.
+
+    Reference:
+        Kynkäänniemi et al., "Improved Precision and Recall Metric for Assessing Generative
+        Models", 2019.
+    """
+    if not isinstance(neighbours, int) or neighbours < 1:
+        raise ValueError(f"`neighbours` must be a whole number from 1; received {neighbours!r}.")
+    names = ("real", "generated")
+    real, generated = checks.pair(names, (real, generated), minimum=neighbours + 1)
+    return PrecisionRecall(
+        _part_inside(generated, real, neighbours), _part_inside(real, generated, neighbours)
+    )
+
+
+def _part_inside(points: np.ndarray, sample: np.ndarray, neighbours: int) -> float:
+    """The part of `points` in the manifold of `sample`."""
+    # Each point's nearest is itself, at number 0.
+    radii = np.concatenate(
+        [np.partition(cdist(part, sample), neighbours)[:, neighbours] for part in _parts(sample)]
+    )
+    inside = [(cdist(part, sample) <= radii).any(axis=1) for part in _parts(points)]
+    return float(np.concatenate(inside).mean())
+
+
+def _parts(rows: np.ndarray) -> list[np.ndarray]:
+    return [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]

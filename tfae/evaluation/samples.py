@@ -1,0 +1,32 @@
+"""A random sample of what a dataset holds."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+
+def random_sample(dataset: tf.data.Dataset, size: int, seed: int = 0) -> Any:
+    """Draws examples without replacement, in one pass over a dataset that may exceed the memory.
+
+    Args:
+        dataset: Batches of tensors, or of dictionaries or tuples of them.
+        size: How many; fewer where the dataset has fewer.
+        seed: Of the choice.
+
+    Returns:
+        As one batch, NumPy arrays `(size, ...)`, in the order of the dataset.
+    """
+    rng = np.random.default_rng(seed)
+    kept, keys = [], np.zeros(0)  # the examples with the smallest random keys
+    for batch in dataset.as_numpy_iterator():
+        drawn = rng.random(len(tf.nest.flatten(batch)[0]))
+        limit = np.sort(keys)[size - 1] if len(keys) >= size else 1.0
+        chosen = drawn < limit
+        if chosen.any():
+            kept.append(tf.nest.map_structure(lambda a: a[chosen], batch))  # noqa: B023 - used now
+            keys = np.concatenate([keys, drawn[chosen]])
+    if not kept:
+        raise ValueError("The dataset holds no examples.")
+    smallest = np.sort(np.argsort(keys)[:size])
+    return tf.nest.map_structure(lambda *parts: np.concatenate(parts)[smallest], *kept)

@@ -1,0 +1,7 @@
+"""The page of `tfae explore`: encoder and decoder in the browser, on the map of codes."""
+
+from tfae.explore.preparation import prepare
+from tfae.explore.server import PageServer
+from tfae.explore.web_runtime import install
+
+__all__ = ["PageServer", "install", "prepare"]

@@ -1,0 +1,112 @@
+// Examples on canvases: images as they are, everything else as bars or a line.
+
+const MOST_BARS = 40;
+
+/** A value of a CSS custom property, for canvases. */
+export function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+/** Class colours that can be told apart on light and on dark. */
+export function classColour(label) {
+  const palette = ["#4269d0", "#efb118", "#ff725c", "#3ca951", "#a463f2",
+    "#6cc5b0", "#ff8ab7", "#9c6b4e", "#97bbf5", "#9498a0"];
+  if (label < 0) return "#9498a0";
+  return palette[label] ?? `hsl(${(label * 137.5) % 360} 60% 55%)`;
+}
+
+/** What a class is called. */
+export function className({ classNames }, label) {
+  return label < 0 ? "unlabelled" : classNames?.[label] ?? String(label);
+}
+
+/** Gives a canvas as many pixels as the screen shows of it; returns its context in CSS pixels. */
+export function fitted(canvas) {
+  const ratio = window.devicePixelRatio || 1;
+  const { clientWidth: width, clientHeight: height } = canvas;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return { context, width, height };
+}
+
+/** Draws one example on a canvas, which for an image gets as many pixels as that. */
+export function drawExample(canvas, values, about) {
+  if (!about.isImage) {
+    drawPlot(canvas, values, about.range);
+    return;
+  }
+  const { shape: [height, width, channels], range: [low, high] } = about;
+  const image = new ImageData(width, height);
+  for (let i = 0; i < width * height; i++) {
+    for (let j = 0; j < 3; j++) {
+      const value = values[i * channels + (channels === 3 ? j : 0)];
+      image.data[4 * i + j] = 255 * (value - low) / (high - low); // rounds and clamps
+    }
+    image.data[4 * i + 3] = 255;
+  }
+  Object.assign(canvas, { width, height });
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
+function drawPlot(canvas, values, [low, high]) {
+  const { context, width, height } = fitted(canvas);
+  const n = values.length;
+  const y = (value) => 6 + (height - 12) * (1 - (value - low) / (high - low));
+  const zero = y(Math.min(Math.max(0, low), high));
+  context.fillStyle = context.strokeStyle = colour("line");
+  context.fillRect(0, zero, width, 1);
+  context.fillStyle = context.strokeStyle = colour("accent");
+  if (n <= MOST_BARS) {
+    const step = width / n;
+    values.forEach((value, i) => {
+      const top = Math.min(y(value), zero);
+      context.fillRect(i * step + 0.12 * step, top, 0.76 * step, Math.max(1, Math.abs(y(value) - zero)));
+    });
+    return;
+  }
+  context.lineWidth = 1.5;
+  context.lineJoin = "round";
+  context.beginPath();
+  values.forEach((value, i) => context.lineTo((i + 0.5) * width / n, y(value)));
+  context.stroke();
+}
+
+/** Draws the histogram of the held-out scores, and where one score lies, and the threshold. */
+export function drawScores(canvas, { scores, threshold }, score) {
+  const { context, width, height } = fitted(canvas);
+  const sorted = Float64Array.from(scores).sort();
+  const low = sorted[0];
+  // A few examples that are far out must not press all others together.
+  const typical = Math.max(sorted[Math.floor(0.995 * (sorted.length - 1))], low + 1e-9);
+  const high = Math.max(typical, Math.min(score ?? low, 2 * typical - low));
+  const bins = Math.min(48, Math.max(8, Math.round(1.5 * Math.sqrt(sorted.length))));
+  const counts = new Array(bins).fill(0);
+  for (const value of sorted) {
+    const bin = Math.floor(bins * (value - low) / (high - low));
+    if (value <= high) counts[Math.min(bin, bins - 1)]++;
+  }
+  const base = height - 8;
+  const most = Math.max(...counts);
+  context.fillStyle = colour("line");
+  counts.forEach((count, i) => {
+    const tall = (base - 4) * count / most;
+    context.fillRect(i * width / bins, base - tall, width / bins - 1, tall);
+  });
+  context.fillRect(0, base, width, 1);
+  const place = (value) => 5 + (width - 10) * Math.min(Math.max((value - low) / (high - low), 0), 1);
+  if (threshold !== null) {
+    context.fillStyle = colour("quiet");
+    context.fillRect(place(threshold), 2, 1, base - 2);
+  }
+  if (score === undefined) return;
+  const x = place(score);
+  context.fillStyle = colour("accent");
+  context.fillRect(x - 1, 2, 2, base - 2);
+  context.beginPath();
+  context.moveTo(x, base);
+  context.lineTo(x - 5, height);
+  context.lineTo(x + 5, height);
+  context.fill();
+}

@@ -1,0 +1,112 @@
+// The card of one example: a held-out one, or a file of the visitor's own.
+
+import { className, drawExample, drawScores } from "./drawing.js";
+import { failed, notify } from "./notice.js";
+import { readOwn } from "./own.js";
+import { scoreOf } from "./score.js";
+
+const $ = (selector) => document.querySelector(selector);
+
+/** Encodes and reconstructs what it shows; onShown(code, isOwn) hears of each. */
+export class ExampleCard {
+  #shown = null; // {x, title, label, score, isOwn}, and once the model has run {reconstruction, parts}
+  #file = null;
+
+  constructor(about, model, onShown) {
+    Object.assign(this, { about, model, onShown });
+    this.#listen();
+  }
+
+  /** Shows x; `score` is the anomaly score where it is known already. */
+  async show(example) {
+    this.#shown = example;
+    try {
+      const encoding = await this.model.encode(example.x);
+      const reconstruction = await this.model.decode(encoding.code);
+      if (this.#shown !== example) return; // another came meanwhile
+      const parts = scoreOf(this.about.score, example.x, reconstruction, encoding);
+      Object.assign(example, { reconstruction, parts });
+      example.score ??= parts?.total;
+      this.onShown(encoding.code, Boolean(example.isOwn));
+      this.draw();
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  draw() {
+    if (!this.#shown?.reconstruction) return;
+    const { x, title, reconstruction, score, isOwn } = this.#shown;
+    $("#example-title").textContent = title;
+    $("#invert-label").hidden = !(isOwn && this.about.isImage);
+    drawExample($("#original"), x, this.about);
+    drawExample($("#reconstruction"), reconstruction, this.about);
+    $("#facts").replaceChildren(...this.#facts().flatMap(([name, text, look = ""]) => {
+      const [term, value] = [document.createElement("dt"), document.createElement("dd")];
+      [term.textContent, value.textContent, value.className] = [name, text, look];
+      return [term, value];
+    }));
+    drawScores($("#scores canvas"), this.about, score);
+    $("#scores figcaption").textContent = this.#rank();
+    document.documentElement.dataset.example = title;
+  }
+
+  #facts() {
+    const { label, score, parts } = this.#shown;
+    const facts = [];
+    if (label !== undefined) facts.push(["class", className(this.about, label)]);
+    if (score !== undefined) facts.push(["anomaly score", score.toFixed(2), "strong"]);
+    if (parts && parts.kl !== null) {
+      facts.push(["reconstruction", parts.reconstruction.toFixed(2)], ["KL", parts.kl.toFixed(2)]);
+    }
+    return facts;
+  }
+
+  #rank() {
+    const { scores, threshold } = this.about;
+    const { score } = this.#shown;
+    if (score === undefined) {
+      return "Anomaly scores of held-out examples; the page has no formula for this model's.";
+    }
+    const below = scores.filter((other) => other < score).length / scores.length;
+    const verdict = threshold === null ? ""
+      : ` ${score > threshold ? "Above" : "Below"} the threshold of ${threshold.toFixed(2)}.`;
+    return `More anomalous than ${(100 * below).toFixed(0)} % of ${scores.length} held-out`
+      + ` examples.${verdict}`;
+  }
+
+  async #useFile(file) {
+    this.#file = file;
+    try {
+      const x = await readOwn(file, this.about, $("#invert").checked);
+      notify(null);
+      await this.show({ x, title: file.name, isOwn: true });
+    } catch (error) {
+      notify(error.message);
+    }
+  }
+
+  #listen() {
+    const input = $("#file");
+    input.accept = this.about.isImage ? "image/*" : ".csv,.txt,text/*";
+    $("#choose").addEventListener("click", () => input.click());
+    input.addEventListener("change", () => {
+      if (input.files[0]) this.#useFile(input.files[0]);
+      input.value = ""; // so that the same file can come again
+    });
+    $("#invert").addEventListener("change", () => this.#useFile(this.#file));
+    const hint = $("#drop-here");
+    document.addEventListener("dragover", (event) => {
+      event.preventDefault();
+      hint.classList.add("ready");
+    });
+    document.addEventListener("dragleave", (event) => {
+      if (!event.relatedTarget) hint.classList.remove("ready");
+    });
+    document.addEventListener("drop", (event) => {
+      event.preventDefault();
+      hint.classList.remove("ready");
+      if (event.dataTransfer.files[0]) this.#useFile(event.dataTransfer.files[0]);
+    });
+  }
+}

@@ -1,0 +1,51 @@
+// An example of the visitor's own, from a file.
+
+/** Reads a file as one example; throws an Error that says what is wrong with it. */
+export async function readOwn(file, about, invert) {
+  if (about.ownScale) {
+    throw new Error(`This run scales every value by statistics of its training data (--scale `
+      + `${about.ownScale}), which a file of your own cannot be brought to here.`);
+  }
+  return about.isImage ? readImage(file, about, invert) : readNumbers(file, about);
+}
+
+/** The middle of an image, as large as the model's; black to white is the data's range. */
+async function readImage(file, { shape: [height, width, channels], range: [low, high] }, invert) {
+  let small;
+  try {
+    const image = await createImageBitmap(file, { colorSpaceConversion: "none" });
+    const zoom = Math.max(width / image.width, height / image.height);
+    const [wide, tall] = [Math.round(width / zoom), Math.round(height / zoom)];
+    const [left, top] = [(image.width - wide) >> 1, (image.height - tall) >> 1];
+    const resize = { resizeWidth: width, resizeHeight: height, resizeQuality: "high" };
+    small = await createImageBitmap(image, left, top, wide, tall, resize);
+  } catch {
+    throw new Error(`${file.name} is not an image that this browser reads.`);
+  }
+  const context = new OffscreenCanvas(width, height).getContext("2d");
+  context.fillStyle = "white"; // under what is transparent
+  context.fillRect(0, 0, width, height);
+  context.drawImage(small, 0, 0);
+  const { data } = context.getImageData(0, 0, width, height);
+  const values = new Float32Array(width * height * channels);
+  for (let i = 0; i < width * height; i++) {
+    const [red, green, blue] = data.subarray(4 * i, 4 * i + 3);
+    const colours = channels === 3
+      ? [red, green, blue]
+      : [red === green && green === blue ? red : 0.299 * red + 0.587 * green + 0.114 * blue];
+    colours.forEach((value, j) => {
+      const part = (invert ? 255 - value : value) / 255;
+      values[i * channels + j] = low + (high - low) * part;
+    });
+  }
+  return values;
+}
+
+async function readNumbers(file, { shape }) {
+  const wanted = shape.reduce((a, b) => a * b, 1);
+  const numbers = (await file.text()).trim().split(/[\s,;]+/).map(Number);
+  if (numbers.length !== wanted || !numbers.every(Number.isFinite)) {
+    throw new Error(`${file.name} must hold ${wanted} numbers, with commas or spaces between.`);
+  }
+  return Float32Array.from(numbers);
+}

@@ -1,0 +1,79 @@
+// Where the encoder and the decoder run: in this browser, or on the local server.
+
+/**
+ * Opens the model that the server has at /run/model.tflite.
+ *
+ * Returns {place, reason, milliseconds, encode, decode}: place is "browser" or "server", and reason
+ * says why it is not the browser; encode(x) gives {code, log_variance?} and decode(code) an example,
+ * all as Float32Array; milliseconds is what one decoding took lately.
+ */
+export async function openModel(about) {
+  if (about.serverReason !== null) return timed(onServer(), "server", about.serverReason);
+  try {
+    return timed(await inBrowser(about), "browser");
+  } catch (error) {
+    const reason = `LiteRT for the web did not start in this browser: ${error.message ?? error}`;
+    return timed(onServer(), "server", reason);
+  }
+}
+
+async function inBrowser(about) {
+  const { loadLiteRt, loadAndCompile, Tensor } = await import("@litertjs/core");
+  await loadLiteRt("/litert/core/wasm/");
+  const model = await loadAndCompile("/run/model.tflite", { accelerator: "wasm" });
+  const shapes = { encode: about.shape, decode: [about.dimensions.length] };
+  const names = { encode: "x", decode: "code" };
+  return async (signature, values) => {
+    const input = new Tensor(values, [1, ...shapes[signature]]);
+    try {
+      const outputs = await model.run(signature, { [names[signature]]: input });
+      return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => {
+        const copy = Float32Array.from(tensor.toTypedArray());
+        tensor.delete();
+        return [name, copy];
+      }));
+    } finally {
+      input.delete();
+    }
+  };
+}
+
+function onServer() {
+  return async (signature, values) => {
+    const response = await fetch(`/${signature}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify([Array.from(values)]),
+    }).catch(() => {
+      throw new Error("the server does not answer; is `tfae explore` still running?");
+    });
+    const answer = await response.json();
+    if (!response.ok) throw new Error(answer.error);
+    const outputs = Object.entries(answer);
+    return Object.fromEntries(outputs.map(([name, [row]]) => [name, Float32Array.from(row)]));
+  };
+}
+
+function timed(run, place, reason = null) {
+  let last = Promise.resolve();
+  const inTurn = (signature, values) => {
+    const result = last.then(() => run(signature, values));
+    last = result.catch(() => {});
+    return result;
+  };
+  const model = {
+    place,
+    reason,
+    milliseconds: null,
+    encode: (x) => inTurn("encode", x),
+    decode: async (code) => {
+      const start = performance.now();
+      const { x } = await inTurn("decode", code);
+      const taken = performance.now() - start;
+      model.milliseconds = model.milliseconds === null
+        ? taken : 0.9 * model.milliseconds + 0.1 * taken;
+      return x;
+    },
+  };
+  return model;
+}

@@ -1,0 +1,43 @@
+// The anomaly score: terms named in the .tflite file, by the same formulas as in tfae/device.py.
+
+const TERMS = {
+  bernoulli: (x, mean, i, { resolution = 2e-7 }) => {
+    // A probability that is stored as 0 or 1 lies within half a step of it.
+    const p = Math.min(Math.max(mean[i], resolution / 2), 1 - resolution / 2);
+    return -x[i] * Math.log(p) - (1 - x[i]) * Math.log1p(-p);
+  },
+  gaussian: (x, mean, i, { scale }) =>
+    0.5 * ((x[i] - mean[i]) / scale) ** 2 + Math.log(scale * Math.sqrt(2 * Math.PI)),
+  squared_error: (x, mean, i) => (x[i] - mean[i]) ** 2,
+};
+
+/** KL(N(code, exp(log_variance)) || N(0, I)), nats. */
+function gaussianKl({ code, log_variance: logVariance }) {
+  return sum(code.length, (i) =>
+    0.5 * (code[i] ** 2 + Math.exp(logVariance[i]) - 1 - logVariance[i]));
+}
+
+/**
+ * The anomaly score of x, {total, reconstruction, kl}; null where there is no formula for it.
+ *
+ * `terms` are those of the file's metadata; kl is null for a model that has none.
+ */
+export function scoreOf(terms, x, reconstruction, encoding) {
+  if (!terms?.every(({ term }) => term in TERMS || term === "gaussian_kl")) return null;
+  const score = { total: 0, reconstruction: 0, kl: null };
+  for (const { term, ...parameters } of terms) {
+    if (term === "gaussian_kl") {
+      score.kl = gaussianKl(encoding);
+    } else {
+      score.reconstruction += sum(x.length, (i) => TERMS[term](x, reconstruction, i, parameters));
+    }
+  }
+  score.total = score.reconstruction + (score.kl ?? 0);
+  return score;
+}
+
+function sum(count, term) {
+  let total = 0;
+  for (let i = 0; i < count; i++) total += term(i);
+  return total;
+}

@@ -1,0 +1,126 @@
+"""What the page shows of a model: its .tflite file, held-out examples and their codes."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from tfae import export
+from tfae.device import read_metadata
+from tfae.losses.divergence import gaussian_kl_per_dimension
+from tfae.models.autoencoding import Autoencoding
+
+_EXAMPLES, _BYTES = 2000, 2**25  # at most; the page holds them in memory
+_BATCH = 256
+
+
+def num_examples(shape: Sequence[int]) -> int:
+    """How many examples of a shape the page shows at most."""
+    return max(1, min(_EXAMPLES, _BYTES // (4 * math.prod(shape))))
+
+
+def prepare(
+    model: keras.Model,
+    x: np.ndarray,
+    folder: Path,
+    labels: np.ndarray | None = None,
+    class_names: Sequence[str] | None = None,
+    *,
+    run: str,
+    data: str,
+    own_scale: str | None = None,
+    server_reason: str | None = None,
+) -> None:
+    """Writes the files of the page: model.tflite, about.json, and examples and codes as float32.
+
+    Args:
+        model: built, with flat codes.
+        x: held-out examples `(n, ...)`, at least one.
+        folder: an empty one.
+        labels: class numbers `(n,)`, -1 for unlabelled.
+        class_names: name of each class number.
+        run, data: what the page calls them.
+        own_scale: the data's scaling, when nothing from elsewhere can be brought to it.
+        server_reason: why the server must run the model, or `None` to try it in the browser.
+
+    Raises:
+        ValueError: when the model has no flat code or needs labels, or its data has no fixed shape.
+    """
+    if not isinstance(model, Autoencoding):
+        raise ValueError(f"{type(model).__name__} does not decode codes: there is no page to show.")
+    if getattr(model, "conditional", False):
+        raise ValueError(
+            f"This {type(model).__name__} decodes a code together with a label, for which the page "
+            "has no control."
+        )
+    shape = model.data_contract().input_shape
+    x = np.asarray(x, np.float32)
+    encoding = model._map("encoding", model.encoding, x, _BATCH)
+    codes = encoding["code"]
+    if codes.ndim != 2:
+        raise ValueError(
+            f"The page shows flat codes (n, latent_dim); {type(model).__name__} gives codes of "
+            f"shape {codes.shape}."
+        )
+    file = folder / "model.tflite"
+    export.tflite(model, file, validation=x, labels=class_names or ())
+    metadata = read_metadata(file.read_bytes())
+    x.astype("<f4").tofile(folder / "examples.f32")
+    codes.astype("<f4").tofile(folder / "codes.f32")
+    about = {
+        "run": run,
+        "data": data,
+        "ownScale": own_scale,
+        "serverReason": server_reason,
+        "model": type(model).__name__,
+        "shape": shape,
+        "isImage": len(shape) == 3 and shape[-1] in (1, 3),
+        "range": _value_range(model, x),
+        "score": metadata["score"],
+        "threshold": metadata["threshold"],
+        "information": "KL" if "log_variance" in encoding else "variance",
+        "dimensions": _dimensions(**encoding),
+        "labels": None if labels is None else np.asarray(labels).tolist(),
+        "classNames": None if class_names is None else list(class_names),
+        "scores": np.asarray(model.anomaly_score(x), np.float64).tolist(),
+    }
+    (folder / "about.json").write_text(json.dumps(about, allow_nan=False))
+
+
+def _value_range(model: Autoencoding, x: np.ndarray) -> tuple[float, float]:
+    """From black to white: what the likelihood allows, else what the data has."""
+    low, high = float(x.min()), float(x.max())
+    if model.data_contract().support is not None:
+        return model.data_contract().support
+    if low >= 0 and high <= 1:
+        return 0.0, 1.0
+    return low, max(high, low + 1e-6)
+
+
+def _dimensions(
+    code: np.ndarray, log_variance: np.ndarray | None = None, **others: np.ndarray
+) -> list[dict[str, float]]:
+    """Each latent dimension's information and range, the most informative first."""
+    del others
+    if log_variance is None:
+        information = code.var(axis=0)
+    else:
+        information = np.mean(gaussian_kl_per_dimension(code, log_variance), axis=0)
+    low, high = code.min(axis=0), code.max(axis=0)
+    margin = 0.05 * np.maximum(high - low, 1e-3)
+    if log_variance is not None:  # the prior's range, where generated codes lie
+        low, high = np.minimum(low, -3), np.maximum(high, 3)
+    return [
+        {
+            "index": int(i),
+            "information": float(information[i]),
+            "low": float(low[i] - margin[i]),
+            "high": float(high[i] + margin[i]),
+        }
+        for i in np.argsort(-information, kind="stable")
+    ]

@@ -1,0 +1,159 @@
+"""A static server for one page on this machine, which can also run the model with LiteRT."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import sys
+import threading
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfae.device import DeviceModel
+
+PAGE = Path(__file__).parent / "page"
+_LARGEST_REQUEST = 2**26  # bytes
+_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".wasm": "application/wasm",
+    "": "application/octet-stream",
+}
+
+
+class PageServer(ThreadingHTTPServer):
+    """Serves the page to this machine only, until `shutdown`.
+
+    Args:
+        run: folder that `prepare` has written.
+        web_runtime: folder that `install` gave, or `None` to run the model in this process.
+        port: to listen on; 0 for a free one.
+
+    Raises:
+        OSError: when the port is in use.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, run: Path, web_runtime: Path | None = None, port: int = 0):
+        self.folders = {"run": run, **({"litert": web_runtime} if web_runtime else {})}
+        self.policy = _content_security_policy()
+        self._model = DeviceModel(run / "model.tflite")
+        self._lock = threading.Lock()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    @property
+    def url(self) -> str:
+        """Of the page."""
+        return f"http://127.0.0.1:{self.server_port}/"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A page that is closed while it loads is no error."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+    def run_model(self, signature: str, rows: Any) -> dict[str, list[list[float]]]:
+        """The outputs of a signature, flat, for rows of flat values.
+
+        Raises:
+            ValueError: when the rows do not fit the signature.
+        """
+        values = np.asarray(rows, np.float32)
+        with self._lock:  # an interpreter serves one thread at a time
+            if signature == "encode":
+                x = values.reshape(len(values), *self._model.metadata["input_shape"])
+                outputs = self._model.encode(x)
+            else:
+                outputs = {"x": self._model.decode(values)}
+        return {name: output.reshape(len(rows), -1).tolist() for name, output in outputs.items()}
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    server: PageServer
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else an answer waits 40 ms for the header's acknowledgement
+    extensions_map = _TYPES
+
+    def do_GET(self) -> None:
+        if self._is_for_this_machine():
+            super().do_GET()
+
+    def do_HEAD(self) -> None:
+        if self._is_for_this_machine():
+            super().do_HEAD()
+
+    def do_POST(self) -> None:
+        """Runs a signature: rows of numbers in, the outputs' rows out, as JSON."""
+        if not self._is_for_this_machine():
+            return
+        signature = self.path.removeprefix("/")
+        length = self.headers.get("Content-Length", "")
+        is_json = self.headers.get_content_type() == "application/json"
+        if signature not in ("encode", "decode") or not is_json:
+            self.send_error(HTTPStatus.NOT_FOUND)
+        elif not length.isdigit() or int(length) > _LARGEST_REQUEST:
+            self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        else:
+            try:
+                outputs = self.server.run_model(signature, json.loads(self.rfile.read(int(length))))
+            except (ValueError, TypeError) as error:
+                self._send_json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
+            else:
+                self._send_json(outputs)
+
+    def translate_path(self, path: str) -> str:
+        """The file of a URL: of the page, or under one of the server's folders."""
+        self.directory = str(PAGE)
+        first, _, rest = path.removeprefix("/").partition("/")
+        if first in self.server.folders:
+            self.directory, path = str(self.server.folders[first]), f"/{rest}"
+        return super().translate_path(path)
+
+    def list_directory(self, path: str) -> None:
+        self.send_error(HTTPStatus.NOT_FOUND)
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-store")  # another run may have this port next
+        self.send_header("Content-Security-Policy", self.server.policy)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        super().end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None: ...
+
+    def _is_for_this_machine(self) -> bool:
+        """Turns away what another site's page has sent here under a name of its own."""
+        host = self.headers.get("Host", "").rpartition(":")[0]
+        if host in ("127.0.0.1", "localhost"):
+            return True
+        self.send_error(HTTPStatus.FORBIDDEN)
+        return False
+
+    def _send_json(self, value: Any, status: HTTPStatus = HTTPStatus.OK) -> None:
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _content_security_policy() -> str:
+    """Lets the page load nothing from elsewhere, and run no script but its own files."""
+    import_map = re.search(
+        r'<script type="importmap">(.*?)</script>', (PAGE / "index.html").read_text(), re.DOTALL
+    )
+    digest = base64.b64encode(hashlib.sha256(import_map[1].encode()).digest()).decode()
+    return (
+        "default-src 'self'; img-src 'self' blob: data:; "
+        f"script-src 'self' 'wasm-unsafe-eval' 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'"
+    )

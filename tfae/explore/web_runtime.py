@@ -1,0 +1,78 @@
+"""LiteRT for the web, put by npm into the user's cache at first use."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+_MANIFESTS = ("package.json", "package-lock.json")
+_SECONDS = 180
+
+
+def install() -> Path:
+    """Finds LiteRT for the web in the cache, or installs the version that package.json pins.
+
+    Returns:
+        The folder of `@litertjs/core` and `@litertjs/wasm-utils`.
+
+    Raises:
+        OSError: when it is not there and cannot be installed; the message says why.
+    """
+    manifests = [_HERE / name for name in _MANIFESTS]
+    version = hashlib.sha256(b"".join(file.read_bytes() for file in manifests)).hexdigest()[:16]
+    installed = cache_folder() / f"litert-web-{version}"
+    if not installed.exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            raise OSError("npm was not found; install Node.js")
+        installed.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".npm-", dir=installed.parent) as folder:
+            new = Path(folder) / "new"
+            new.mkdir()
+            for file in manifests:
+                shutil.copy(file, new)
+            _run_npm(npm, new)
+            try:
+                os.rename(new, installed)  # so it is there whole or not at all
+            except OSError:
+                if not installed.exists():  # else another process was quicker
+                    raise
+    return installed / "node_modules" / "@litertjs"
+
+
+def cache_folder() -> Path:
+    """Where the platform keeps what a program can fetch again."""
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "tfae"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfae"
+
+
+def _run_npm(npm: str, folder: Path) -> None:
+    options = [
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--fetch-retries=1",
+        "--prefer-offline",
+    ]
+    try:
+        result = subprocess.run(
+            [npm, "ci", *options],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise OSError(f"npm was not done after {_SECONDS} seconds") from error
+    if result.returncode:
+        lines = [line.removeprefix("npm error").strip() for line in result.stderr.splitlines()]
+        said = " ".join(line for line in lines if line and "complete log" not in line)
+        raise OSError(f"npm could not install it: {said[:300]}")

@@ -1,0 +1,111 @@
+"""Work on the flatbuffer of a .tflite file."""
+
+import copy
+import json
+from collections import Counter
+
+import flatbuffers
+import numpy as np
+from tensorflow.lite.python import schema_py_generated as schema
+
+from tfae.device import METADATA_NAME
+
+_OPERATORS = {code: name for name, code in vars(schema.BuiltinOperator).items() if name[0] != "_"}
+
+
+def with_metadata(content: bytes, metadata: dict) -> bytes:
+    """Adds what `tfae.device.read_metadata` reads."""
+    model = _unpacked(content)
+    entry, buffer = schema.MetadataT(), schema.BufferT()
+    entry.name, entry.buffer = METADATA_NAME, len(model.buffers)
+    buffer.data = np.frombuffer(json.dumps(metadata).encode(), np.uint8)
+    model.buffers.append(buffer)
+    model.metadata = [*(model.metadata or ()), entry]
+    return _packed(model)
+
+
+def signatures(content: bytes) -> dict[str, bytes]:
+    """A file of its own for each signature, by name."""
+    model = _unpacked(content)
+    return {
+        signature.signatureKey.decode(): _packed(
+            _of_subgraph(model, model.subgraphs[signature.subgraphIndex], signature)
+        )
+        for signature in model.signatureDefs
+    }
+
+
+def operators(content: bytes) -> Counter:
+    """How often the first signature's graph has each operator, by the schema's name."""
+    model = _unpacked(content)
+    return Counter(_name(model, operator) for operator in model.subgraphs[0].operators)
+
+
+def single_operators(content: bytes) -> dict[str, bytes]:
+    """A file of one operator for each kind of operator and element type in the first graph."""
+    model = _unpacked(content)
+    (graph,) = model.subgraphs
+    files = {}
+    for operator in graph.operators:
+        small = copy.copy(graph)
+        small.operators = [operator]
+        small.inputs = [
+            i for i in operator.inputs if i >= 0 and not _is_constant(model, graph.tensors[i])
+        ]
+        small.outputs = operator.outputs
+        files.setdefault(_name(model, operator), _packed(_of_subgraph(model, small, None)))
+    return files
+
+
+def _of_subgraph(
+    model: schema.ModelT, subgraph: schema.SubGraphT, signature: schema.SignatureDefT | None
+) -> schema.ModelT:
+    part = copy.copy(model)
+    part.subgraphs = [subgraph]
+    part.signatureDefs = []
+    if signature is not None:
+        signature = copy.copy(signature)
+        signature.subgraphIndex = 0
+        part.signatureDefs = [signature]
+    return part
+
+
+def _is_constant(model: schema.ModelT, tensor: schema.TensorT) -> bool:
+    data = model.buffers[tensor.buffer].data
+    return data is not None and len(data) > 0
+
+
+def _name(model: schema.ModelT, operator: schema.OperatorT) -> str:
+    code = model.operatorCodes[operator.opcodeIndex]
+    # Files of before the schema had more than 127 operators use the other field.
+    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    return code.customCode.decode() if code.customCode else _OPERATORS[number]
+
+
+def _unpacked(content: bytes) -> schema.ModelT:
+    return schema.ModelT.InitFromPackedBuf(content, 0)
+
+
+def _packed(model: schema.ModelT) -> bytes:
+    builder = _SharingBuilder()
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+class _SharingBuilder(flatbuffers.Builder):
+    """Writes equal vectors once.
+
+    The signatures of a file have their weights in common, but the converter writes what belongs
+    to them again for each: biases, and the scale and zero point of every channel.
+    """
+
+    def __init__(self):
+        super().__init__(1024)
+        self._written: dict[tuple[str, bytes], int] = {}
+
+    def CreateNumpyVector(self, x: np.ndarray) -> int:  # noqa: N802
+        key = (x.dtype.str, x.tobytes())
+        if key not in self._written:
+            self.Prep(16, x.nbytes)  # the alignment of weights in the schema
+            self._written[key] = super().CreateNumpyVector(x)
+        return self._written[key]

@@ -1,0 +1,142 @@
+"""Measures a .tflite file beside the Keras model that it comes from."""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import scipy.stats
+from ai_edge_litert.compiled_model import CompiledModel
+from ai_edge_litert.interpreter import Interpreter
+
+from tfae.device import DeviceModel, score
+from tfae.export import flatbuffer
+from tfae.export.examples import Examples, answers
+from tfae.export.quiet import quiet
+from tfae.export.report import Report, SignatureReport
+from tfae.export.signatures import Signature
+from tfae.models.autoencoding import Autoencoding
+
+_FEWEST_FOR_CORRELATION = 10
+_TINY = float(np.finfo("float32").tiny)  # in the place of zero, to divide by
+
+
+def verified_formula(
+    model: Autoencoding, found: dict[str, Signature], examples: Examples
+) -> list[dict] | None:
+    """The formula of the model's anomaly score, if it gives the scores that the model gives.
+
+    A subclass may have overridden the one and not the other.
+    """
+    formula = model.score_formula()
+    if formula is None:
+        return None
+    reconstruction = answers(found["reconstruct"], examples)["reconstruction"]
+    encoding = answers(found["encode"], examples)
+    by_formula = score({"score": formula}, examples["x"], reconstruction, encoding)
+    expected = answers(found["score"], examples)["anomaly_score"]
+    # The median, because probabilities of almost 0 and 1 lose the logits that they came from.
+    same = np.median(np.abs(by_formula - expected)) <= 1e-3 * np.median(np.abs(expected))
+    return formula if same else None
+
+
+def measure(
+    path: Path, content: bytes, found: dict[str, Signature], examples: Examples, is_random: bool
+) -> Report:
+    """Runs a file and the model on examples.
+
+    Args:
+        path: For the report.
+        content: Of the file.
+        found: The signatures of the model, in float32.
+        examples: That were not used for calibration.
+        is_random: Whether they are no real data.
+    """
+    with quiet():  # LiteRT announces its delegate
+        device = DeviceModel(content)
+        expected = {name: answers(found[name], examples) for name in ("encode", "reconstruct")}
+        codes = {**examples, "code": expected["encode"]["code"]}
+        expected["decode"] = answers(found["decode"], codes)
+        outputs = {
+            name: device.run(name, **{spec.name: codes[spec.name] for spec in found[name].inputs})
+            for name in expected
+        }
+        signatures = {
+            name: SignatureReport(
+                operators=dict(flatbuffer.operators(part)),
+                microseconds=_microseconds(part),
+                unaccelerated=_unaccelerated(part),
+                **_errors(outputs[name], expected[name]),
+            )
+            for name, part in flatbuffer.signatures(content).items()
+        }
+    error = correlation = change = changed = None
+    x = examples["x"]
+    if not is_random:
+        error = float(np.mean(np.square(x - expected["reconstruct"]["reconstruction"])))
+        of_file = float(np.mean(np.square(x - outputs["reconstruct"]["reconstruction"])))
+        change = (of_file - error) / max(error, _TINY)
+    if not is_random and device.metadata["score"] is not None:
+        scores = device.anomaly_score(**examples)
+        of_model = answers(found["score"], examples)["anomaly_score"]
+        if len(x) >= _FEWEST_FOR_CORRELATION and np.ptp(of_model) > 0:
+            correlation = float(scipy.stats.spearmanr(scores, of_model).statistic)
+        threshold = device.metadata["threshold"]
+        if threshold is not None:
+            changed = float(np.mean((scores > threshold) != (of_model > threshold)))
+    return Report(
+        path=os.fspath(path),
+        quantize=device.metadata["quantize"],
+        bytes=len(content),
+        num_examples=len(x),
+        random_examples=is_random,
+        signatures=signatures,
+        reconstruction_error=error,
+        reconstruction_change=change,
+        score_correlation=correlation,
+        decisions_changed=changed,
+    )
+
+
+def _errors(outputs: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> dict[str, float]:
+    differences = {name: outputs[name] - np.float64(expected[name]) for name in outputs}
+    together = np.concatenate([d.ravel() for d in differences.values()])
+    return {
+        "max_error": float(np.abs(together).max()),
+        "rms_error": _rms(together),
+        "relative_error": max(
+            _rms(d) / max(_rms(expected[n]), _TINY) for n, d in differences.items()
+        ),
+    }
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(np.float64(values)))))
+
+
+def _microseconds(content: bytes, rounds: int = 10, seconds: float = 0.01) -> float:
+    """Time of a call: the shortest of some rounds, each of so many calls that it can be timed."""
+    interpreter = Interpreter(model_content=content, num_threads=1)
+    runner = interpreter.get_signature_runner()
+    inputs = {k: np.zeros(v["shape"], v["dtype"]) for k, v in runner.get_input_details().items()}
+
+    def timed(calls: int) -> float:
+        start = time.perf_counter()
+        for _ in range(calls):
+            runner(**inputs)
+        return (time.perf_counter() - start) / calls
+
+    timed(3)
+    calls = max(1, round(seconds / timed(3)))
+    return 1e6 * min(timed(calls) for _ in range(rounds))
+
+
+def _unaccelerated(content: bytes) -> tuple[str, ...]:
+    if _fully_accelerated(content):
+        return ()
+    parts = flatbuffer.single_operators(content)
+    return tuple(name for name, part in parts.items() if not _fully_accelerated(part)) or ("some",)
+
+
+def _fully_accelerated(content: bytes) -> bool:
+    return CompiledModel.from_buffer(content).is_fully_accelerated()

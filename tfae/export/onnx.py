@@ -1,0 +1,49 @@
+"""An ONNX file."""
+
+import importlib.util
+import os
+import warnings
+from pathlib import Path
+
+from tfae.export.signatures import signatures
+from tfae.export.whole import whole
+from tfae.models.autoencoding import Autoencoding
+from tfae.models.classifier import Classifier
+
+
+def onnx(model: Autoencoding | Classifier, path: str | os.PathLike) -> Path:
+    """Writes what `predict` gives as an ONNX file, by Keras' exporter.
+
+    The input is named "x" and the batch is free. For one part of a model alone there is
+    `model.encoder.export(path, format="onnx")`, and the same for the decoder.
+
+    Args:
+        model: Built, in float32.
+        path: Of the file; one that exists is replaced.
+
+    Returns:
+        The path.
+
+    Raises:
+        ImportError: If tf2onnx is not installed; `pip install 'tfae[onnx]'` brings it.
+        ValueError: If the model is not built, or a layer has no counterpart in ONNX, which the
+            message names. Nothing is written then.
+        OSError: If the file cannot be written.
+    """
+    if importlib.util.find_spec("tf2onnx") is None:
+        raise ImportError("ONNX files are written by tf2onnx: pip install 'tfae[onnx]'.")
+    from onnx import checker
+
+    path = Path(path)
+    inputs = next(iter(signatures(model).values())).inputs
+    # As `call` takes them.
+    signature = inputs if len(inputs) == 1 else [{spec.name: spec for spec in inputs}]
+    with whole(path, replace=True) as new:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning, module="keras")  # np.object
+            model.export(str(new), format="onnx", input_signature=signature, verbose=False)
+        try:
+            checker.check_model(str(new))
+        except checker.ValidationError as error:
+            raise ValueError(f"`model` cannot be exported to ONNX: {error}") from error
+    return path

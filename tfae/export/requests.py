@@ -1,0 +1,104 @@
+"""Example requests to a served model, with the answers that it must give."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+Arrays = dict[str, np.ndarray]
+
+
+class Example(NamedTuple):
+    """Inputs and the outputs that a signature gives for them, by name."""
+
+    inputs: Arrays
+    outputs: Arrays
+
+
+WARM_UP = Path("assets.extra", "tf_serving_warmup_requests")
+"""Where in a version's folder TensorFlow Serving looks for what to ask before it serves."""
+
+EXAMPLES = Path("assets.extra", "examples")
+"""Where in a version's folder the bodies of REST requests and their answers are."""
+
+
+def example_inputs(inputs: list[tf.TensorSpec], rows: int) -> Arrays:
+    """Made-up inputs, the same every time: noise in the range of the data, whole small seeds.
+
+    Args:
+        inputs: Specifications with a free batch; other free axes become 64 long.
+        rows: Size of the batch.
+
+    Returns:
+        Arrays by name. Numbers have few digits, to be written as text.
+    """
+    random = np.random.default_rng(0)
+    made = {}
+    for spec in inputs:
+        shape = (rows, *(size or 64 for size in spec.shape[1:]))
+        if spec.dtype == tf.uint8:
+            values = random.integers(0, 256, shape)
+        elif spec.name == "x":
+            values = random.random(shape).round(3)
+        elif spec.name == "label":
+            values = np.arange(rows) % 2
+        elif spec.dtype.is_integer:
+            values = np.arange(rows)
+        else:
+            values = random.standard_normal(shape).round(3)
+        made[spec.name] = values.astype(spec.dtype.as_numpy_dtype)
+    return made
+
+
+def write_warm_up(folder: Path, model: str, examples: dict[str, list[Example]]) -> None:
+    """Writes the requests that a server asks itself before it takes those of others.
+
+    Args:
+        folder: Of the version.
+        model: Name under which it is served.
+        examples: By signature.
+    """
+    (folder / WARM_UP).parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(folder / WARM_UP)) as writer:
+        for signature, of_signature in examples.items():
+            for example in of_signature:
+                writer.write(_prediction_log(model, signature, example).SerializeToString())
+
+
+def _prediction_log(model: str, signature: str, example: Example) -> PredictionLog:
+    """A request and its answer in the form that TensorFlow Serving keeps and replays."""
+    log = PredictionLog()
+    request, response = log.predict_log.request, log.predict_log.response
+    for spec in (request.model_spec, response.model_spec):
+        spec.name, spec.signature_name = model, signature
+    for name, array in example.inputs.items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(array))
+    for name, array in example.outputs.items():
+        response.outputs[name].CopyFrom(tf.make_tensor_proto(array))
+    return log
+
+
+def write_rest_examples(folder: Path, examples: dict[str, Example]) -> None:
+    """Writes, for each signature, the body of a REST request and the answer to it.
+
+    They are SIGNATURE.json and SIGNATURE.answer.json.
+    """
+    (folder / EXAMPLES).mkdir(parents=True)
+    for signature, (inputs, outputs) in examples.items():
+        body = {"signature_name": signature, "inputs": _numbers(inputs)}
+        # TensorFlow Serving gives a single output without its name.
+        answers = _numbers(outputs)
+        answer = {"outputs": answers if len(answers) > 1 else next(iter(answers.values()))}
+        for name, content in ((signature, body), (f"{signature}.answer", answer)):
+            (folder / EXAMPLES / f"{name}.json").write_text(json.dumps(content) + "\n")
+
+
+def _numbers(arrays: Arrays) -> dict[str, list]:
+    """Nested lists, with no more digits than the arrays' types have."""
+    return {
+        name: (array.astype(str).astype(float) if array.dtype.kind == "f" else array).tolist()
+        for name, array in arrays.items()
+    }

@@ -1,0 +1,107 @@
+"""A SavedModel for stock TensorFlow Serving."""
+
+import contextlib
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfae.export import serving
+from tfae.export.requests import (
+    Example,
+    example_inputs,
+    write_rest_examples,
+    write_warm_up,
+)
+from tfae.export.signatures import Signature, signatures
+from tfae.export.stock_ops import check_stock_ops
+from tfae.export.whole import check_absent, whole
+from tfae.models.autoencoding import Autoencoding
+from tfae.models.classifier import Classifier
+
+
+def saved_model(
+    model: Autoencoding | Classifier,
+    directory: str | os.PathLike,
+    version: int = 1,
+    uint8: bool = False,
+) -> Path:
+    """Writes a model for TensorFlow Serving: `directory/version`, and how to serve it beside it.
+
+    The signatures are `reconstruct` (also the default one), `encode`, `decode`, `score` and, for
+    models with a prior, `generate`, which takes a seed a row and gives what `generate(1, seed)`
+    does. Where labels mean something a signature takes them, too: one a row, -1 for any. A
+    classifier has `classify` (the default) and `encode`. Batches may have any size.
+
+    The version holds requests to warm the server up and examples for REST clients, both with the
+    answers. `directory/serving` is written with the first version and then left alone: server
+    configuration, a file for docker compose, and a gRPC client.
+
+    Args:
+        model: Built; its state of training and its optimizer are not exported.
+        directory: Folder of the model's versions; its name is the name of the served model.
+        version: Positive. TensorFlow Serving takes the highest version that it finds.
+        uint8: Whether the server gets 8-bit data, which the graph divides by 255.
+
+    Returns:
+        The folder of the version.
+
+    Raises:
+        ValueError: If the version is there already or is not positive, or the model is not built
+            or cannot run without Python and custom operations. Nothing is written then.
+        OSError: If the folder cannot be written. What is there stays as it was.
+    """
+    if not isinstance(version, int | np.integer) or isinstance(version, bool) or version < 1:
+        raise ValueError(f"`version` must be a positive whole number; received {version!r}.")
+    directory = Path(directory).resolve()
+    if not re.fullmatch(r"[\w.-]+", directory.name, re.ASCII):
+        raise ValueError(
+            "The name of `directory` is that of the served model, of letters, digits, '.', '_' and "
+            f"'-'; received {directory.name!r}."
+        )
+    target = directory / str(version)
+    check_absent(target)
+    found = signatures(model, uint8)
+    archive = keras.export.ExportArchive()  # it stores the variables that are used, once
+    examples = {}
+    for name, signature in found.items():
+        function = archive.add_endpoint(name, signature.function, signature.inputs)
+        examples[name] = [_example(name, function, signature, rows) for rows in (1, 4)]
+    with contextlib.ExitStack() as appearing:
+        folder = appearing.enter_context(whole(target))
+        if not (directory / serving.FOLDER).exists():
+            beside = appearing.enter_context(whole(directory / serving.FOLDER))
+            serving.write(beside, directory.name, version, found)
+        try:
+            archive.write_out(str(folder), _OPTIONS, verbose=False)
+            write_warm_up(folder, directory.name, examples)
+        except tf.errors.OpError as error:
+            raise OSError(error.message) from error
+        check_stock_ops(folder)
+        write_rest_examples(folder, {name: one_row for name, (one_row, _) in examples.items()})
+    return target
+
+
+_OPTIONS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # nothing is trained
+
+
+def _example(name: str, function: Callable, signature: Signature, rows: int) -> Example:
+    """Made-up inputs and the answer to them."""
+    inputs = example_inputs(signature.inputs, rows)
+    try:
+        outputs = function.get_concrete_function()(*map(tf.constant, inputs.values()))
+    except Exception as error:
+        raise ValueError(
+            f"`model` cannot be exported: its {name!r} fails on a batch of {rows}. {error}"
+        ) from error
+    for output, tensor in outputs.items():
+        if tensor.shape.rank == 0 or tensor.shape[0] != rows:
+            raise ValueError(
+                f"`model` cannot be exported: its {name!r} gives {output!r} of shape "
+                f"{tuple(tensor.shape)} for a batch of {rows}; every layer must keep the batch."
+            )
+    return Example(inputs, {output: tensor.numpy() for output, tensor in outputs.items()})

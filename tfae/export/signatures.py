@@ -1,0 +1,110 @@
+"""What an exported model can be asked, made of the functions that a model has for graphs."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfae.models.autoencoding import Autoencoding
+from tfae.models.classifier import Classifier
+
+Outputs = dict[str, tf.Tensor]
+
+
+class Signature(NamedTuple):
+    """One thing to ask.
+
+    Attributes:
+        function: From the inputs, in their order, to named outputs. Every tensor's first axis is
+            the batch, and a row of the outputs depends on that row of the inputs alone.
+        inputs: Named, with a free batch.
+    """
+
+    function: Callable[..., Outputs]
+    inputs: list[tf.TensorSpec]
+
+
+def signatures(model: Autoencoding | Classifier, uint8: bool = False) -> dict[str, Signature]:
+    """The signatures of a model by name; the first is what it is asked by default.
+
+    Args:
+        model: Built.
+        uint8: Whether data comes as 8-bit values, which are divided by 255 in the graph.
+
+    Raises:
+        ValueError: If the model is not built, or is no model of this package.
+    """
+    if not isinstance(model, Autoencoding | Classifier):
+        raise ValueError(
+            f"`model` must be one of tfae's models; received a {type(model).__name__}. Keras' own "
+            "model.export() takes any model."
+        )
+    if not model.built:
+        raise ValueError(
+            f"`model`, a {type(model).__name__}, is not built yet: fit it, or call it on data once."
+        )
+    dtype = tf.float64 if model.compute_dtype == "float64" else tf.float32
+    shape = [None, *model.data_contract().input_shape]
+    x = [tf.TensorSpec(shape, tf.uint8 if uint8 else dtype, "x")]
+
+    def of_data(function: Callable[..., Outputs]) -> Callable[..., Outputs]:
+        return lambda x, *label: function(tf.cast(x, dtype) / 255 if uint8 else x, *label)
+
+    if isinstance(model, Classifier):
+        return {
+            "classify": _signature(of_data(lambda x: _classes(model(x))), x),
+            "encode": _signature(of_data(lambda x: {"code": model.code(x)}), x),
+        }
+
+    def reconstructed(x: tf.Tensor, *label: tf.Tensor) -> Outputs:
+        return {"reconstruction": model.decoded(model.code(x, *label), *label)}
+
+    def scored(x: tf.Tensor, *label: tf.Tensor) -> Outputs:
+        return {"anomaly_score": model.score(x, *label)}
+
+    def decoded(code: tf.Tensor, *label: tf.Tensor) -> Outputs:
+        return {"x": model.decoded(code, *label)}
+
+    def generated(seed: tf.Tensor, *label: tf.Tensor) -> Outputs:
+        return decoded(model.sampled_codes(seed, *label), *(label if conditional else ()))
+
+    # No input of a signature can be left out, so where there are labels they are always asked for.
+    conditional = getattr(model, "conditional", False)
+    has_classes = getattr(model, "num_classes", None) is not None
+    label = [tf.TensorSpec([None], tf.int64, "label")]
+    also = label if conditional else []
+    code_shape = getattr(model, "code_shape", (model.latent_dim,))
+    code = [tf.TensorSpec([None, *code_shape], dtype, "code")]
+    seed = [tf.TensorSpec([None], tf.int64, "seed")]
+    found = {
+        "reconstruct": _signature(of_data(reconstructed), x + also),
+        "encode": _signature(of_data(model.encoding), x + also),
+        "decode": _signature(decoded, code + also),
+        "score": _signature(of_data(scored), x + also),
+    }
+    if _generates(model):
+        found["generate"] = _signature(generated, seed + (label if has_classes else also))
+    return found
+
+
+def _generates(model: Autoencoding) -> bool:
+    try:
+        model.sampled_codes(tf.zeros([0], tf.int64))
+    except NotImplementedError:
+        return False
+    return True
+
+
+def _signature(function: Callable[..., Outputs], inputs: list[tf.TensorSpec]) -> Signature:
+    def in_full_precision(*arguments: tf.Tensor) -> Outputs:
+        """Half precision is not for the wire: JSON and most clients have no such numbers."""
+        return {
+            name: tf.cast(tensor, tf.float32) if tensor.dtype.size == 2 else tensor
+            for name, tensor in function(*arguments).items()
+        }
+
+    return Signature(in_full_precision, inputs)
+
+
+def _classes(scores: tf.Tensor) -> Outputs:
+    return {"scores": scores, "class": tf.argmax(scores, axis=-1)}

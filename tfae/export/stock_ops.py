@@ -1,0 +1,40 @@
+"""Which operations a server without libraries of ours and without Python has."""
+
+import itertools
+from pathlib import Path
+
+import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+_CALL_PYTHON = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
+
+
+def check_stock_ops(folder: Path) -> None:
+    """Checks that a SavedModel runs on stock TensorFlow.
+
+    A single operation that a server does not know keeps it from loading the whole model.
+
+    Raises:
+        ValueError: If it does not; names the operations and the layers that they stand in.
+    """
+    saved = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    (graph,) = (meta_graph.graph_def for meta_graph in saved.meta_graphs)
+    nodes = itertools.chain(graph.node, *(f.node_def for f in graph.library.function))
+    foreign = {(node.op, node.name) for node in nodes if not _is_stock(node.op)}
+    # A server that was built without XLA refuses what must be compiled.
+    foreign |= {
+        ("jit_compile=True", function.signature.name)
+        for function in graph.library.function
+        if function.attr["_XlaMustCompile"].b
+    }
+    if foreign:
+        listed = "; ".join(f"{op} in {name}" for op, name in sorted(foreign))
+        raise ValueError(
+            "`model` cannot be exported: stock TensorFlow Serving, which has no custom operations, "
+            f"no Python and no XLA, cannot run {listed}. Replace the layer that makes it."
+        )
+
+
+def _is_stock(op: str) -> bool:
+    # `raw_ops` was generated with TensorFlow: libraries that are loaded later are not in it.
+    return hasattr(tf.raw_ops, op) and op not in _CALL_PYTHON

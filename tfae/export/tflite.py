@@ -1,0 +1,150 @@
+"""One .tflite file for LiteRT: on phones, on boards, in browsers."""
+
+import importlib.util
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tfae.export import examples
+from tfae.export.conversion import convert, in_float32
+from tfae.export.examples import Examples
+from tfae.export.report import BOUNDS, QuantizationError, Report
+from tfae.export.signatures import signatures
+from tfae.export.whole import whole
+from tfae.models.autoencoding import Autoencoding
+
+SIGNATURES = ("encode", "decode", "reconstruct")
+
+_PROBABILITY_STEP = 1 / 256  # of int8 probabilities, fixed in LiteRT's quantisation scheme
+
+
+def tflite(
+    model: Autoencoding,
+    path: str | os.PathLike,
+    quantize: str | None = None,
+    calibration: Any = None,
+    *,
+    validation: Any = None,
+    batch_size: int = 1,
+    float_io: bool = False,
+    labels: Sequence[str] = (),
+    allow: Mapping[str, float] | None = None,
+) -> Report:
+    """Writes a .tflite file with the signatures `encode`, `decode` and `reconstruct`.
+
+    The anomaly score is no signature, because in int8 it would lose most of its digits:
+    `tfae/device.py` computes it from their outputs, by the formula in the file's metadata. The
+    threshold, the range of the data and the labels are in the metadata as well.
+
+    Args:
+        model: Any built model of tfae.
+        path: Of the file, which appears whole or not at all; one that is there is replaced.
+        quantize: `None` for float32; `"float16"` halves the size; `"dynamic"` stores weights in
+            int8; `"int8"` computes in int8 and needs `calibration`.
+        calibration: Examples `(n, ...)`, as an array or a batched dataset, that show what the
+            device will see; some 100 to 1,000. Every fifth is not calibrated on, but kept to
+            measure the file, unless there is `validation`.
+        validation: Examples to measure the file on, other ones than for calibration and training.
+            Without either, random ones show the errors only.
+        batch_size: Examples a call, fixed in the file.
+        float_io: Whether an int8 file takes and gives float32, as LiteRT in browsers needs it.
+        labels: Names of the classes, in order.
+        allow: Bounds to put in the place of those in `tfae.export.report.BOUNDS`, for example
+            `{"reconstruction_change": 0.05}`.
+
+    Returns:
+        What was measured of the file, beside the model in float32.
+
+    Raises:
+        ValueError: If the model is not built or a layer does not convert (named), an argument is
+            out of range, `calibration` is missing, or data has the wrong shape or range.
+        QuantizationError: If a bound is passed; a `ValueError` with the report.
+        OSError: If the file cannot be written.
+        ImportError: If ai-edge-litert is not installed.
+    """
+    path = Path(path)
+    found = signatures(model)
+    _check_shape(model)
+    if quantize not in BOUNDS:
+        raise ValueError(
+            f"`quantize` must be one of {', '.join(map(repr, BOUNDS))}; received {quantize!r}."
+        )
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"`batch_size` must be at least 1; received {batch_size!r}.")
+    unknown = set(allow or {}) - set(BOUNDS[quantize])
+    if unknown:
+        raise ValueError(
+            f"`allow` may have {', '.join(BOUNDS[quantize])}; received {', '.join(unknown)}."
+        )
+    if importlib.util.find_spec("ai_edge_litert") is None:
+        raise ImportError(
+            "LiteRT runs the file to measure it, and is not installed: pip install 'tfae[device]'."
+        )
+    from tfae.export.flatbuffer import with_metadata
+    from tfae.export.measurement import measure, verified_formula
+
+    if quantize == "int8" and calibration is None:
+        raise ValueError(
+            "quantize='int8' needs `calibration`: some 100 to 1,000 examples of what the device "
+            "will see, from which the range of every tensor is taken."
+        )
+    calibration = examples.checked(model, "calibration", calibration, at_least=batch_size)
+    validation = examples.checked(model, "validation", validation, at_least=1)
+    if validation is None and calibration is not None:
+        calibration, validation = examples.split(calibration, at_least=batch_size)
+
+    with whole(path, replace=True) as new:
+        reference = in_float32(model)
+        found = signatures(reference)
+        in_file = {name: found[name] for name in SIGNATURES}
+        content = convert(reference, in_file, quantize, batch_size, calibration, float_io)
+        measured_on = examples.random(model) if validation is None else validation
+        formula = verified_formula(reference, found, measured_on)
+        metadata = {
+            "model": type(model).__name__,
+            "input_shape": model.data_contract().input_shape,
+            "latent_dim": model.latent_dim,
+            "batch_size": batch_size,
+            "quantize": quantize,
+            "data_range": _data_range(model, calibration),
+            "score": formula and [_with_resolution(term, quantize) for term in formula],
+            "threshold": model.threshold,
+            "false_positive_rate": model.false_positive_rate,
+            "labels": [str(label) for label in labels],
+        }
+        content = with_metadata(content, metadata)
+        try:
+            report = measure(path, content, found, measured_on, is_random=validation is None)
+        except RuntimeError as error:
+            raise ValueError(f"{path} was not written, as LiteRT cannot run it: {error}") from error
+        violations = report.violations({**BOUNDS[quantize], **(allow or {})})
+        if violations:
+            raise QuantizationError(report, violations)
+        try:
+            new.write_bytes(content)
+        except OSError as error:
+            raise OSError(error.errno, f"cannot write {path}: {error.strerror}") from error
+    return report
+
+
+def _check_shape(model: Autoencoding) -> None:
+    shape = model.data_contract().input_shape
+    if None in shape:
+        raise ValueError(
+            f"A .tflite file has fixed shapes, but the model takes data of {shape}: give the "
+            "encoder a keras.Input without None."
+        )
+
+
+def _data_range(model: Autoencoding, calibration: Examples | None) -> list[float] | None:
+    support = model.data_contract().support
+    if support is not None or calibration is None:
+        return support and list(support)
+    return [float(calibration["x"].min()), float(calibration["x"].max())]
+
+
+def _with_resolution(term: dict, quantize: str | None) -> dict:
+    if term["term"] == "bernoulli" and quantize == "int8":
+        return {**term, "resolution": _PROBABILITY_STEP}
+    return term

@@ -1,0 +1,97 @@
+"""Ways through the space of codes, to decode: pure functions on arrays."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["interpolate", "traverse"]
+
+KINDS = ("linear", "spherical")
+
+
+def interpolate(a: Any, b: Any, steps: int = 10, kind: str = "linear") -> np.ndarray:
+    """Codes on the way from `a` to `b`, both ends among them, for `model.decode`.
+
+    A straight line between two codes of a high-dimensional N(0, I) leads through codes of a length
+    that the prior hardly ever gives. The spherical way turns from one direction to the other at a
+    constant angular speed, and keeps the length of ends that have the same.
+
+    Args:
+        a, b: Codes `(latent_dim,)`, or `(n, latent_dim)` for n ways.
+        steps: Codes a way, 2 or more.
+        kind: `"linear"` or `"spherical"`.
+
+    Returns:
+        float32 array `(steps, latent_dim)`, or `(n, steps, latent_dim)`.
+
+    Raises:
+        ValueError: If the codes do not fit together; on a sphere also if one is zero, or two are
+            opposite to each other, where there is no one way.
+
+    Reference:
+        White, "Sampling Generative Networks", 2016.
+    """
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if a.shape != b.shape or a.ndim not in (1, 2):
+        raise ValueError(
+            "`a` and `b` must be codes (latent_dim,) or (n, latent_dim) of one shape; received "
+            f"{a.shape} and {b.shape}."
+        )
+    if not isinstance(steps, int | np.integer) or steps < 2:
+        raise ValueError(f"`steps` must be a whole number from 2; received {steps!r}.")
+    if kind not in KINDS:
+        raise ValueError(f"`kind` must be one of {list(KINDS)}; received {kind!r}.")
+    a, b = a[..., None, :], b[..., None, :]
+    part = np.linspace(0.0, 1.0, steps)[:, None]
+    if kind == "linear":
+        return ((1 - part) * a + part * b).astype(np.float32)
+    angle = _angle(a, b)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        of_a = np.sin((1 - part) * angle) / np.sin(angle)
+        of_b = np.sin(part * angle) / np.sin(angle)
+    parallel = angle < 1e-6  # the limit is the straight line
+    of_a, of_b = np.where(parallel, 1 - part, of_a), np.where(parallel, part, of_b)
+    return (of_a * a + of_b * b).astype(np.float32)
+
+
+def traverse(code: Any, dimension: int, values: Sequence[float]) -> np.ndarray:
+    """A code with one of its dimensions set to each of some values, for `model.decode`.
+
+    Args:
+        code: `(latent_dim,)`.
+        dimension: Number of the dimension, from 0.
+        values: What it is set to, `(n,)`.
+
+    Returns:
+        float32 codes `(n, latent_dim)`.
+
+    Raises:
+        ValueError: If the code has another shape, or no such dimension.
+    """
+    code, values = np.asarray(code, np.float32), np.asarray(values, np.float32)
+    if code.ndim != 1 or values.ndim != 1:
+        raise ValueError(
+            f"`code` must have shape (latent_dim,) and `values` (n,); received {code.shape} and "
+            f"{values.shape}."
+        )
+    if not 0 <= dimension < len(code):
+        raise ValueError(f"`dimension` must be 0 to {len(code) - 1}; received {dimension}.")
+    codes = np.tile(code, (len(values), 1))
+    codes[:, dimension] = values
+    return codes
+
+
+def _angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The angle between codes `[..., latent_dim]`, `[..., 1]`, in [0, pi)."""
+    lengths = [np.linalg.norm(code, axis=-1, keepdims=True) for code in (a, b)]
+    if not all(length.all() for length in lengths):
+        raise ValueError("A code of zeros has no direction, so no spherical way leads to it.")
+    a, b = a / lengths[0], b / lengths[1]
+    # More exact than the arc cosine for small angles and for nearly opposite codes.
+    angle = 2 * np.arctan2(
+        np.linalg.norm(a - b, axis=-1, keepdims=True), np.linalg.norm(a + b, axis=-1, keepdims=True)
+    )
+    if (angle > np.pi - 1e-6).any():
+        raise ValueError("Two codes are opposite to each other: no one spherical way joins them.")
+    return angle

@@ -1,0 +1,39 @@
+"""Probabilities of classes in the first part of a code."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("tfae")
+class ClassProbabilities(keras.layers.Layer):
+    """A softmax over the first numbers of a code; the others stay as they are.
+
+    It is a layer, and serves as the `activation` of one.
+
+    Args:
+        num_classes: How many numbers are classes, at least 2.
+        **kwargs: Passed to `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If `num_classes` is not a whole number of at least 2.
+    """
+
+    def __init__(self, num_classes: int, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(num_classes, int) or num_classes < 2:
+            raise ValueError(
+                f"`num_classes` must be a whole number of at least 2; received {num_classes!r}."
+            )
+        self.num_classes = num_classes
+        self.built = True
+
+    def call(self, code: tf.Tensor) -> tf.Tensor:
+        """Maps codes `(batch, num_classes + style)` to codes of the same shape."""
+        classes, style = code[:, : self.num_classes], code[:, self.num_classes :]
+        return tf.concat([tf.nn.softmax(classes), style], axis=-1)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "num_classes": self.num_classes}

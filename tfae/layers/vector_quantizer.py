@@ -1,0 +1,194 @@
+"""Vector quantisation with a codebook that follows the data."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("tfae")
+class VectorQuantizer(keras.layers.Layer):
+    """Replaces each vector by the nearest one of a codebook.
+
+    The codebook is not trained by gradients: `update` moves each embedding to the moving average of
+    the vectors that chose it. Embeddings that (almost) no vector chooses are moved onto vectors of
+    the batch; so is the whole codebook at the first update. Under a distribution strategy all
+    replicas move it by the vectors of all.
+
+    Args:
+        num_embeddings: Size of the codebook, at least 1.
+        embedding_dim: Size of a vector: the input's last axis is cut into vectors of it. `None`
+            for the size of the last axis.
+        decay: Of the moving averages, in [0, 1).
+        restart_below: An embedding chosen less often, on average, than this part of an even share
+            is moved, in [0, 1); zero for never after the first update.
+        seed: Integer seed of the moves; `None` takes one from Keras' global seed.
+        **kwargs: Passed to `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If a number is out of range, or the input cannot be cut.
+
+    Reference:
+        Van den Oord, Vinyals and Kavukcuoglu, "Neural Discrete Representation Learning", 2017,
+        appendix A.1; Dhariwal et al., "Jukebox", 2020, for the restarts.
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int = 512,
+        embedding_dim: int | None = None,
+        decay: float = 0.99,
+        restart_below: float = 0.1,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        # No autocast: codes are compared in float32 also under mixed precision.
+        super().__init__(**{"autocast": False, "dtype": "float32", **kwargs})
+        for name, value in (("num_embeddings", num_embeddings), ("embedding_dim", embedding_dim)):
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise ValueError(
+                    f"`{name}` must be a whole number of at least 1; received {value!r}."
+                )
+        for name, value in (("decay", decay), ("restart_below", restart_below)):
+            if not isinstance(value, int | float) or not 0 <= value < 1:
+                raise ValueError(f"`{name}` must lie in [0, 1); received {value!r}.")
+        self.num_embeddings = num_embeddings
+        self.embedding_dim = embedding_dim
+        self.decay = decay
+        self.restart_below = restart_below
+        self.seed = seed
+        self.seeds = keras.random.SeedGenerator(seed)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes the codebook for inputs `(batch, ..., size)`."""
+        if self.built:
+            return
+        if self.embedding_dim is None:
+            self.embedding_dim = input_shape[-1]
+        if None in input_shape[1:] or input_shape[-1] % self.embedding_dim:
+            raise ValueError(
+                f"`embedding_dim` must divide the last axis of the code; received "
+                f"{self.embedding_dim} for codes of shape {tuple(input_shape)}."
+            )
+        # Equal on all replicas after each update, so any of them may keep it.
+        shared = {"trainable": False, "aggregation": "only_first_replica"}
+        shape = (self.num_embeddings, self.embedding_dim)
+        start = keras.initializers.RandomNormal(stddev=1.0 / math.sqrt(self.embedding_dim))
+        self.codebook = self.add_weight(name="codebook", shape=shape, initializer=start, **shared)
+        self.sums = self.add_weight(name="sums", shape=shape, initializer="zeros", **shared)
+        self.counts = self.add_weight(name="counts", shape=shape[:1], initializer="zeros", **shared)
+        self.built = True
+
+    def call(self, inputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Quantises.
+
+        Args:
+            inputs: Tensor `(batch, ..., size)`.
+
+        Returns:
+            The nearest embeddings, float32 of the shape of the inputs, and their indices, int32
+            `(batch, ..., size / embedding_dim)`, without the last axis where it would be 1.
+        """
+        codebook = tf.convert_to_tensor(self.codebook)
+        product = tf.matmul(self._vectors(inputs), codebook, transpose_b=True)
+        # The squared distance, without the vector's own norm.
+        distances = tf.reduce_sum(tf.square(codebook), axis=-1) - 2.0 * product
+        indices = tf.argmin(distances, axis=-1, output_type=tf.int32)
+        last = [] if inputs.shape[-1] == self.embedding_dim else [-1]
+        indices = tf.reshape(indices, tf.concat([tf.shape(inputs)[:-1], last], axis=0))
+        return tf.reshape(tf.gather(codebook, indices), tf.shape(inputs)), indices
+
+    def lookup(self, indices: tf.Tensor, code_shape: tuple[int, ...]) -> tf.Tensor:
+        """The codes `(batch, *code_shape)` of indices as `call` gives them."""
+        codes = tf.gather(tf.convert_to_tensor(self.codebook), indices)
+        return tf.reshape(codes, [-1, *code_shape])
+
+    def perplexity(self, indices: tf.Tensor) -> tf.Tensor:
+        """How many embeddings are in use: exp of the entropy of the indices of all replicas.
+
+        Returns:
+            Scalar from 1 to `num_embeddings`.
+        """
+        counts = _sum_over_replicas(tf.reduce_sum(self._one_hot(indices), axis=0))
+        share = tf.math.divide_no_nan(counts, tf.reduce_sum(counts))
+        return tf.exp(-tf.reduce_sum(tf.math.xlogy(share, share)))
+
+    def update(
+        self, inputs: tf.Tensor, indices: tf.Tensor, weight: tf.Tensor | None = None
+    ) -> None:
+        """Moves the codebook, once a train step.
+
+        Args:
+            inputs: What was quantised, `(batch, ..., size)`.
+            indices: What came of it.
+            weight: How much each example counts, `(batch,)`; `None` for one each.
+        """
+        vectors, chosen = self._vectors(inputs), self._one_hot(indices)
+        weight = tf.ones(tf.shape(inputs)[:1]) if weight is None else tf.cast(weight, tf.float32)
+        of_example = math.prod(inputs.shape[1:]) // self.embedding_dim
+        weight = tf.repeat(weight, of_example)
+        chosen *= weight[:, None]
+        new_counts = _sum_over_replicas(tf.reduce_sum(chosen, axis=0))
+        new_sums = _sum_over_replicas(tf.matmul(chosen, vectors, transpose_a=True))
+
+        counts = self.decay * self.counts + (1.0 - self.decay) * new_counts
+        sums = self.decay * self.sums + (1.0 - self.decay) * new_sums
+        even_share = tf.reduce_mean(counts)
+        dead = counts <= self.restart_below * even_share
+        drawn = self._draw(vectors, weight)
+        counts = tf.where(dead, even_share, counts)
+        sums = tf.where(dead[:, None], even_share * drawn, sums)
+        is_something = tf.reduce_sum(new_counts) > 0  # not when all weights are zero
+        for variable, value in (
+            (self.counts, counts),
+            (self.sums, sums),
+            (self.codebook, tf.math.divide_no_nan(sums, counts[:, None])),
+        ):
+            variable.assign(tf.where(is_something, value, variable))
+
+    def _draw(self, vectors: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+        """A vector of all replicas for every embedding, at odds of the vectors' weights.
+
+        The draw is one of a place in the row of all weights, and the same on every replica; the
+        replica that has this place gives its vector.
+        """
+        total = tf.reduce_sum(weight)
+        before, overall = tf.zeros(()), total
+        context = tf.distribute.get_replica_context()
+        if context.num_replicas_in_sync > 1:
+            own = tf.one_hot(context.replica_id_in_sync_group, context.num_replicas_in_sync)
+            totals = _sum_over_replicas(own * total)
+            overall = tf.reduce_sum(totals)
+            before = tf.reduce_sum(tf.cumsum(totals, exclusive=True) * own)
+        # Whole words, which XLA draws as TensorFlow does.
+        words = tf.random.stateless_uniform(
+            [self.num_embeddings], self.seeds.next(), None, None, tf.uint32, alg="philox"
+        )
+        uniform = tf.cast(tf.bitwise.right_shift(words, tf.constant(8, tf.uint32)), tf.float32)
+        place = uniform * 2.0**-24 * overall - before
+        index = tf.searchsorted(tf.cumsum(weight), place, side="right")
+        index = tf.where((place >= 0) & (place < total), index, tf.size(weight))
+        return _sum_over_replicas(tf.gather(tf.pad(vectors, [[0, 1], [0, 0]]), index))
+
+    def _vectors(self, inputs: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(tf.cast(inputs, tf.float32), [-1, self.embedding_dim])
+
+    def _one_hot(self, indices: tf.Tensor) -> tf.Tensor:
+        return tf.one_hot(tf.reshape(indices, [-1]), self.num_embeddings)
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "num_embeddings": self.num_embeddings,
+            "embedding_dim": self.embedding_dim,
+            "decay": self.decay,
+            "restart_below": self.restart_below,
+            "seed": self.seed,
+        }
+
+
+def _sum_over_replicas(value: tf.Tensor) -> tf.Tensor:
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        return value
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, value)

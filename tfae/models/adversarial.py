@@ -1,0 +1,267 @@
+"""The adversarial autoencoder."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfae import priors
+from tfae.layers.seeds import next_seed
+from tfae.losses.likelihoods import Likelihood, at_least_float32
+from tfae.models.encoder_decoder import EncoderDecoder
+from tfae.networks.discriminator import discriminator as standard_discriminator
+from tfae.priors import Prior
+from tfae.training.batches import Batch
+from tfae.training.players import Player
+
+__all__ = ["AdversarialAutoencoder"]
+
+
+@keras.saving.register_keras_serializable("tfae")
+class AdversarialAutoencoder(EncoderDecoder):
+    """A generative model whose codes a discriminator pushes to a prior of any shape.
+
+    Three players take their step at once: encoder and decoder reconstruct; the discriminator learns
+    to tell codes of data from draws of the prior; the encoder, as the generator, learns to deceive
+    it. Each has an optimizer of its own. At the end `generate` decodes draws of the prior.
+
+    With a prior that has parts for classes labels can be given, `fit({"x": x, "label": label})`,
+    -1 where unknown. The discriminator then sees the label beside the code, so that each class goes
+    to its part, and codes of unknown class to any.
+
+    Example:
+        ```python
+        model = tfae.AdversarialAutoencoder.from_shape((28, 28, 1), 2, prior="gaussian_ring")
+        model.compile()
+        model.fit({"x": images, "label": labels}, epochs=50)
+        threes = model.generate(16, seed=1, label=3)
+        ```
+
+    Args:
+        encoder: Keras model from data `(batch, ...)` to codes `(batch, latent_dim)`.
+        decoder: Keras model from codes to raw outputs of the data's shape, ending in a linear
+            layer.
+        discriminator: Keras model from codes to logits `(batch, 1)`, large for codes of the prior;
+            without an activation at its end. For a prior with classes it takes `latent_dim +
+            num_classes + 1` numbers: the code, and the class one-hot, the last one for "unknown".
+            Several logits are the verdicts of several discriminators: their losses are summed.
+        prior: `"gaussian"`, `"gaussian_ring"`, `"swiss_roll"`, `"uniform"`, a
+            `tfae.priors.Prior`, or a function `(n, seed)` that draws codes; see
+            `tfae.priors.Sampler`.
+        likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
+        gradient_penalty: Weight of the discriminator's squared slope at draws of the prior, zero or
+            more. It keeps the game from running in circles (Mescheder et al., 2018).
+        seed: Integer from which the noise and the order of the data follow; `None` draws one.
+        **kwargs: Passed to `keras.Model`.
+
+    Raises:
+        ValueError: If the networks do not fit together or the prior, or a number is out of range.
+
+    Reference:
+        Makhzani et al., "Adversarial Autoencoders", 2015.
+    """
+
+    loss_names = (
+        "reconstruction_loss",
+        "discriminator_loss",
+        "generator_loss",
+        "gradient_penalty",
+    )
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        discriminator: keras.Model,
+        prior: str | Prior | Callable = "gaussian",
+        likelihood: str | Likelihood = "bernoulli",
+        gradient_penalty: float = 0.1,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
+        if not isinstance(discriminator, keras.layers.Layer):
+            raise ValueError(
+                f"`discriminator` must be a Keras model; received {discriminator!r} of type "
+                f"{type(discriminator).__name__}."
+            )
+        if not (isinstance(gradient_penalty, int | float) and 0 <= gradient_penalty < float("inf")):
+            raise ValueError(
+                f"`gradient_penalty` must be a number of zero or more; received "
+                f"{gradient_penalty!r}."
+            )
+        self.discriminator = discriminator
+        self.gradient_penalty = gradient_penalty
+        self.prior = priors.get(prior)
+        # Two, so that evaluating now and then changes nothing in what training draws.
+        self.training_seeds = keras.random.SeedGenerator(self.seed)
+        self.evaluation_seeds = keras.random.SeedGenerator(self.seed + 1)
+        self.discriminator_optimizer: keras.optimizers.Optimizer | None = None
+        self.generator_optimizer: keras.optimizers.Optimizer | None = None
+        self._build_if_possible()
+
+    @classmethod
+    def _networks(
+        cls,
+        build: Callable,
+        input_shape: Sequence[int],
+        latent_dim: int,
+        *,
+        prior: str | Prior | Callable = "gaussian",
+        discriminator_units: Sequence[int] = (256, 256),
+    ) -> tuple[keras.Model, keras.Model, keras.Model]:
+        encoder, decoder = build(input_shape, latent_dim)
+        num_classes = priors.get(prior).num_classes
+        width = latent_dim + (0 if num_classes is None else num_classes + 1)
+        return encoder, decoder, standard_discriminator([width], discriminator_units)
+
+    def _check_networks(self, input_shape: Sequence[int | None]) -> None:
+        super()._check_networks(input_shape)
+        self._contract = self._contract._replace(num_classes=self.num_classes)
+        for_class = self.num_classes + 1 if self._is_conditioned else 0
+        width = self.latent_dim + for_class
+        built = self.discriminator.built
+        expected = getattr(self.discriminator, "input_shape", None) if built else None
+        if expected is not None and expected[-1] != width:
+            raise ValueError(
+                f"`discriminator` takes {expected[-1]} numbers; it must take {width}: a code of "
+                f"{self.latent_dim}" + (f", and {for_class} for the class." if for_class else ".")
+            )
+        logits = self.discriminator(keras.KerasTensor((None, width)))
+        if len(getattr(logits, "shape", ())) != 2:
+            raise ValueError(
+                "`discriminator` must give logits of shape (batch, 1); it gives "
+                f"{tuple(logits.shape) if hasattr(logits, 'shape') else type(logits).__name__}."
+            )
+
+    @property
+    def _is_conditioned(self) -> bool:
+        """Whether the discriminator sees the class beside the code."""
+        return self.num_classes is not None
+
+    # ------------------------------------------------------------------ in the graph
+
+    def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
+        code = self.code(batch.x, batch.label, training=training)
+        output = self._output(code, batch.label, training)
+        label = None if batch.label is None else tf.cast(batch.label, tf.int64)
+        return {
+            "reconstruction_loss": self.likelihood.loss(batch.target, output),
+            **self._game(code, label, training),
+        }
+
+    def _game(
+        self, code: tf.Tensor, label: tf.Tensor | None, training: bool
+    ) -> dict[str, tf.Tensor]:
+        """The losses of discriminator and generator: log 2 a verdict where it can only guess."""
+        n = tf.shape(code)[0]
+        if not self._is_conditioned:
+            label = None
+        elif label is None:
+            label = tf.fill([n], tf.constant(-1, tf.int64))
+        seeds = self.training_seeds if training else self.evaluation_seeds
+        drawn = self.prior.sample(n, next_seed(seeds), label)
+        with tf.GradientTape() as tape:
+            tape.watch(drawn)
+            of_drawn = self._verdicts(drawn, label, training)
+        slope = tape.gradient(of_drawn, drawn)
+        of_code = self._verdicts(code, label, training)
+        deceived = tf.reduce_sum(tf.nn.softplus(-of_code), axis=-1)
+        mistaken = tf.nn.softplus(-of_drawn) + tf.nn.softplus(of_code)
+        return {
+            "discriminator_loss": 0.5 * tf.reduce_sum(mistaken, axis=-1),
+            "generator_loss": deceived,
+            "gradient_penalty": tf.reduce_sum(tf.square(at_least_float32(slope)), axis=-1),
+        }
+
+    def _verdicts(self, code: tf.Tensor, label: tf.Tensor | None, training: bool) -> tf.Tensor:
+        """Logits `(batch, number of verdicts)`, large for codes that look drawn from the prior."""
+        code = at_least_float32(code)
+        if label is not None:
+            unknown = tf.constant(self.num_classes, label.dtype)
+            one_hot = tf.one_hot(
+                tf.where(label < 0, unknown, label), self.num_classes + 1, dtype=code.dtype
+            )
+            code = tf.concat([code, one_hot], axis=-1)
+        return at_least_float32(self.discriminator(code, training=training))
+
+    def term_weights(self) -> dict[str, tf.Tensor | float]:
+        return {"gradient_penalty": self.gradient_penalty}
+
+    # ------------------------------------------------------------------ three optimizers
+
+    def players(self) -> Sequence[Player]:
+        others = (self.discriminator, self.prior)
+        return (
+            Player(
+                self.optimizer,
+                [layer for layer in self.layers if layer not in others],
+                ("reconstruction_loss",),
+            ),
+            Player(
+                self.discriminator_optimizer,
+                [self.discriminator],
+                ("discriminator_loss", "gradient_penalty"),
+            ),
+            Player(self.generator_optimizer, [self.encoder], ("generator_loss",)),
+        )
+
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        discriminator_optimizer: Any = None,
+        generator_optimizer: Any = None,
+        auto_scale_loss: bool = True,
+        **kwargs,
+    ) -> None:
+        """Configures training; every argument has a default that works.
+
+        Args:
+            optimizer: Of encoder and decoder, for the reconstruction.
+            discriminator_optimizer: Of the discriminator; by default Adam(1e-3, beta_1=0.5).
+            generator_optimizer: Of the encoder, against the discriminator; the same by default.
+            auto_scale_loss: Whether all three scale their losses under `mixed_float16`.
+            **kwargs: As in `Trainer.compile`: `metrics`, `jit_compile`, `steps_per_execution`, ...
+
+        Raises:
+            ValueError: If one optimizer is given twice; each holds the state of one player.
+        """
+        given = {
+            "discriminator_optimizer": _optimizer(discriminator_optimizer),
+            "generator_optimizer": _optimizer(generator_optimizer),
+        }
+        optimizer = keras.optimizers.get(optimizer)
+        if len({id(optimizer), *map(id, given.values())}) < 3:
+            raise ValueError(
+                "`optimizer`, `discriminator_optimizer` and `generator_optimizer` must be three "
+                "objects: each keeps the state of its own player."
+            )
+        for name, value in given.items():
+            setattr(self, name, self._scaled(value) if auto_scale_loss else value)
+        self._given_optimizers = given
+        super().compile(optimizer, auto_scale_loss=auto_scale_loss, **kwargs)
+
+    def get_compile_config(self) -> dict:
+        config = super().get_compile_config()
+        if config:
+            for name, optimizer in self._given_optimizers.items():
+                config[name] = keras.saving.serialize_keras_object(optimizer)
+        return config
+
+    # ------------------------------------------------------------------ serialisation
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "prior": keras.saving.serialize_keras_object(self.prior),
+            "gradient_penalty": self.gradient_penalty,
+        }
+
+
+def _optimizer(identifier: Any) -> keras.optimizers.Optimizer:
+    """An optimizer for a player of the game: little momentum, as its aim keeps moving."""
+    if identifier is None:
+        return keras.optimizers.Adam(1e-3, beta_1=0.5)
+    return keras.optimizers.get(identifier)

@@ -1,0 +1,203 @@
+"""The variational autoencoder with two stochastic layers."""
+
+from collections.abc import Callable, Sequence
+
+import keras
+import tensorflow as tf
+from keras.optimizers.schedules import LearningRateSchedule
+
+from tfae.layers import GaussianSampling
+from tfae.losses.divergence import gaussian_kl, gaussian_log_density
+from tfae.losses.likelihoods import Likelihood, at_least_float32
+from tfae.models.variational import VariationalAutoencoder
+from tfae.networks import mlp
+from tfae.priors import Prior
+from tfae.training.batches import Batch
+
+__all__ = ["HierarchicalVariationalAutoencoder"]
+
+
+@keras.saving.register_keras_serializable("tfae")
+class HierarchicalVariationalAutoencoder(VariationalAutoencoder):
+    """A variational autoencoder whose code comes from a code of its own: two stochastic layers.
+
+    An example is generated from the top: z2 ~ N(0, I), then z1 ~ p(z1 | z2), then x ~ p(x | z1).
+    It is encoded the other way: q(z1 | x), then q(z2 | z1). All four are diagonal Gaussians of
+    networks. The prior of z1 is so a distribution that is learned, of any shape. The loss is
+    `reconstruction_loss + beta * kl_loss`, where the KL is that of both layers: log q(z1 | x) -
+    log p(z1 | z2) at the samples, and the KL of q(z2 | z1) to N(0, I), which the logs show by
+    itself as `top_kl_loss`.
+
+    `encode` gives the mean of q(z1 | x); `top_encoder` is the network of q(z2 | z1).
+
+    Example:
+        ```python
+        model = tfae.HierarchicalVariationalAutoencoder.from_shape((28, 28, 1), 32)
+        model.compile()
+        model.fit(images, epochs=10)
+        new_images = model.generate(16, seed=1)
+        ```
+
+    Args:
+        encoder: Keras model from data `(batch, ...)` to two tensors `(batch, latent_dim)`, mean
+            and log-variance of q(z1 | x).
+        decoder: Keras model from z1 to raw outputs of the data's shape, ending in a linear layer.
+        top_encoder: Keras model from z1 `(batch, latent_dim)` to mean and log-variance
+            `(batch, top_latent_dim)` of q(z2 | z1).
+        top_decoder: Keras model from z2 to mean and log-variance `(batch, latent_dim)` of
+            p(z1 | z2).
+        likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
+        beta: Weight of the KL, zero or more, or a schedule of the train step; two layers
+            train best with a warm-up.
+        seed: Integer from which the noise and the order of the data follow; `None` draws one.
+        **kwargs: Passed to `keras.Model`.
+
+    Raises:
+        ValueError: If the networks do not fit together, or `beta` is out of range.
+
+    Reference:
+        Rezende, Mohamed and Wierstra, "Stochastic Backpropagation and Approximate Inference in
+        Deep Generative Models", 2014; Soenderby et al., "Ladder Variational Autoencoders", 2016.
+    """
+
+    monitor_names = ("top_kl_loss",)
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        top_encoder: keras.Model,
+        top_decoder: keras.Model,
+        likelihood: str | Likelihood = "bernoulli",
+        beta: float | LearningRateSchedule = 1.0,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(encoder, decoder, likelihood=likelihood, beta=beta, seed=seed, **kwargs)
+        self.top_encoder = top_encoder
+        self.top_decoder = top_decoder
+        self.top_sampling = GaussianSampling(seed=self.seed + 2, name="top_sampling")
+        self.prior = _Ancestral(top_encoder, top_decoder)
+        self._build_if_possible()
+
+    @classmethod
+    def _networks(
+        cls,
+        build: Callable,
+        input_shape: Sequence[int],
+        latent_dim: int,
+        *,
+        top_latent_dim: int = 8,
+        top_hidden_units: Sequence[int] = (64,),
+    ) -> tuple[keras.Model, ...]:
+        """Networks of both layers, for `from_shape`.
+
+        Args:
+            build: Of the architecture.
+            input_shape: Shape of one example.
+            latent_dim: Size of z1.
+            top_latent_dim: Size of z2.
+            top_hidden_units: Widths of the hidden layers between z1 and z2.
+        """
+        options = {"variational": True, "hidden_units": top_hidden_units}
+        top_encoder, _ = mlp((latent_dim,), top_latent_dim, **options)
+        top_decoder, _ = mlp((top_latent_dim,), latent_dim, **options)
+        top_encoder.name, top_decoder.name = "top_encoder", "top_decoder"
+        return *build(input_shape, latent_dim), top_encoder, top_decoder
+
+    @classmethod
+    def hyperparameter_names(cls) -> list[str]:
+        """Those of the variational model that two layers have as well."""
+        return [n for n in super().hyperparameter_names() if n not in _OF_ONE_LAYER]
+
+    def _check_networks(self, input_shape: Sequence[int | None]) -> None:
+        super()._check_networks(input_shape)
+        if not isinstance(self.prior, _Ancestral):
+            return  # called from the parent's constructor
+        code = (None, self.latent_dim)
+        top = _heads(self.top_encoder, code)
+        if len(top) != 2 or top[0] != top[1] or _heads(self.top_decoder, top[0]) != [code, code]:
+            raise ValueError(
+                f"`top_encoder` must map codes of shape {code} to a mean and a log-variance of one "
+                f"shape, and `top_decoder` these back to two of {code}; `top_encoder` gives {top}."
+            )
+
+    def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
+        mean, log_variance = self._encoded(batch.x, batch.label, training)
+        z, _ = self.sampling(mean, log_variance, training=training)
+        top_z, top_kl = self.top_sampling(
+            *self.top_encoder(z, training=training), training=training
+        )
+        output = self._output(z, batch.label, training)
+        of_top = self.top_decoder(top_z, training=training)
+        return {
+            "reconstruction_loss": self.likelihood.loss(batch.target, output),
+            "kl_loss": _log_density(z, mean, log_variance) - _log_density(z, *of_top) + top_kl,
+            "top_kl_loss": top_kl,
+        }
+
+    def _log_ratio(
+        self,
+        z: tf.Tensor,
+        mean: tf.Tensor,
+        log_variance: tf.Tensor,
+        seed: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """log of q(z1 | x) q(z2 | z1) / (p(z1 | z2) p(z2)); without a seed at the mean of z2."""
+        top_mean, top_log_variance = map(at_least_float32, self.top_encoder(z, training=False))
+        if seed is None:
+            top_z, top = top_mean, gaussian_kl(top_mean, top_log_variance)
+        else:
+            noise = tf.random.stateless_normal(
+                tf.shape(top_mean), tf.random.fold_in(seed, 1, alg="philox"), alg="philox"
+            )
+            top_z = top_mean + tf.exp(0.5 * top_log_variance) * noise
+            top = _log_density(top_z, top_mean, top_log_variance)
+            top -= gaussian_log_density(top_z, 0.0, 0.0)
+        of_top = self.top_decoder(top_z, training=False)
+        return _log_density(z, mean, log_variance) - _log_density(z, *of_top) + top
+
+    def get_config(self) -> dict:
+        config = {k: v for k, v in super().get_config().items() if k not in _OF_ONE_LAYER}
+        return {
+            **config,
+            "top_encoder": keras.saving.serialize_keras_object(self.top_encoder),
+            "top_decoder": keras.saving.serialize_keras_object(self.top_decoder),
+        }
+
+
+_OF_ONE_LAYER = ("num_samples", "free_bits", "prior")
+
+
+class _Ancestral(Prior):
+    """p(z1), which is p(z1 | z2) averaged over z2 ~ N(0, I): easy to sample, but no density."""
+
+    is_density = False
+
+    def __init__(self, top_encoder: keras.Model, top_decoder: keras.Model):
+        super().__init__()
+        # In a function, because Keras would save the networks as parts of the prior, too.
+        self._networks = lambda: (top_encoder, top_decoder)
+
+    def get_config(self) -> dict:
+        return {}  # its model makes it
+
+    def sample(
+        self, n: int | tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        del label
+        top_encoder, top_decoder = self._networks()
+        top_latent_dim = top_encoder.output_shape[0][-1]
+        of_top, of_code = tf.unstack(tf.random.split(seed, 2, alg="philox"))
+        top_z = tf.random.stateless_normal([n, top_latent_dim], of_top, alg="philox")
+        mean, log_variance = top_decoder(top_z, training=False)
+        noise = tf.random.stateless_normal([n, self.latent_dim], of_code, alg="philox")
+        return mean + tf.exp(0.5 * log_variance) * noise
+
+
+def _heads(network: keras.Model, shape: tuple[int | None, ...]) -> list[tuple[int | None, ...]]:
+    return [tuple(t.shape) for t in keras.tree.flatten(network(keras.KerasTensor(shape)))]
+
+
+def _log_density(z: tf.Tensor, mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
+    return gaussian_log_density(*map(at_least_float32, (z, mean, log_variance)))

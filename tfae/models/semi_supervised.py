@@ -1,0 +1,164 @@
+"""The adversarial autoencoder with a class in its code."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfae import priors
+from tfae.layers import ClassProbabilities
+from tfae.losses.likelihoods import Likelihood
+from tfae.models.adversarial import AdversarialAutoencoder
+from tfae.networks.discriminator import discriminator as standard_discriminator
+from tfae.priors import ClassAndStyle, Prior
+from tfae.training.players import Player
+
+__all__ = ["SemiSupervisedAdversarialAutoencoder"]
+
+
+@keras.saving.register_keras_serializable("tfae")
+class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
+    """Separates class from style: classifies with few labels, and clusters without any.
+
+    A code is the probabilities of the classes and after them a continuous style. One discriminator
+    pushes the probabilities to single classes, each as frequent as the others, a second one the
+    style to its prior. (In `from_shape`, `latent_dim` is the size of the style.) Where a label is
+    known, `fit({"x": x, "label": label})` with -1 for the
+    others, the encoder learns to predict it as well. Without labels the classes are clusters.
+
+    Few labels among many examples are soon outweighed: repeat the labelled examples, so that a
+    tenth or more of each batch is labelled.
+
+    Example:
+        ```python
+        model = tfae.SemiSupervisedAdversarialAutoencoder.from_shape((28, 28, 1), latent_dim=10)
+        model.compile()
+        model.fit({"x": images, "label": labels_or_minus_one}, epochs=50)
+        classes = model.predict_classes(test_images)
+        threes = model.generate(16, seed=1, label=3)
+        ```
+
+    Args:
+        encoder: Keras model from data `(batch, ...)` to codes `(batch, num_classes + style)`,
+            ending in `tfae.layers.ClassProbabilities(num_classes)`.
+        decoder: Keras model from codes to raw outputs of the data's shape, ending in a linear
+            layer.
+        discriminator: Keras model from codes to logits `(batch, 2)`, large for codes of the prior:
+            one verdict on the class, one on the style.
+        num_classes: Number of classes or clusters, at least 2.
+        classification_weight: Weight of the cross-entropy of known labels, zero or more.
+        prior: Of the style; as for `AdversarialAutoencoder`.
+        likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
+        gradient_penalty: As for `AdversarialAutoencoder`.
+        seed: Integer from which the noise and the order of the data follow; `None` draws one.
+        **kwargs: Passed to `keras.Model`.
+
+    Raises:
+        ValueError: If the networks do not fit together, or a number is out of range.
+
+    Reference:
+        Makhzani et al., "Adversarial Autoencoders", 2015, sections 5 and 6.
+    """
+
+    loss_names = (*AdversarialAutoencoder.loss_names, "classification_loss")
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        discriminator: keras.Model,
+        num_classes: int = 10,
+        classification_weight: float = 1.0,
+        prior: str | Prior | Callable = "gaussian",
+        likelihood: str | Likelihood = "bernoulli",
+        gradient_penalty: float = 0.1,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        if not 0 <= classification_weight < float("inf"):
+            raise ValueError(
+                "`classification_weight` must be a number of zero or more; received "
+                f"{classification_weight!r}."
+            )
+        super().__init__(
+            encoder,
+            decoder,
+            discriminator,
+            prior=ClassAndStyle(num_classes, priors.get(prior)),
+            likelihood=likelihood,
+            gradient_penalty=gradient_penalty,
+            seed=seed,
+            **kwargs,
+        )
+        self.classification_weight = classification_weight
+
+    @classmethod
+    def _networks(
+        cls,
+        build: Callable,
+        input_shape: Sequence[int],
+        latent_dim: int,
+        *,
+        num_classes: int = 10,
+        discriminator_units: Sequence[int] = (256, 256),
+    ) -> tuple[keras.Model, keras.Model, keras.Model]:
+        encoder, decoder = build(
+            input_shape, num_classes + latent_dim, code_activation=ClassProbabilities(num_classes)
+        )
+        parts = [num_classes, latent_dim]
+        return encoder, decoder, standard_discriminator(parts, discriminator_units)
+
+    @property
+    def _is_conditioned(self) -> bool:
+        return False  # the class is in the code
+
+    # ------------------------------------------------------------------ in the graph
+
+    def _game(
+        self, code: tf.Tensor, label: tf.Tensor | None, training: bool
+    ) -> dict[str, tf.Tensor]:
+        probabilities = code[:, : self.num_classes]
+        terms = super()._game(code, label, training)
+        return {**terms, "classification_loss": _cross_entropy(probabilities, label)}
+
+    def term_weights(self) -> dict[str, tf.Tensor | float]:
+        return {**super().term_weights(), "classification_loss": self.classification_weight}
+
+    def players(self) -> Sequence[Player]:
+        *others, generator = super().players()
+        return *others, generator._replace(terms=(*generator.terms, "classification_loss"))
+
+    # ------------------------------------------------------------------ arrays in, arrays out
+
+    def predict_classes(self, x: Any, batch_size: int = 256) -> np.ndarray:
+        """The most likely class, or the cluster, of each example.
+
+        Args:
+            x: Array `(n, ...)` or batched dataset.
+            batch_size: Examples at a time, for arrays.
+
+        Returns:
+            int64 `(n,)`. The probabilities are `encode(x)[:, :num_classes]`.
+        """
+        return self.encode(x, batch_size)[:, : self.num_classes].argmax(axis=-1)
+
+    # ------------------------------------------------------------------ serialisation
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "classification_weight": self.classification_weight,
+            "prior": keras.saving.serialize_keras_object(self.prior.style),
+        }
+
+
+def _cross_entropy(probabilities: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
+    """-log of the label's probability, `(batch,)`; zero where the label is unknown."""
+    if label is None:
+        return tf.zeros(tf.shape(probabilities)[:1])
+    probability = tf.gather(probabilities, tf.maximum(label, 0), axis=1, batch_dims=1)
+    loss = -tf.math.log(tf.maximum(tf.cast(probability, tf.float32), 1e-30))
+    return tf.where(label < 0, 0.0, loss)

@@ -1,0 +1,192 @@
+"""The vector quantised variational autoencoder."""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfae.layers.vector_quantizer import VectorQuantizer
+from tfae.losses.likelihoods import Likelihood
+from tfae.models.encoder_decoder import EncoderDecoder
+from tfae.networks import conv
+from tfae.training.batches import Batch
+
+__all__ = ["VectorQuantizedVariationalAutoencoder"]
+
+
+@keras.saving.register_keras_serializable("tfae")
+class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
+    """An autoencoder with discrete codes, VQ-VAE: every vector of the code is one of a codebook.
+
+    The last axis of the encoder's output is taken as vectors of size `embedding_dim`, and each
+    becomes the nearest embedding. So a convolutional encoder gives a grid of indices; `from_shape`
+    builds that with `architecture="conv"`, where `latent_dim` is the size of a vector. With
+    `"mlp"` the code has `latent_dim / embedding_dim` vectors.
+
+    The loss is `reconstruction_loss + commitment * commitment_loss`, the latter the squared
+    distance of the encoder's output from the embeddings. The decoder's gradient passes through to
+    the encoder as if nothing had been quantised; the codebook follows the encoder's output as a
+    moving average, and embeddings that are hardly used are moved to where the data is. The logs
+    show `perplexity`: how many embeddings a batch uses, as the exponential of the entropy.
+
+    `encode` gives the quantised vectors, `indices` their places in the codebook.
+
+    Example:
+        ```python
+        model = tfae.VectorQuantizedVariationalAutoencoder.from_shape(
+            (28, 28, 1), latent_dim=16, architecture="conv", num_embeddings=128
+        )
+        model.compile()
+        model.fit(images, epochs=10)
+        grid = model.indices(images)  # (n, 7, 7)
+        ```
+
+    Args:
+        encoder: Keras model from data `(batch, ...)` to codes `(batch, latent_dim)` or
+            `(batch, height, width, latent_dim)`.
+        decoder: Keras model from such codes to raw outputs of the data's shape, ending in a linear
+            layer.
+        num_embeddings: Size of the codebook.
+        embedding_dim: Size of a vector, a divisor of the code's last axis; `None` for all of it.
+        commitment: Weight of the commitment loss, zero or more.
+        decay: Of the codebook's moving averages, in [0, 1).
+        restart_below: Embeddings used less than this part of an even share, in [0, 1), are moved;
+            zero for never after the first step.
+        likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
+        seed: Integer from which the moves and the order of the data follow; `None` draws one.
+        **kwargs: Passed to `keras.Model`.
+
+    Raises:
+        ValueError: If the networks do not fit together, or a number is out of range.
+
+    Reference:
+        Van den Oord, Vinyals and Kavukcuoglu, "Neural Discrete Representation Learning", 2017.
+    """
+
+    loss_names = ("reconstruction_loss", "commitment_loss")
+    monitor_names = ("perplexity",)
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        num_embeddings: int = 512,
+        embedding_dim: int | None = None,
+        commitment: float = 0.25,
+        decay: float = 0.99,
+        restart_below: float = 0.1,
+        likelihood: str | Likelihood = "bernoulli",
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
+        if not isinstance(commitment, int | float) or not 0 <= commitment < math.inf:
+            raise ValueError(
+                f"`commitment` must be a number of zero or more; received {commitment!r}."
+            )
+        self.commitment = commitment
+        self.quantizer = VectorQuantizer(
+            num_embeddings, embedding_dim, decay, restart_below, seed=self.seed, name="quantizer"
+        )
+        self._build_if_possible()
+
+    @classmethod
+    def _networks(
+        cls, build: Callable, input_shape: Sequence[int], latent_dim: int
+    ) -> tuple[keras.Model, keras.Model]:
+        if "hidden_units" not in build.keywords and build.func is conv:
+            build = functools.partial(build, hidden_units=None)  # fully convolutional: a grid
+        return build(input_shape, latent_dim)
+
+    def _check_networks(self, input_shape: Sequence[int | None]) -> None:
+        super()._check_networks(input_shape)
+        self.quantizer.build((None, *self.code_shape))
+
+    def code(
+        self, x: tf.Tensor, label: tf.Tensor | None = None, training: bool = False
+    ) -> tf.Tensor:
+        quantized, _ = self.quantizer(self._encoded(x, label, training))
+        return quantized
+
+    def encoding(self, x: tf.Tensor, label: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
+        quantized, indices = self.quantizer(self._encoded(x, label, training=False))
+        return {"code": quantized, "indices": indices}
+
+    def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
+        encoded = tf.cast(self._encoded(batch.x, batch.label, training), tf.float32)
+        quantized, indices = self.quantizer(encoded)
+        quantized = tf.stop_gradient(quantized)
+        if training:
+            self.quantizer.update(tf.stop_gradient(encoded), indices, batch.sample_weight)
+        straight_through = encoded + tf.stop_gradient(quantized - encoded)
+        output = self._output(straight_through, batch.label, training)
+        axes = list(range(1, encoded.shape.rank))
+        commitment = tf.reduce_sum(tf.math.squared_difference(encoded, quantized), axis=axes)
+        return {
+            "reconstruction_loss": self.likelihood.loss(batch.target, output),
+            "commitment_loss": commitment,
+            "perplexity": tf.fill(tf.shape(commitment), self.quantizer.perplexity(indices)),
+        }
+
+    def term_weights(self) -> dict[str, tf.Tensor | float]:
+        return {"commitment_loss": self.commitment}
+
+    # ------------------------------------------------------------------ arrays in, arrays out
+
+    def indices(self, x: Any, batch_size: int = 256) -> np.ndarray:
+        """Encodes data as places in the codebook.
+
+        Args:
+            x: Array `(n, ...)` or batched dataset.
+            batch_size: Examples at a time, for arrays.
+
+        Returns:
+            int32 `(n, height, width)` for a convolutional encoder, `(n, latent_dim /
+            embedding_dim)` for a flat code, and `(n,)` where that is one vector.
+        """
+
+        def indices(x: tf.Tensor) -> tf.Tensor:
+            return self.encoding(x)["indices"]
+
+        return self._map("indices", indices, self._checked(x), batch_size)
+
+    def decode_indices(self, indices: Any, batch_size: int = 256) -> np.ndarray:
+        """Decodes places in the codebook, as `indices` gives them.
+
+        Args:
+            indices: Integers from 0 to `num_embeddings - 1`.
+            batch_size: Examples at a time, for arrays.
+
+        Returns:
+            Data `(n, ...)`: the mean of p(x | z).
+
+        Raises:
+            ValueError: If one of them is no place in the codebook.
+        """
+        indices = np.asarray(indices)
+        if indices.dtype.kind not in "iu" or (
+            indices.size and not 0 <= indices.min() <= indices.max() < self.quantizer.num_embeddings
+        ):
+            raise ValueError(
+                "`indices` must be integers from 0 to "
+                f"{self.quantizer.num_embeddings - 1}; received {indices.dtype}"
+                + (f" from {indices.min()} to {indices.max()}." if indices.size else ".")
+            )
+
+        def decode(indices: tf.Tensor) -> tf.Tensor:
+            return self.decoded(self.quantizer.lookup(indices, self.code_shape))
+
+        return self._map("decode_indices", decode, indices.astype("int32"), batch_size)
+
+    def get_config(self) -> dict:
+        quantizer = self.quantizer.get_config()
+        names = ("num_embeddings", "embedding_dim", "decay", "restart_below")
+        return {
+            **super().get_config(),
+            **{name: quantizer[name] for name in names},
+            "commitment": self.commitment,
+        }

@@ -1,0 +1,53 @@
+"""A class beside a continuous code."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfae.priors.prior import Prior, label_or_any
+
+
+@keras.saving.register_keras_serializable("tfae.priors")
+class ClassAndStyle(Prior):
+    """A class, one-hot and each as likely as the others, and independent of it a style.
+
+    Args:
+        num_classes: Number of classes, at least 2; as many numbers of the code come first.
+        style: Prior of the remaining numbers.
+        **kwargs: Passed to `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If a code has no numbers left for the style.
+    """
+
+    is_density = False
+
+    def __init__(self, num_classes: int, style: Prior, **kwargs):
+        super().__init__(**kwargs)
+        self.num_classes = num_classes
+        self.style = style
+
+    def build(self, code_shape: tuple[int | None, ...]) -> None:
+        if code_shape[-1] <= self.num_classes:
+            raise ValueError(
+                f"A code must have more numbers than its {self.num_classes} classes, so that some "
+                f"are left for the style; it has {code_shape[-1]}."
+            )
+        self.style.build((None, code_shape[-1] - self.num_classes))
+        super().build(code_shape)
+
+    def sample(
+        self, n: int | tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        of_class = tf.random.fold_in(seed, 3, "philox")  # not what the style draws its parts by
+        drawn = label_or_any(n, of_class, label, self.num_classes)
+        return tf.concat([tf.one_hot(drawn, self.num_classes), self.style.sample(n, seed)], axis=-1)
+
+    def get_config(self) -> dict:
+        style = keras.saving.serialize_keras_object(self.style)
+        return {**super().get_config(), "num_classes": self.num_classes, "style": style}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "ClassAndStyle":
+        return cls(**{**config, "style": keras.saving.deserialize_keras_object(config["style"])})

@@ -1,0 +1,93 @@
+"""Priors that are mixtures of Gaussians."""
+
+import keras
+import tensorflow as tf
+
+from tfae.losses.divergence import gaussian_log_density
+from tfae.priors.prior import Prior
+
+
+class Mixture(Prior):
+    """A mixture of Gaussians with diagonal covariances: sampling and density for any of them.
+
+    Args:
+        num_components: At least 1.
+        **kwargs: Passed to `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If `num_components` is not a whole number of at least 1.
+    """
+
+    def __init__(self, num_components: int, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(num_components, int) or num_components < 1:
+            raise ValueError(
+                "`num_components` must be a whole number of at least 1; received "
+                f"{num_components!r}."
+            )
+        self.num_components = num_components
+
+    def components(self, index: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        """Means and log-variances, float32 `(n, latent_dim)` each.
+
+        Args:
+            index: int32 `(n,)`, which components; all of them by default.
+        """
+        raise NotImplementedError
+
+    def log_weights(self) -> tf.Tensor:
+        """Logarithms of the weights, `(num_components,)`; the weights add up to one."""
+        raise NotImplementedError
+
+    def sample(
+        self, n: int | tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        del label
+        of_component, of_noise = tf.unstack(tf.random.split(seed, 2, alg="philox"))
+        uniform = tf.random.stateless_uniform([n], of_component, alg="philox")
+        borders = tf.cumsum(tf.exp(self.log_weights()))[:-1]
+        mean, log_variance = self.components(tf.searchsorted(borders, uniform, side="right"))
+        noise = tf.random.stateless_normal([n, self.latent_dim], of_noise, alg="philox")
+        return mean + tf.exp(0.5 * log_variance) * noise
+
+    def log_density(self, code: tf.Tensor) -> tf.Tensor:
+        mean, log_variance = (tf.cast(t, code.dtype) for t in self.components())
+        of_each = gaussian_log_density(code[..., None, :], mean, log_variance)
+        return tf.reduce_logsumexp(of_each + tf.cast(self.log_weights(), code.dtype), axis=-1)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "num_components": self.num_components}
+
+
+@keras.saving.register_keras_serializable("tfae.priors")
+class LearnedMixture(Mixture):
+    """A mixture of Gaussians whose means, variances and weights are trained with the model.
+
+    It begins with equal weights, variances of one, and means drawn from N(0, I).
+
+    Args:
+        num_components: Number of Gaussians, at least 1.
+        **kwargs: Passed to `keras.layers.Layer`.
+    """
+
+    def __init__(self, num_components: int = 10, **kwargs):
+        super().__init__(num_components, **kwargs)
+
+    def build(self, code_shape: tuple[int | None, ...]) -> None:
+        if self.built:
+            return
+        super().build(code_shape)
+        shape = (self.num_components, self.latent_dim)
+        normal = keras.initializers.RandomNormal(stddev=1.0)
+        self.mean = self.add_weight(name="mean", shape=shape, initializer=normal)
+        self.log_variance = self.add_weight(name="log_variance", shape=shape, initializer="zeros")
+        self.logits = self.add_weight(name="logits", shape=shape[:1], initializer="zeros")
+
+    def components(self, index: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        parameters = (tf.convert_to_tensor(self.mean), tf.convert_to_tensor(self.log_variance))
+        if index is None:
+            return parameters
+        return tuple(tf.gather(parameter, index) for parameter in parameters)
+
+    def log_weights(self) -> tf.Tensor:
+        return tf.nn.log_softmax(tf.convert_to_tensor(self.logits))

@@ -1,0 +1,81 @@
+"""The swiss roll."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from tfae.priors.prior import Prior, label_or_any
+
+
+@keras.saving.register_keras_serializable("tfae.priors")
+class SwissRoll(Prior):
+    """A spiral in two dimensions; classes follow one another along it.
+
+    Codes are spread evenly over the length of the spiral, so that each class has a piece of the
+    same length, and lie at a small normal distance from it.
+
+    Args:
+        num_classes: Number of pieces, at least 1.
+        turns: How often it winds around the origin, above zero.
+        radius: Of its outer end.
+        noise: Standard deviation across the spiral, zero or more.
+        **kwargs: Passed to `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If a number is out of its range, or the code is not two-dimensional.
+
+    Reference:
+        Makhzani et al., "Adversarial Autoencoders", 2015, section 2.3.
+    """
+
+    is_density = False
+
+    def __init__(
+        self,
+        num_classes: int = 10,
+        turns: float = 2.0,
+        radius: float = 3.0,
+        noise: float = 0.05,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not isinstance(num_classes, int) or num_classes < 1:
+            raise ValueError(
+                f"`num_classes` must be a whole number of at least 1; received {num_classes!r}."
+            )
+        for name, value in (("turns", turns), ("radius", radius), ("noise", noise)):
+            if not (math.isfinite(value) and (value > 0 or (value == 0 and name == "noise"))):
+                raise ValueError(f"`{name}` must be a number above zero; received {value!r}.")
+        self.num_classes = num_classes
+        self.turns, self.radius, self.noise = float(turns), float(radius), float(noise)
+
+    def build(self, code_shape: tuple[int | None, ...]) -> None:
+        if code_shape[-1] != 2:
+            raise ValueError(
+                "The prior SwissRoll is a pattern of two dimensions; received "
+                f"latent_dim={code_shape[-1]}. Use latent_dim=2, or another prior."
+            )
+        super().build(code_shape)
+
+    def sample(
+        self, n: int | tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        piece = tf.cast(label_or_any(n, seed, label, self.num_classes), tf.float32)
+        within = tf.random.stateless_uniform(
+            [n], tf.random.fold_in(seed, 2, "philox"), alg="philox"
+        )
+        # The length up to an angle grows with its square, nearly.
+        position = tf.sqrt((piece + within) / self.num_classes)
+        angle = 2.0 * math.pi * self.turns * position
+        roll = self.radius * position[:, None] * tf.stack([tf.cos(angle), tf.sin(angle)], axis=-1)
+        return roll + self.noise * tf.random.stateless_normal([n, 2], seed, alg="philox")
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "turns": self.turns,
+            "radius": self.radius,
+            "noise": self.noise,
+        }

@@ -1,0 +1,45 @@
+"""The uniform prior."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from tfae.priors.prior import Prior
+
+
+@keras.saving.register_keras_serializable("tfae.priors")
+class Uniform(Prior):
+    """Uniform on a cube: every dimension between `low` and `high`.
+
+    Args:
+        low, high: Ends of the interval, `low` below `high`.
+        **kwargs: Passed to `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If `low` is not below `high`.
+    """
+
+    def __init__(self, low: float = -1.0, high: float = 1.0, **kwargs):
+        super().__init__(**kwargs)
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise ValueError(
+                f"`low` must be a number below `high`; received low={low!r}, high={high!r}."
+            )
+        self.low, self.high = float(low), float(high)
+
+    def sample(
+        self, n: int | tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        del label
+        return tf.random.stateless_uniform(
+            [n, self.latent_dim], seed, self.low, self.high, alg="philox"
+        )
+
+    def log_density(self, code: tf.Tensor) -> tf.Tensor:
+        inside = tf.reduce_all((code >= self.low) & (code <= self.high), axis=-1)
+        log_density = tf.constant(-self.latent_dim * math.log(self.high - self.low), code.dtype)
+        return tf.where(inside, log_density, tf.constant(-math.inf, code.dtype))
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "low": self.low, "high": self.high}

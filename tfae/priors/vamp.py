@@ -1,0 +1,100 @@
+"""The variational mixture of posteriors."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfae.priors.mixture import Mixture
+
+
+@keras.saving.register_keras_serializable("tfae.priors")
+class VampPrior(Mixture):
+    """The encoder's own posteriors at pseudo-inputs, mixed with equal weights.
+
+    The pseudo-inputs are examples that nobody has seen: weights of the shape of the data, trained
+    with the model. They begin as noise; to begin with real examples, assign them:
+    `model.prior.pseudo_inputs.assign(x[:500])`.
+
+    Args:
+        num_components: Number of pseudo-inputs, at least 1.
+        **kwargs: Passed to `keras.layers.Layer`.
+
+    Raises:
+        ValueError: When the model takes data of no fixed shape, or is not the first one that the
+            prior is given to.
+
+    Reference:
+        Tomczak and Welling, "VAE with a VampPrior", 2018.
+    """
+
+    def __init__(self, num_components: int = 500, **kwargs):
+        super().__init__(num_components, **kwargs)
+        self._encoder: Callable[[], keras.layers.Layer] | None = None
+
+    def bind(
+        self,
+        encoder: keras.layers.Layer,
+        input_shape: tuple[int | None, ...],
+        support: tuple[float, float] | None,
+    ) -> None:
+        if self._encoder is not None and self._encoder() is not encoder:
+            raise ValueError("A VampPrior belongs to one model; make another one for this model.")
+        if None in input_shape:
+            raise ValueError(
+                "A VampPrior needs data of a fixed shape, for its pseudo-inputs; received "
+                f"{input_shape}."
+            )
+        # In a function, because Keras would save the encoder as a part of the prior, too.
+        self._encoder = lambda: encoder
+        self._input_shape, self._support = input_shape, support
+
+    def build(self, code_shape: tuple[int | None, ...]) -> None:
+        if self._encoder is None:
+            raise ValueError("A VampPrior is built by the model that it is the `prior` of.")
+        if self.built:
+            return
+        super().build(code_shape)
+        if self._support is None:
+            start, constraint = keras.initializers.RandomNormal(stddev=1.0), None
+        else:
+            start = keras.initializers.RandomUniform(*self._support)
+            constraint = Within(*self._support)
+        self.pseudo_inputs = self.add_weight(
+            name="pseudo_inputs",
+            shape=(self.num_components, *self._input_shape),
+            initializer=start,
+            constraint=constraint,
+        )
+
+    def get_build_config(self) -> None:
+        """Nothing: the model that it is loaded with builds it."""
+
+    def components(self, index: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+        x = tf.convert_to_tensor(self.pseudo_inputs)
+        x = x if index is None else tf.gather(x, index)  # few of many: encodes those only
+        mean, log_variance = self._encoder()(x, training=False)
+        return tf.cast(mean, tf.float32), tf.cast(log_variance, tf.float32)
+
+    def log_weights(self) -> tf.Tensor:
+        return tf.fill([self.num_components], -math.log(self.num_components))
+
+
+@keras.saving.register_keras_serializable("tfae.priors")
+class Within(keras.constraints.Constraint):
+    """Keeps weights in a closed interval: after each step they go back to its nearest point.
+
+    Args:
+        low, high: The interval.
+    """
+
+    def __init__(self, low: float, high: float):
+        self.low, self.high = low, high
+
+    def __call__(self, w: Any) -> tf.Tensor:
+        return tf.clip_by_value(w, self.low, self.high)
+
+    def get_config(self) -> dict:
+        return {"low": self.low, "high": self.high}
