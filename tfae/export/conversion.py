@@ -34,9 +34,16 @@ def convert(
         float_io: Whether an `"int8"` file takes and gives floats.
 
     Raises:
-        ValueError: If a layer uses an operation that LiteRT does not have; names the layer.
+        ValueError: If a layer uses an operation that LiteRT does not have; names the layer. If
+            int8 is asked of a model with a loop, such as a solver.
     """
     functions = {name: _function(signature, batch_size) for name, signature in found.items()}
+    if quantize == "int8" and any(map(_has_control_flow, functions.values())):
+        # TensorFlow's calibrator does not enter loops; the process would crash.
+        raise ValueError(
+            f"{type(model).__name__} computes in a loop, whose ranges cannot be calibrated: choose "
+            "quantize='dynamic' or 'float16' instead of 'int8'."
+        )
     module = tf.Module()
     module.variables_of_model = [v.value for v in model.variables]
     module.functions = functions
@@ -66,6 +73,12 @@ def _function(signature: Signature, batch_size: int) -> Callable:
         for spec in signature.inputs
     ]
     return tf.function(signature.function, input_signature=specs, autograph=False)
+
+
+def _has_control_flow(function: Callable) -> bool:
+    graph = function.get_concrete_function().graph.as_graph_def()
+    bodies = [graph.node, *(inner.node_def for inner in graph.library.function)]
+    return any(re.fullmatch("(Stateless)?(While|If)", node.op) for body in bodies for node in body)
 
 
 @contextlib.contextmanager
