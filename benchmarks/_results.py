@@ -54,6 +54,23 @@ def publish(name, title, columns, rows, seeds=(), data=None, note=""):
     unfinished.replace(FOLDER / f"{name}.json")
 
 
+def once(name, key, compute):
+    """The result of `compute()`, from an interrupted earlier run of the benchmark if it has it.
+
+    Results are kept in benchmarks/results/NAME.unfinished by `key`, which says all that they depend
+    on. Delete that file when the benchmark is done.
+    """
+    unfinished = FOLDER / f"{name}.unfinished"
+    done = json.loads(unfinished.read_text()) if unfinished.exists() else {}
+    if key not in done:
+        done[key] = compute()
+        new = unfinished.with_suffix(".new")
+        new.write_text(json.dumps(done))
+        new.replace(unfinished)
+    print(key, done[key], flush=True)
+    return done[key]
+
+
 def page():
     """The text of docs/results.md, from the kept results."""
     parts = [

@@ -48,7 +48,7 @@ def test_training_lowers_the_objective_of_data_it_never_saw(atom_update):
     first = model.evaluate(x[3000:], verbose=0, return_dict=True)["loss"]
     model.fit(x[:3000], batch_size=100, epochs=3, verbose=0)
     last = model.evaluate(x[3000:], verbose=0, return_dict=True)["loss"]
-    assert last < 0.95 * first
+    assert last < {"gradient": 0.9, "replace": 1.0}[atom_update] * first
 
 
 def test_the_first_atoms_are_patches_and_replacing_keeps_them_patches():

@@ -127,7 +127,7 @@ class SparseCoding(Autoencoding):
     def atoms(self) -> np.ndarray:
         """The atoms, `(num_atoms, *patch_shape)`, each of length one; zeros before `fit`.
 
-        They can be set, to arrays of that shape.
+        They can be set, to an array of that shape; what was learned before is forgotten.
         """
         if not self.built:
             # As attributes that are not there do: Keras looks before it sets one.
@@ -150,6 +150,8 @@ class SparseCoding(Autoencoding):
             self(keras.KerasTensor((None, *value.shape[1:])))
         self._atoms.assign(flat)
         self._unused_for.assign(tf.zeros_like(self._unused_for))
+        self._seen.assign(0.0)
+        self._update.forget(tf.ones([self.num_atoms], tf.bool))
 
     # ------------------------------------------------------------------ in the graph
 
