@@ -115,7 +115,7 @@ def main():
             runs.append({"latent_dim": latent_dim, "seed": seed, **result})
         of_dim = runs[-len(arguments.seeds) :]
         matches = sum(r["p_value"] > LEVEL for r in of_dim)
-        whole = sum(4 <= min(r["percent"]) and max(r["percent"]) <= 20 for r in of_dim)
+        whole = sum(min(r["percent"]) >= 4 and max(r["percent"]) <= 20 for r in of_dim)
         rows.append(
             [
                 latent_dim,
