@@ -121,6 +121,10 @@ def _samples(
     For `decode` these are codes of data and, if the model generates, of its prior as well, which
     reach further out.
     """
+    if model.conditional and calibration["label"].max() < 0:
+        # Of labels that are all unknown the range is empty: show every class.
+        every_class = np.arange(len(calibration["x"])) % model.num_classes
+        calibration = {**calibration, "label": every_class}
     of_codes = {**calibration, "code": answers(found["encode"], calibration)["code"]}
     if model.sampling_prior is not None:
         codes = model.sampling_prior.sample(len(of_codes["code"]), tf.constant([0, 0], tf.int64))
