@@ -38,7 +38,7 @@ def train(x, latent_dim, epochs, seed):
     keras.utils.set_random_seed(seed)
     model = tfae.AdversarialAutoencoder.from_shape((28, 28, 1), latent_dim, seed=seed, **NETWORK)
     steps = epochs * -(-len(x) // BATCH)
-    rates = {"optimizer": 1e-3, "discriminator_optimizer": 1e-2, "generator_optimizer": 3e-3}
+    rates = {"optimizer": 1e-3, "discriminator_optimizer": 2e-3, "generator_optimizer": 1e-3}
     optimizers = {
         name: keras.optimizers.Adam(
             keras.optimizers.schedules.CosineDecay(rate, steps),

@@ -76,7 +76,7 @@ class AdversarialAutoencoder(EncoderDecoder):
         discriminator: keras.Model,
         prior: str | Prior | Callable = "gaussian",
         likelihood: str | Likelihood = "bernoulli",
-        gradient_penalty: float = 0.1,
+        gradient_penalty: float = 0.03,
         seed: int | None = None,
         **kwargs,
     ):
@@ -118,7 +118,7 @@ class AdversarialAutoencoder(EncoderDecoder):
 
     def _check_networks(self, input_shape: Sequence[int | None]) -> None:
         super()._check_networks(input_shape)
-        self._contract = self._contract._replace(num_classes=self.num_classes)
+        self._contract = self._contract._replace(num_classes=self.num_classes, expects_labels=False)
         for_class = self.num_classes + 1 if self._is_conditioned else 0
         width = self.latent_dim + for_class
         built = self.discriminator.built
@@ -219,8 +219,10 @@ class AdversarialAutoencoder(EncoderDecoder):
 
         Args:
             optimizer: Of encoder and decoder, for the reconstruction.
-            discriminator_optimizer: Of the discriminator; by default Adam(1e-3, beta_1=0.5).
-            generator_optimizer: Of the encoder, against the discriminator; the same by default.
+            discriminator_optimizer: Of the discriminator; by default Adam(2e-3, beta_1=0.5).
+            generator_optimizer: Of the encoder, against the discriminator; by default
+                Adam(1e-3, beta_1=0.5). The larger its steps are beside those of `optimizer`, the
+                closer the codes come to the prior, and the less they tell of the data.
             auto_scale_loss: Whether all three scale their losses under `mixed_float16`.
             **kwargs: As in `Trainer.compile`: `metrics`, `jit_compile`, `steps_per_execution`, ...
 
@@ -228,8 +230,8 @@ class AdversarialAutoencoder(EncoderDecoder):
             ValueError: If one optimizer is given twice; each holds the state of one player.
         """
         given = {
-            "discriminator_optimizer": _optimizer(discriminator_optimizer),
-            "generator_optimizer": _optimizer(generator_optimizer),
+            "discriminator_optimizer": _optimizer(discriminator_optimizer, 2e-3),
+            "generator_optimizer": _optimizer(generator_optimizer, 1e-3),
         }
         optimizer = keras.optimizers.get(optimizer)
         if len({id(optimizer), *map(id, given.values())}) < 3:
@@ -260,8 +262,11 @@ class AdversarialAutoencoder(EncoderDecoder):
         }
 
 
-def _optimizer(identifier: Any) -> keras.optimizers.Optimizer:
-    """An optimizer for a player of the game: little momentum, as its aim keeps moving."""
+def _optimizer(identifier: Any, learning_rate: float) -> keras.optimizers.Optimizer:
+    """The optimizer of a player of the game; by default one of little momentum.
+
+    Its aim keeps moving, and momentum carries it past.
+    """
     if identifier is None:
-        return keras.optimizers.Adam(1e-3, beta_1=0.5)
+        return keras.optimizers.Adam(learning_rate, beta_1=0.5)
     return keras.optimizers.get(identifier)

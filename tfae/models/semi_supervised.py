@@ -73,7 +73,7 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
         classification_weight: float = 1.0,
         prior: str | Prior | Callable = "gaussian",
         likelihood: str | Likelihood = "bernoulli",
-        gradient_penalty: float = 0.1,
+        gradient_penalty: float = 0.03,
         seed: int | None = None,
         **kwargs,
     ):

@@ -19,12 +19,14 @@ class DataContract(NamedTuple):
         support: Closed interval of the targets, or `None`.
         num_classes: Of a model that uses labels: they are 0 to `num_classes - 1`, or -1 where
             unknown. `None` for one that does not look at them.
+        expects_labels: Whether data without labels is likely to be a mistake.
     """
 
     input_shape: tuple[int | None, ...]
     target_shape: tuple[int | None, ...]
     support: tuple[float, float] | None
     num_classes: int | None = None
+    expects_labels: bool = True
 
     def checked_arrays(self, x: Any, y: Any = None, sample_weight: Any = None) -> tuple:
         """Checks whole arrays before training.
@@ -130,9 +132,17 @@ class DataContract(NamedTuple):
         if self.num_classes is None:
             return None if label is None else _array("label", label)
         if label is None:
-            _warn_of_missing_labels()
+            self._warn_of_missing_labels()
             return None
         return checked_label(label, self.num_classes)
+
+    def _warn_of_missing_labels(self) -> None:
+        if self.expects_labels:
+            warnings.warn(
+                "The model uses labels and the data has none: every class counts as unknown. Give "
+                '{"x": x, "label": label} instead of x.',
+                stacklevel=2,
+            )
 
     def checked_dataset(self, dataset: tf.data.Dataset) -> tf.data.Dataset:
         """Checks what a dataset declares now, and its values as they come.
@@ -150,7 +160,7 @@ class DataContract(NamedTuple):
             _check_shape("y", spec.target.shape, self.target_shape, _UNBATCHED)
         if self.num_classes is not None:
             if spec.label is None:
-                _warn_of_missing_labels()
+                self._warn_of_missing_labels()
             else:
                 _check_label_kind(spec.label.shape, spec.label.dtype, self.num_classes)
 
@@ -214,14 +224,6 @@ def _label_range(num_classes: int, name: str = "label") -> str:
     return (
         f"`{name}` must hold integers from 0 to {num_classes - 1}, or -1 where the class is "
         "unknown, one an example."
-    )
-
-
-def _warn_of_missing_labels() -> None:
-    warnings.warn(
-        "The model uses labels and the data has none: every class counts as unknown. Give "
-        '{"x": x, "label": label} instead of x.',
-        stacklevel=2,
     )
 
 
