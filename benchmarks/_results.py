@@ -52,14 +52,16 @@ def publish(name, title, columns, rows, seeds=(), data=None, note=""):
     unfinished = FOLDER / f"{name}.json.tmp"
     unfinished.write_text(json.dumps(result, indent=2) + "\n")
     unfinished.replace(FOLDER / f"{name}.json")
+    (FOLDER / f"{name}.unfinished").unlink(missing_ok=True)
 
 
 def once(name, key, compute):
     """The result of `compute()`, from an interrupted earlier run of the benchmark if it has it.
 
     Results are kept in benchmarks/results/NAME.unfinished by `key`, which says all that they depend
-    on. Delete that file when the benchmark is done.
+    on, until `publish` has them all.
     """
+    FOLDER.mkdir(exist_ok=True)
     unfinished = FOLDER / f"{name}.unfinished"
     done = json.loads(unfinished.read_text()) if unfinished.exists() else {}
     if key not in done:

@@ -6,17 +6,16 @@ Prints the area under the ROC curve (ROC-AUC) of each method's score on the 10,0
 row a left-out digit: the probability that an image of it scores higher than one of the other nine.
 No method sees the left-out digit, and none has settings chosen by it. Beside tfae's models stand
 scikit-learn's IsolationForest, LocalOutlierFactor and the reconstruction error of PCA, with as many
-components as the codes have numbers. What is done is kept in benchmarks/results/anomaly.unfinished
-until all of it is: the same command goes on after an interruption.
+components as the codes have numbers. The same command goes on after an interruption.
 """
 
 import argparse
-import json
+import functools
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from _results import FOLDER, publish  # isort: skip - it takes the time
+from _results import once, publish  # isort: skip - it takes the time
 
 import keras
 import numpy as np
@@ -89,19 +88,12 @@ def main():
     train = tuple(part[: arguments.images] for part in images("train"))
     test = images("test")
 
-    unfinished = FOLDER / "anomaly.unfinished"
-    done = json.loads(unfinished.read_text()) if unfinished.exists() else {}
     wanted = {digit: [] for digit in arguments.digits}
     for seed in arguments.seeds:
         for digit in arguments.digits:
             key = f"{arguments.epochs} epochs, {len(train[0])} images, seed {seed}, digit {digit}"
-            if key not in done:
-                done[key] = areas(train, test, digit, arguments.epochs, seed)
-                new = unfinished.with_suffix(".new")
-                new.write_text(json.dumps(done))
-                new.replace(unfinished)
-            print(key, done[key], flush=True)
-            wanted[digit].append(done[key])
+            run = functools.partial(areas, train, test, digit, arguments.epochs, seed)
+            wanted[digit].append(once("anomaly", key, run))
     methods = list(wanted[arguments.digits[0]][0])
     table = np.array([[[run[m] for m in methods] for run in runs] for runs in wanted.values()])
     rows = [[digit, *row] for digit, row in zip(wanted, table.mean(axis=1), strict=True)]
@@ -117,7 +109,6 @@ def main():
         f"{len(train[0]):,} images less those of the digit; the local outlier factor, whose time "
         f"grows with the square, has {LOF_IMAGES:,} of them at most.",
     )
-    unfinished.unlink()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Sparse coding beside scikit-learn: learning atoms, and solving for coefficients.
 
-    python benchmarks/sparse_coding.py [--quick] [--anew]
+    python benchmarks/sparse_coding.py [--quick]
 
 Patches of scikit-learn's two sample images, without their mean, whitened; penalty 1.
 
@@ -14,28 +14,25 @@ time that is proportional to their number, so its time is measured on fewer rows
 table tells the number) and scaled up; ours is measured on all of them, after a first call that
 compiles.
 
-Each configuration is kept in a file of its own as soon as it is done (benchmarks/.sparse_coding),
-so that a command that is interrupted goes on where it was; `--anew` begins anew.
+The same command goes on after an interruption.
 """
 
 import argparse
-import json
+import functools
 import os
-import shutil
 import time
 import warnings
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-from _results import publish
+from _results import once, publish
 from sklearn.datasets import load_sample_images
 from sklearn.decomposition import MiniBatchDictionaryLearning, sparse_encode
 
 import tfae
 
-KEPT = Path(__file__).with_name(".sparse_coding")
+ATOMS, CODES = "sparse_coding_atoms", "sparse_coding_codes"  # names of the results
 PENALTY, BATCH = 1.0, 256
 ALGORITHMS = ("lasso_lars", "lasso_cd")
 
@@ -109,18 +106,9 @@ def solving(size, num_atoms, count, rows_sklearn):
     return row
 
 
-def kept(function, *arguments):
-    """What was measured before, or is measured now."""
-    path = KEPT / f"{function.__name__}_{'_'.join(map(str, arguments))}.json"
-    if not path.exists():
-        KEPT.mkdir(exist_ok=True)
-        row = function(*arguments)
-        unfinished = path.with_suffix(".tmp")
-        unfinished.write_text(json.dumps(row))
-        unfinished.replace(path)
-    row = json.loads(path.read_text())
-    print(function.__name__, row, flush=True)
-    return row
+def kept(name, function, *arguments):
+    """What was measured before an interruption, or is measured now."""
+    return once(name, " ".join(map(str, arguments)), functools.partial(function, *arguments))
 
 
 def name(row):
@@ -129,7 +117,7 @@ def name(row):
 
 def report_learning(rows):
     publish(
-        "sparse_coding_atoms",
+        ATOMS,
         "Learning atoms of natural-image patches: objective of held-out patches, and seconds",
         ["patches", "tfae", "scikit-learn", "above", "tfae, s", "scikit-learn, s", "faster"],
         [
@@ -147,13 +135,14 @@ def report_learning(rows):
         seeds=[0],
         data={"rows": rows},
         note=f"{rows[0]['passes']} pass(es) over {rows[0]['patches']:,} patches, batches of "
-        f"{BATCH}; scikit-learn's MiniBatchDictionaryLearning with the faster of its two solvers.",
+        f"{BATCH}; scikit-learn's MiniBatchDictionaryLearning with its solver cd below 1,024 atoms, "
+        "else lars.",
     )
 
 
 def report_solving(rows):
     publish(
-        "sparse_coding_codes",
+        CODES,
         f"Coefficients of {rows[0]['patches']:,} patches: seconds",
         ["patches", "tfae", "lasso_lars", "lasso_cd", "faster than the faster", "active"],
         [
@@ -177,22 +166,19 @@ def report_solving(rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small numbers, nothing kept")
-    parser.add_argument("--anew", action="store_true", help="measure everything again")
     parser.add_argument("--sizes", type=int, nargs="+", default=[8, 16])
     parser.add_argument("--atoms", type=int, nargs="+", default=[64, 256, 1024])
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")  # sparse_encode warns of every row
-    if arguments.anew:
-        shutil.rmtree(KEPT, ignore_errors=True)
     settings = [(size, atoms) for size in arguments.sizes for atoms in arguments.atoms]
     if arguments.quick:
         print(learning(8, 64, 4000, 1))
         print(solving(8, 64, 4000, 200))
         return
-    report_learning([kept(learning, *setting, 50_000, 1) for setting in settings])
+    report_learning([kept(ATOMS, learning, *setting, 50_000, 1) for setting in settings])
     report_solving(
         [
-            kept(solving, *setting, 100_000, 2000 if setting[1] < 1024 else 300)
+            kept(CODES, solving, *setting, 100_000, 2000 if setting[1] < 1024 else 300)
             for setting in settings
         ]
     )
