@@ -135,7 +135,7 @@ def report_learning(rows):
         seeds=[0],
         data={"rows": rows},
         note=f"{rows[0]['passes']} pass(es) over {rows[0]['patches']:,} patches, batches of "
-        f"{BATCH}; scikit-learn's MiniBatchDictionaryLearning with its solver cd, but lars for 1,024 "
+        f"{BATCH}; scikit-learn's MiniBatchDictionaryLearning with its solver cd, lars for 1,024 "
         "atoms.",
     )
 
