@@ -766,7 +766,7 @@ def replica_report(tmp_path_factory):
     out = tmp_path_factory.mktemp("replicas") / "report.json"
     script = Path(__file__).with_name("replicas.py")
     process = subprocess.run(
-        [sys.executable, str(script), str(out)], capture_output=True, text=True, timeout=300
+        [sys.executable, str(script), str(out)], capture_output=True, text=True, timeout=900
     )
     assert process.returncode == 0, process.stderr[-4000:]
     return json.loads(out.read_text())
@@ -774,13 +774,13 @@ def replica_report(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("replicas")
-@every_model
+@with_those_without_networks
 def test_two_replicas_train_as_one(model_class, replica_report):
     report = replica_report[model_class.__name__]
     assert report["replicas"] == 2
     assert not report["jit_compile"]
     assert report["largest_weight_difference"] < 1e-5
-    assert report["logs"] == pytest.approx(report["logs_of_one"], rel=1e-5)
+    assert report["logs"] == pytest.approx(report["logs_of_one"], rel=1e-5, abs=1e-5)
 
 
 @pytest.mark.slow
