@@ -127,3 +127,18 @@ def test_objects_are_made_of_text():
     warm_up = objects.make("LinearWarmUp:steps=10,end=2.5")
     assert warm_up.get_config() == {"steps": 10, "start": 0.0, "end": 2.5}
     assert objects.make("Gaussian:scale=learned").get_config()["scale"] == "learned"
+
+
+def test_hyperparameters_of_further_networks_are_options():
+    found = models.hyperparameters(package.HierarchicalVariationalAutoencoder)
+    assert found["top_latent_dim"].parse("3", "mlp") == 3
+    assert found["top_hidden_units"].parse("5,4", "conv") == (5, 4)
+    assert not {"build", "top_encoder", "top_decoder"} & set(found)
+
+
+def test_a_conditional_model_gets_the_labels_of_the_data_and_their_number(tfae):
+    tfae("train conditional-variational --data digits --latent-dim 2 --hidden-units 8 --epochs 1 "
+         "--out run")  # fmt: skip
+    model = keras.saving.load_model("run/model.keras")
+    assert model.num_classes == 10
+    assert (model.offsets.numpy() != 0).any()

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
+from sklearn.datasets import load_digits
 
 import tfae
 from tfae.device import DeviceModel, read_metadata
@@ -18,12 +19,28 @@ from tfae.export import tflite
 from tfae.export.report import BOUNDS, QuantizationError
 
 MODELS = [m for m in tfae.models.MODELS.values() if hasattr(m, "from_shape")]
-every_model = pytest.mark.parametrize("model_class", MODELS, ids=lambda m: m.__name__)
+QUICK = (tfae.Autoencoder, tfae.VariationalAutoencoder)
+every_model = pytest.mark.parametrize(
+    "model_class",
+    [m if m in QUICK else pytest.param(m, marks=pytest.mark.slow) for m in MODELS],
+    ids=lambda m: m.__name__,
+)
+
+# What LiteRT's accelerated kernels do not have: all else of every model they run.
+NOT_ACCELERATED = {
+    tfae.ConditionalVariationalAutoencoder: {"ADD", "CAST", "GATHER"},  # of the label
+    tfae.SemiSupervisedAdversarialAutoencoder: {"SOFTMAX"},  # in int8
+    tfae.VectorQuantizedVariationalAutoencoder: {"ARG_MIN", "GATHER"},  # of the codebook
+}
 
 
 def run(path, signature, **inputs):
     """Runs a signature as an app does: no code of ours."""
     return Interpreter(str(path)).get_signature_runner(signature)(**inputs)
+
+
+def unaccelerated(report):
+    return {name for part in report.signatures.values() for name in part.unaccelerated}
 
 
 def ends(path, signature):
@@ -44,7 +61,10 @@ def trained(digits):
             keras.utils.set_random_seed(7)
             model = model_class.from_shape((8, 8, 1), 3, **options)
             model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
-            model.fit(digits[:1000], epochs=5, verbose=0)
+            x = digits[:1000]
+            if model.conditional:
+                x = {"x": x, "label": load_digits().target[:1000]}
+            model.fit(x, epochs=5, verbose=0)
             made[key] = model
         return made[key]
 
@@ -63,34 +83,76 @@ def unseen(digits) -> np.ndarray:
 @every_model
 def test_every_model_gives_keras_outputs_in_float32(model_class, trained, unseen, tmp_path):
     model = trained(model_class)
-    report = tflite(model, tmp_path / "m.tflite", validation=unseen)
-    scores = DeviceModel(tmp_path / "m.tflite").anomaly_score(unseen)
-    np.testing.assert_allclose(scores, model.anomaly_score(unseen), rtol=1e-4)
+    path = tmp_path / "m.tflite"
+    report = tflite(model, path, validation=unseen)
     x = unseen[:1]
-    encoding = run(tmp_path / "m.tflite", "encode", x=x)
+    label = {"label": np.array([-1])} if model.conditional else {}
+    encoding = run(path, "encode", x=x, **label)
     expected = {name: value.numpy() for name, value in model.encoding(tf.constant(x)).items()}
     assert set(encoding) == set(expected)
     for name, value in expected.items():
         np.testing.assert_allclose(encoding[name], value, rtol=1e-4, atol=1e-5)
-    decoded = run(tmp_path / "m.tflite", "decode", code=encoding["code"])["x"]
+    decoded = run(path, "decode", code=encoding["code"], **label)["x"]
     np.testing.assert_allclose(decoded, model.decode(model.encode(x)), atol=1e-5)
-    reconstruction = run(tmp_path / "m.tflite", "reconstruct", x=x)["reconstruction"]
+    reconstruction = run(path, "reconstruct", x=x, **label)["reconstruction"]
     np.testing.assert_allclose(reconstruction, model.reconstruct(x), atol=1e-5)
     assert report.relative_error < 1e-5
     assert abs(report.reconstruction_change) < 1e-5
+    assert unaccelerated(report) <= NOT_ACCELERATED.get(model_class, set())
+
+
+@every_model
+def test_every_model_has_the_scores_of_keras_where_they_have_a_formula(
+    model_class, trained, unseen, tmp_path
+):
+    model = trained(model_class)
+    report = tflite(model, tmp_path / "m.tflite", validation=unseen)
+    if model_class is tfae.HierarchicalVariationalAutoencoder:  # its prior is a network
+        assert report.score_correlation is None
+        return
+    label = {"label": np.full(len(unseen), -1)} if model.conditional else {}
+    scores = DeviceModel(tmp_path / "m.tflite").anomaly_score(unseen, **label)
+    np.testing.assert_allclose(scores, model.anomaly_score(unseen), rtol=1e-4, atol=1e-4)
     assert report.score_correlation > 0.9999
-    assert {s.unaccelerated for s in report.signatures.values()} == {()}
 
 
 @every_model
 def test_every_model_stays_within_the_bounds_in_int8(model_class, trained, unseen, tmp_path):
-    report = tflite(trained(model_class), tmp_path / "m.tflite", "int8", unseen)
+    allow = {}
+    if model_class is tfae.VectorQuantizedVariationalAutoencoder:
+        allow = {"relative_error": 0.3}  # where two places in the codebook are about as near
+    report = tflite(trained(model_class), tmp_path / "m.tflite", "int8", unseen, allow=allow)
     assert report.num_examples == len(unseen) // 5
     assert not report.random_examples
-    assert report.relative_error < 0.1
     assert abs(report.reconstruction_change) < 0.02
-    assert report.score_correlation > 0.99
-    assert {s.unaccelerated for s in report.signatures.values()} == {()}
+    assert report.score_correlation is None or report.score_correlation > 0.99
+    assert unaccelerated(report) <= NOT_ACCELERATED.get(model_class, set())
+
+
+def test_labels_go_into_the_file_of_a_conditional_model(trained, unseen, tmp_path):
+    model = trained(tfae.ConditionalVariationalAutoencoder)
+    label = np.arange(len(unseen)) % 10
+    tflite(model, tmp_path / "m.tflite", "int8", {"x": unseen, "label": label})
+    device = DeviceModel(tmp_path / "m.tflite")
+    codes = model.encode({"x": unseen, "label": label})
+    np.testing.assert_allclose(device.encode(unseen, label=label)["code"], codes, atol=0.15)
+    decoded = device.decode(codes, label=label)
+    np.testing.assert_allclose(decoded, model.decode(codes, label=label), atol=0.05)
+    assert np.abs(decoded - model.decode(codes, label=(label + 1) % 10)).max() > 0.1
+    with pytest.raises(ValueError, match=r"'encode' takes label, x; received x\."):
+        device.encode(unseen)
+
+
+def test_the_solver_of_sparse_coding_runs_on_the_device_but_not_in_int8(unseen, tmp_path):
+    model = tfae.SparseCoding(16, 0.1, seed=7)
+    model.compile()
+    model.fit(unseen, verbose=0)
+    report = tflite(model, tmp_path / "m.tflite", "dynamic", unseen)
+    assert "WHILE" in report.signatures["encode"].unaccelerated
+    assert report.signatures["decode"].unaccelerated == ()
+    with pytest.raises(ValueError, match=r"SparseCoding computes in a loop.*quantize='dynamic'"):
+        tflite(model, tmp_path / "int8.tflite", "int8", unseen)
+    assert [path.name for path in tmp_path.iterdir()] == ["m.tflite"]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +168,7 @@ def test_convolutional_networks_of_any_size_run_in_accelerated_kernels_whole(
     anything = {"relative_error": 9, "reconstruction_change": 9, "score_correlation": -1}
     for quantize in formats:
         report = tflite(model, tmp_path / "m.tflite", quantize, x, allow=anything)
-        assert {s.unaccelerated for s in report.signatures.values()} == {()}
+        assert unaccelerated(report) == set()
 
 
 def test_an_operator_without_an_accelerated_kernel_is_listed(trained, unseen, tmp_path):

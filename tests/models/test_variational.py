@@ -38,7 +38,7 @@ def test_log_likelihood_is_exact_with_the_exact_posterior_from_one_sample_on(lin
 
 
 def test_log_likelihood_rises_to_the_closed_form_with_more_samples(linear_gaussian):
-    model, data, log_p = linear_gaussian(posterior_variance_factor=2.0)
+    model, data, log_p = linear_gaussian(variance_factor=2.0)
     gaps = [np.mean(log_p - model.log_likelihood(data, k, seed=1)) for k in (1, 10, 1000)]
     assert gaps[0] > gaps[1] > gaps[2] > -0.01
     assert gaps[2] < 0.01

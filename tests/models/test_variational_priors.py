@@ -16,7 +16,8 @@ def vae(prior, **hyperparameters):
     model = tfae.VariationalAutoencoder.from_shape(
         (8, 8, 1), 3, hidden_units=(24,), prior=prior, seed=7, **hyperparameters
     )
-    model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+    # Eagerly: these tests take few steps, and a graph takes longer to make.
+    model.compile(keras.optimizers.Adam(1e-2), run_eagerly=True)
     return model
 
 
@@ -111,18 +112,18 @@ def test_with_the_data_as_pseudo_inputs_the_kl_is_at_most_the_logarithm_of_their
     """Then the prior is the aggregate posterior, and the KL the information about the example."""
     model, data, _ = linear_gaussian(prior=VampPrior(300))
     model.prior.pseudo_inputs.assign(data)
-    model.compile(jit_compile=False)
+    model.compile(run_eagerly=True)
     logs = [model.test_on_batch(data, return_dict=True)["kl_loss"] for _ in range(10)]
     assert 0 < np.mean(logs) < np.log(300)
     # N(0, I) is no further away than the aggregate posterior, but for the finite sample.
     plain, _, _ = linear_gaussian()
-    plain.compile(jit_compile=False)
+    plain.compile(run_eagerly=True)
     assert np.mean(logs) < plain.test_on_batch(data, return_dict=True)["kl_loss"]
 
 
 def test_pseudo_inputs_stay_where_data_lies(few_digits):
     model = vae(VampPrior(5))
-    model.compile(keras.optimizers.SGD(10.0), jit_compile=False)
+    model.compile(keras.optimizers.SGD(10.0), run_eagerly=True)
     model.prior.pseudo_inputs.assign(tf.ones_like(model.prior.pseudo_inputs))
     model.fit(few_digits[:32], verbose=0)
     pseudo_inputs = np.asarray(model.prior.pseudo_inputs)
@@ -149,5 +150,7 @@ def test_a_prior_without_density_is_refused():
 
     with pytest.raises(ValueError, match="OnlySamples has none"):
         vae(OnlySamples())
+    with pytest.raises(ValueError, match="that of Uniform is not"):
+        vae("uniform")
     with pytest.raises(ValueError, match="`num_components`"):
         LearnedMixture(0)

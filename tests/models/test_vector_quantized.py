@@ -11,19 +11,20 @@ FLAT = {"latent_dim": 8, "embedding_dim": 2, "hidden_units": (64,)}
 GRID = {"latent_dim": 4, "architecture": "conv", "filters": (4, 6)}
 
 
-def vqvae(**hyperparameters):
+def vqvae(run_eagerly=True, **hyperparameters):
+    """Eager, as most tests take few steps, and a graph takes longer to make."""
     keras.utils.set_random_seed(7)
     model = VQVAE.from_shape(
         (8, 8, 1), **{"num_embeddings": 16, "seed": 7, **FLAT, **hyperparameters}
     )
-    model.compile(keras.optimizers.Adam(2e-3), jit_compile=False)
+    model.compile(keras.optimizers.Adam(2e-3), run_eagerly=run_eagerly, jit_compile=False)
     return model
 
 
 def convolutional():
     keras.utils.set_random_seed(7)
     model = VQVAE.from_shape((8, 8, 1), num_embeddings=16, seed=7, **GRID)
-    model.compile(jit_compile=False)
+    model.compile(run_eagerly=True)
     return model
 
 
@@ -38,7 +39,7 @@ def convolutional():
 )
 def test_codes_are_embeddings_and_indices_their_places(few_digits, make, codes, indices):
     model = make()
-    model.fit(few_digits, verbose=0)
+    model.train_on_batch(few_digits)
     assert model.encode(few_digits).shape == (len(few_digits), *codes) == (203, *model.code_shape)
     places = model.indices(few_digits)
     assert places.shape == (len(few_digits), *indices)
@@ -50,7 +51,7 @@ def test_codes_are_embeddings_and_indices_their_places(few_digits, make, codes, 
 
 
 def test_the_codebook_comes_into_use_and_reconstructs(digits):
-    model = vqvae()
+    model = vqvae(run_eagerly=False)
     history = model.fit(digits, epochs=12, batch_size=64, verbose=0).history
     assert history["perplexity"][-1] > 10  # of 16
     mean = np.mean((digits - digits.mean(axis=0)) ** 2)

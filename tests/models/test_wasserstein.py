@@ -35,10 +35,9 @@ def test_the_codes_together_come_to_follow_the_prior(digits, prior):
         return float(squared_mmd(codes, model.prior.sample(len(digits), [1, 2])))
 
     model = wae(prior=prior)
-    model.fit(digits, epochs=20, batch_size=100, verbose=0)
-    free = wae(prior=prior, penalty=0.0)
-    free.fit(digits, epochs=20, batch_size=100, verbose=0)
-    assert distance(model) < min(0.05, 0.2 * distance(free))
+    untrained = distance(model)
+    model.fit(digits, epochs=15, batch_size=100, verbose=0)
+    assert distance(model) < min(0.05, 0.2 * untrained)
 
 
 def test_the_logged_term_is_the_discrepancy_of_the_batch_and_as_many_draws(few_digits):

@@ -50,7 +50,7 @@ def measure(
         for part in ("train", split):
             labelled = load_split(source, of_data, part, batch_size, labels=True, shuffle=False)
             sample = evaluation.random_sample(labelled, _PROBED, seed)
-            codes = model.encode(sample)
+            codes = model.encode(sample["x"])  # a conditional model must not see the labels
             sides += [codes.reshape(len(codes), -1), sample["label"]]
         if len(set(sides[1]) - {-1}) > 1:
             values["linear_probe_accuracy"] = evaluation.linear_probe(*sides)

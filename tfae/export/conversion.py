@@ -34,9 +34,16 @@ def convert(
         float_io: Whether an `"int8"` file takes and gives floats.
 
     Raises:
-        ValueError: If a layer uses an operation that LiteRT does not have; names the layer.
+        ValueError: If a layer uses an operation that LiteRT does not have; names the layer. If
+            int8 is asked of a model with a loop, such as a solver.
     """
     functions = {name: _function(signature, batch_size) for name, signature in found.items()}
+    if quantize == "int8" and any(map(_has_control_flow, functions.values())):
+        # TensorFlow's calibrator does not enter loops; the process would crash.
+        raise ValueError(
+            f"{type(model).__name__} computes in a loop, whose ranges cannot be calibrated: choose "
+            "quantize='dynamic' or 'float16' instead of 'int8'."
+        )
     module = tf.Module()
     module.variables_of_model = [v.value for v in model.variables]
     module.functions = functions
@@ -66,6 +73,12 @@ def _function(signature: Signature, batch_size: int) -> Callable:
         for spec in signature.inputs
     ]
     return tf.function(signature.function, input_signature=specs, autograph=False)
+
+
+def _has_control_flow(function: Callable) -> bool:
+    graph = function.get_concrete_function().graph.as_graph_def()
+    bodies = [graph.node, *(inner.node_def for inner in graph.library.function)]
+    return any(re.fullmatch("(Stateless)?(While|If)", node.op) for body in bodies for node in body)
 
 
 @contextlib.contextmanager
@@ -108,9 +121,13 @@ def _samples(
     For `decode` these are codes of data and, if the model generates, of its prior as well, which
     reach further out.
     """
+    if model.conditional and calibration["label"].max() < 0:
+        # Of labels that are all unknown the range is empty: show every class.
+        every_class = np.arange(len(calibration["x"])) % model.num_classes
+        calibration = {**calibration, "label": every_class}
     of_codes = {**calibration, "code": answers(found["encode"], calibration)["code"]}
-    if model.prior is not None:
-        codes = model.prior.sample(len(of_codes["code"]), tf.constant([0, 0], tf.int64))
+    if model.sampling_prior is not None:
+        codes = model.sampling_prior.sample(len(of_codes["code"]), tf.constant([0, 0], tf.int64))
         drawn = {**calibration, "code": np.asarray(codes, "float32")}
         of_codes = {name: np.concatenate([of_codes[name], drawn[name]]) for name in drawn}
     samples = []

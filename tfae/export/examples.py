@@ -87,6 +87,6 @@ def answers(signature: Signature, examples: Examples, batch_size: int = 256) -> 
 
 def _of_model(model: Autoencoding, x: np.ndarray, label: np.ndarray) -> Examples:
     examples = {"x": np.asarray(x, "float32")}
-    if getattr(model, "conditional", False):
+    if model.conditional:
         examples["label"] = label.astype("int64")
     return examples

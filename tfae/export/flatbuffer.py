@@ -10,6 +10,8 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from tfae.device import METADATA_NAME
 
+CONTROL_FLOW = {"IF", "WHILE"}
+
 _OPERATORS = {code: name for name, code in vars(schema.BuiltinOperator).items() if name[0] != "_"}
 
 
@@ -28,9 +30,7 @@ def signatures(content: bytes) -> dict[str, bytes]:
     """A file of its own for each signature, by name."""
     model = _unpacked(content)
     return {
-        signature.signatureKey.decode(): _packed(
-            _of_subgraph(model, model.subgraphs[signature.subgraphIndex], signature)
-        )
+        signature.signatureKey.decode(): _packed(_of_signature(model, signature))
         for signature in model.signatureDefs
     }
 
@@ -42,9 +42,9 @@ def operators(content: bytes) -> Counter:
 
 
 def single_operators(content: bytes) -> dict[str, bytes]:
-    """A file of one operator for each kind of operator and element type in the first graph."""
+    """A file of one operator for each kind of operator in the first signature's graph."""
     model = _unpacked(content)
-    (graph,) = model.subgraphs
+    graph = model.subgraphs[0]
     files = {}
     for operator in graph.operators:
         small = copy.copy(graph)
@@ -53,21 +53,34 @@ def single_operators(content: bytes) -> dict[str, bytes]:
             i for i in operator.inputs if i >= 0 and not _is_constant(model, graph.tensors[i])
         ]
         small.outputs = operator.outputs
-        files.setdefault(_name(model, operator), _packed(_of_subgraph(model, small, None)))
+        part = copy.copy(model)
+        part.subgraphs, part.signatureDefs = _needed([small, *model.subgraphs[1:]], model), []
+        files.setdefault(_name(model, operator), _packed(part))
     return files
 
 
-def _of_subgraph(
-    model: schema.ModelT, subgraph: schema.SubGraphT, signature: schema.SignatureDefT | None
-) -> schema.ModelT:
-    part = copy.copy(model)
-    part.subgraphs = [subgraph]
-    part.signatureDefs = []
-    if signature is not None:
-        signature = copy.copy(signature)
-        signature.subgraphIndex = 0
-        part.signatureDefs = [signature]
+def _of_signature(model: schema.ModelT, signature: schema.SignatureDefT) -> schema.ModelT:
+    """Puts the graph of a signature first and empties those of the others.
+
+    Those of loops stay where they are, because operators name them by their index.
+    """
+    graphs = list(model.subgraphs)
+    for other in model.signatureDefs:
+        empty = copy.copy(graphs[other.subgraphIndex])
+        empty.operators, empty.inputs, empty.outputs = [], [], []
+        graphs[other.subgraphIndex] = empty
+    graphs[signature.subgraphIndex], graphs[0] = graphs[0], graphs[signature.subgraphIndex]
+    graphs[0] = model.subgraphs[signature.subgraphIndex]
+    part, only = copy.copy(model), copy.copy(signature)
+    only.subgraphIndex = 0
+    part.subgraphs, part.signatureDefs = _needed(graphs, model), [only]
     return part
+
+
+def _needed(graphs: list[schema.SubGraphT], model: schema.ModelT) -> list[schema.SubGraphT]:
+    """The first graph, and all others if it has a loop or a branch, whose parts they may be."""
+    names = {_name(model, operator) for operator in graphs[0].operators}
+    return graphs if names & CONTROL_FLOW else graphs[:1]
 
 
 def _is_constant(model: schema.ModelT, tensor: schema.TensorT) -> bool:

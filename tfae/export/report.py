@@ -23,8 +23,8 @@ class SignatureReport:
 
     Attributes:
         operators: How often its graph has each operator of LiteRT.
-        max_error, rms_error: Largest and root mean square difference from Keras over all outputs,
-            in the outputs' unit.
+        max_error, rms_error: Largest and root mean square difference from Keras over all outputs
+            of floats, in their unit.
         relative_error: `rms_error` of an output over the root mean square of the output itself;
             of the worst output.
         microseconds: Of one call on one thread, the shortest of several measurements.

@@ -40,7 +40,12 @@ class Descent(keras.layers.Layer):
         self.codes_data = add_state(self, "codes_data", (self.num_atoms, input_shape[-1]))
 
     def improve(
-        self, atoms: tf.Tensor, batch: Explained, fading: tf.Tensor, candidates: tf.Tensor
+        self,
+        atoms: tf.Tensor,
+        batch: Explained,
+        fading: tf.Tensor,
+        candidates: tf.Tensor,
+        jit_compile: bool = False,
     ) -> tf.Tensor:
         """Improves the atoms, `(num_atoms, dimension)`, by a batch; `fading` weighs the past."""
         weighted = batch.codes * batch.weights[:, None]
@@ -48,7 +53,8 @@ class Descent(keras.layers.Layer):
         self.codes_codes.assign(fading * self.codes_codes + new)
         new = tf.matmul(weighted, batch.x, transpose_a=True)
         self.codes_data.assign(fading * self.codes_data + new)
-        return descend(atoms, self.codes_codes.value, self.codes_data.value)
+        step = _descend_compiled if jit_compile else descend
+        return step(atoms, self.codes_codes.value, self.codes_data.value)
 
     def forget(self, renewed: tf.Tensor) -> None:
         """Begins anew with the atoms for which `renewed`, bool `(num_atoms,)`, is true."""
@@ -78,10 +84,16 @@ class Replacement(keras.layers.Layer):
         self.usefulness = add_state(self, "usefulness", (self.num_atoms,))
 
     def improve(
-        self, atoms: tf.Tensor, batch: Explained, fading: tf.Tensor, candidates: tf.Tensor
+        self,
+        atoms: tf.Tensor,
+        batch: Explained,
+        fading: tf.Tensor,
+        candidates: tf.Tensor,
+        jit_compile: bool = False,
     ) -> tf.Tensor:
         """Improves the atoms, `(num_atoms, dimension)`; `candidates` are the next pool."""
-        atoms, replaced, worth = swap(
+        step = _swap_compiled if jit_compile else swap
+        atoms, replaced, worth = step(
             atoms, batch, self.pool.value, self.penalty, self.usefulness.value
         )
         past = fading * self.usefulness + (1 - fading) * worth
@@ -245,6 +257,10 @@ def swap(
         [0, atoms, replaced, worth, products, is_free],
     )
     return atoms, replaced, worth
+
+
+_descend_compiled = tf.function(descend, jit_compile=True)
+_swap_compiled = tf.function(swap, jit_compile=True)
 
 
 def badly_explained(

@@ -259,7 +259,8 @@ class Autoencoding(Fitted):
         return None
 
     def _checked_label(self, label: Any, n: int) -> tf.Tensor:
-        if self.num_classes is None:
+        # A fitted density knows no labels; the networks of a conditional model do.
+        if self.num_classes is None or (self.fitted_prior is not None and not self.conditional):
             raise ValueError(f"{type(self).__name__} has no classes here; leave `label` out.")
         label = np.asarray(label)
         if label.shape not in ((), (n,)):

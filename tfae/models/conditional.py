@@ -131,7 +131,9 @@ class ConditionalVariationalAutoencoder(VariationalAutoencoder):
         """`(batch, num_classes)` for the batch of `rows`; zeros where the class is unknown."""
         if label is None:
             label = tf.fill(tf.shape(rows)[:1], -1)
-        return tf.one_hot(tf.cast(label, tf.int32), self.num_classes, dtype=dtype)
+        # Not tf.one_hot, whose ones int8 files of LiteRT give another scale than the code's.
+        classes = tf.pad(tf.eye(self.num_classes, dtype=dtype), [[1, 0], [0, 0]])
+        return tf.gather(classes, tf.cast(label, tf.int32) + 1)
 
     def _labels_to_generate(self, n: int, seed: int) -> tf.Tensor:
         return tf.constant(np.random.default_rng(seed).integers(self.num_classes, size=n), tf.int64)

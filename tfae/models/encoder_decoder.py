@@ -295,6 +295,8 @@ _NETWORK_ARGUMENTS = {
     "encoders",
     "decoders",
     "discriminator",
+    "top_encoder",
+    "top_decoder",
     "kwargs",
 }
 

@@ -1,7 +1,8 @@
 """Sparse coding."""
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import keras
@@ -76,6 +77,7 @@ class SparseCoding(Autoencoding):
 
     loss_names = ("reconstruction_loss", "sparsity_loss")
     monitor_names = ("duality_gap", "active_coefficients", "dead_atoms")
+    _xla_inside = False
 
     def __init__(
         self,
@@ -104,7 +106,6 @@ class SparseCoding(Autoencoding):
         self.tolerance = float(tolerance)
         self._update = _UPDATES[atom_update](self.num_atoms, self.penalty, dtype=self.dtype_policy)
         self._random = keras.random.SeedGenerator(self.seed)
-        self._compiled_solver = False
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Makes the atoms, zeros for now, for patches of `input_shape`, `(batch, ...)`."""
@@ -127,7 +128,7 @@ class SparseCoding(Autoencoding):
     def atoms(self) -> np.ndarray:
         """The atoms, `(num_atoms, *patch_shape)`, each of length one; zeros before `fit`.
 
-        They can be set, to arrays of that shape.
+        They can be set, to an array of that shape; what was learned before is forgotten.
         """
         if not self.built:
             # As attributes that are not there do: Keras looks before it sets one.
@@ -150,6 +151,8 @@ class SparseCoding(Autoencoding):
             self(keras.KerasTensor((None, *value.shape[1:])))
         self._atoms.assign(flat)
         self._unused_for.assign(tf.zeros_like(self._unused_for))
+        self._seen.assign(0.0)
+        self._update.forget(tf.ones([self.num_atoms], tf.bool))
 
     # ------------------------------------------------------------------ in the graph
 
@@ -164,7 +167,7 @@ class SparseCoding(Autoencoding):
             self.penalty,
             max(self.tolerance, _TRAINING_TOLERANCE) if training else self.tolerance,
             _MAX_ITERATIONS,
-            jit_compile=self._compiled_solver,
+            jit_compile=self._xla_inside,
         )
 
     def code(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -261,7 +264,9 @@ class SparseCoding(Autoencoding):
         seed = tf.cast(self._random.next(), tf.int64)  # not folded: replicas draw the same
         candidates, num_candidates = badly_explained(batch.x, errors, self.num_atoms, seed)
         candidates = unit_norm(candidates)
-        improved = self._update.improve(self._atoms.value, batch, fading, candidates)
+        improved = self._update.improve(
+            self._atoms.value, batch, fading, candidates, jit_compile=self._xla_inside
+        )
         atoms = tf.where(count > 0, improved, self._atoms)
 
         dead = self._dead()
@@ -298,6 +303,8 @@ class SparseCoding(Autoencoding):
                 f"how atoms improve. Leave `optimizer` out; received {optimizer!r}."
             )
         super().compile(optimizer=None, loss=loss, loss_weights=loss_weights, **options)
+        if self._requested["jit_compile"] == "auto":
+            self.jit_compile = False  # Compiling the loops inside a step is as good, and quicker.
 
     def fit(self, x: Any = None, *args, **kwargs) -> keras.callbacks.History:
         """Learns atoms from patches `(n, *patch_shape)`; all arguments as in `keras.Model.fit`.
@@ -332,14 +339,30 @@ class SparseCoding(Autoencoding):
                 "leave `y` out."
             )
 
-    def _map(self, *args, **kwargs) -> Any:
-        """On arrays, XLA compiles the solver where it may; exported graphs stay free of it."""
-        requested = getattr(self, "_requested", {}).get("jit_compile")
-        self._compiled_solver = requested is not False and not self.run_eagerly
+    @contextlib.contextmanager
+    def _compiled_inside(self) -> Iterator[None]:
+        """While entered, XLA compiles the loops of what is traced, where it may.
+
+        They are programs for every size of a batch, and quick to compile. What is exported is
+        traced outside of this and stays plain TensorFlow.
+        """
+        self._xla_inside = (
+            self._requested["jit_compile"] is not False
+            and not self.run_eagerly
+            and self.distribute_strategy.num_replicas_in_sync == 1
+        )
         try:
-            return super()._map(*args, **kwargs)
+            yield
         finally:
-            self._compiled_solver = False
+            self._xla_inside = False
+
+    def compute_loss(self, *args, **kwargs) -> tf.Tensor:
+        with self._compiled_inside():
+            return super().compute_loss(*args, **kwargs)
+
+    def _map(self, *args, **kwargs) -> Any:
+        with self._compiled_inside():
+            return super()._map(*args, **kwargs)
 
     def get_config(self) -> dict:
         return {

@@ -55,14 +55,15 @@ class VariationalAutoencoder(EncoderDecoder):
             training and validation loss; zero for the plain KL. See `tfae.losses.free_bits`. With
             another prior than N(0, I) the KL is no sum over dimensions, and `free_bits *
             latent_dim` is the floor under the whole of it.
-        prior: `"gaussian"` for N(0, I), `"learned_mixture"`, or a `tfae.priors.Prior` that is a
-            density, such as `tfae.priors.VampPrior(500)`. It is trained with the model.
+        prior: `"gaussian"` for N(0, I), `"learned_mixture"`, or a `tfae.priors.Prior` whose
+            density is positive everywhere, such as `tfae.priors.VampPrior(500)`. It is trained
+            with the model.
         seed: Integer from which the noise and the order of the data follow; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 
     Raises:
         ValueError: If the encoder has no two heads of one shape, a number is out of range, or the
-            prior has no density.
+            prior has no such density.
 
     Reference:
         Kingma and Welling, "Auto-Encoding Variational Bayes", 2014.
@@ -97,10 +98,12 @@ class VariationalAutoencoder(EncoderDecoder):
         self.num_samples = num_samples
         self.free_bits = free_bits
         self.prior = priors.get(prior)
-        if not self.prior.is_density:
+        if not self.prior.is_density or self.prior.is_bounded:
+            problem = "that of {} is not" if self.prior.is_density else "{} has none"
             raise ValueError(
-                f"`prior` must have a density, for the KL to it; {type(self.prior).__name__} has "
-                "none."
+                "`prior` must have a density that is positive everywhere, for the KL to it; "
+                f"{problem.format(type(self.prior).__name__)}. An AdversarialAutoencoder or a "
+                "WassersteinAutoencoder takes it."
             )
         self.sampling = GaussianSampling(
             num_samples if num_samples > 1 else None, seed=self.seed, name="sampling"

@@ -17,11 +17,13 @@ class Prior(keras.layers.Layer):
         num_classes: How many classes have parts of their own, which labels choose; `None` when
             labels mean nothing to it.
         is_density: Whether it has `log_density`.
+        is_bounded: Whether there are codes that it never draws, of density zero.
     """
 
     latent_dim: int
     num_classes: int | None = None
     is_density = True
+    is_bounded = False
 
     def __init__(self, **kwargs):
         kwargs.setdefault("dtype", "float32")

@@ -21,6 +21,8 @@ class Uniform(Prior):
         ValueError: If `low` is not below `high`.
     """
 
+    is_bounded = True
+
     def __init__(self, low: float = -1.0, high: float = 1.0, **kwargs):
         super().__init__(**kwargs)
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
