@@ -59,7 +59,7 @@ def digit_classifier(x, label, epochs):
         layers += [keras.layers.Dense(units, "relu"), keras.layers.Dropout(0.5)]
     classifier = keras.Sequential([keras.Input((28, 28, 1)), *layers, keras.layers.Dense(10)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    classifier.compile("adam", loss, ["accuracy"])
+    classifier.compile("adam", loss, metrics=["accuracy"])
     classifier.fit(x, label, batch_size=BATCH, epochs=epochs, verbose=0)
     return classifier
 

@@ -29,6 +29,14 @@ def test_samples_follow_from_the_seed_and_a_shorter_draw_is_the_begin_of_a_longe
 
 
 @every_prior
+def test_training_draws_the_same_under_xla(name):
+    built = prior(name)
+    compiled = tf.function(lambda seed: built.sample(50, seed), jit_compile=True)
+    seed = tf.constant([5, 6], tf.int64)
+    np.testing.assert_allclose(compiled(seed), built.sample(50, seed), atol=1e-5)
+
+
+@every_prior
 def test_the_density_integrates_to_one(name):
     if not tfae.priors.get(name).is_density:
         pytest.skip("has no density")

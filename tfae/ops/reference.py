@@ -25,14 +25,27 @@ def standard_normal(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     bits = tf.random.stateless_uniform(
         [(size + 3) // 4 * 2, 2], seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
     )
-    # 23 random bits below the leading one of a float in [1, 2).
-    mantissa = tf.bitwise.bitwise_and(bits, tf.constant(0x7FFFFF, tf.uint32))
-    one_to_two = tf.bitwise.bitwise_or(mantissa, tf.constant(0x3F800000, tf.uint32))
-    uniform = tf.bitcast(one_to_two, tf.float32) - 1.0
+    uniform = _in_unit_interval(bits)
     radius = tf.sqrt(-2.0 * tf.math.log(tf.maximum(uniform[:, 0], 1e-7)))
     angle = 2.0 * math.pi * uniform[:, 1]
     normal = tf.stack([radius * tf.sin(angle), radius * tf.cos(angle)], axis=1)
     return tf.reshape(tf.reshape(normal, [-1])[:size], shape)
+
+
+def standard_uniform(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Draws from [0, 1), the same in eager mode, in graphs and under XLA; as `standard_normal`."""
+    return _in_unit_interval(
+        tf.random.stateless_uniform(
+            shape, seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
+        )
+    )
+
+
+def _in_unit_interval(bits: tf.Tensor) -> tf.Tensor:
+    """23 random bits of each word below the leading one of a float in [1, 2), less one."""
+    mantissa = tf.bitwise.bitwise_and(bits, tf.constant(0x7FFFFF, tf.uint32))
+    one_to_two = tf.bitwise.bitwise_or(mantissa, tf.constant(0x3F800000, tf.uint32))
+    return tf.bitcast(one_to_two, tf.float32) - 1.0
 
 
 def gaussian_sample_kl_reference(

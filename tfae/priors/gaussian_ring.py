@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfae.losses.divergence import gaussian_log_density
+from tfae.ops.reference import standard_normal
 from tfae.priors.prior import Prior, label_or_any
 
 
@@ -61,7 +62,7 @@ class GaussianRing(Prior):
         self, n: int | tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None
     ) -> tf.Tensor:
         component = label_or_any(n, seed, label, self.num_components)
-        noise = tf.random.stateless_normal([n, self.latent_dim], seed, alg="philox")
+        noise = standard_normal([n, self.latent_dim], seed)
         outwards = self.radius + self.along * noise[:, 0]
         around = self.across * noise[:, 1]
         cos, sin = self._direction(tf.cast(component, tf.float32))

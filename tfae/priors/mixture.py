@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfae.losses.divergence import gaussian_log_density
+from tfae.ops.reference import standard_normal, standard_uniform
 from tfae.priors.prior import Prior
 
 
@@ -44,10 +45,10 @@ class Mixture(Prior):
     ) -> tf.Tensor:
         del label
         of_component, of_noise = tf.unstack(tf.random.split(seed, 2, alg="philox"))
-        uniform = tf.random.stateless_uniform([n], of_component, alg="philox")
+        uniform = standard_uniform([n], of_component)
         borders = tf.cumsum(tf.exp(self.log_weights()))[:-1]
         mean, log_variance = self.components(tf.searchsorted(borders, uniform, side="right"))
-        noise = tf.random.stateless_normal([n, self.latent_dim], of_noise, alg="philox")
+        noise = standard_normal([n, self.latent_dim], of_noise)
         return mean + tf.exp(0.5 * log_variance) * noise
 
     def log_density(self, code: tf.Tensor) -> tf.Tensor:

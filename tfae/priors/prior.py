@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tfae.ops.reference import standard_uniform
+
 
 class Prior(keras.layers.Layer):
     """A distribution over codes `(latent_dim,)`.
@@ -83,7 +85,7 @@ def label_or_any(
         int64 tensor `(n,)`.
     """
     # Another stream than the one that places a code within its class.
-    uniform = tf.random.stateless_uniform([n], tf.random.fold_in(seed, 1, "philox"), alg="philox")
+    uniform = standard_uniform([n], tf.random.fold_in(seed, 1, "philox"))
     drawn = tf.cast(tf.floor(uniform * num_classes), tf.int64)
     if label is None:
         return drawn

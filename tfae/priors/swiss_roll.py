@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from tfae.ops.reference import standard_normal, standard_uniform
 from tfae.priors.prior import Prior, label_or_any
 
 
@@ -62,14 +63,12 @@ class SwissRoll(Prior):
         self, n: int | tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None
     ) -> tf.Tensor:
         piece = tf.cast(label_or_any(n, seed, label, self.num_classes), tf.float32)
-        within = tf.random.stateless_uniform(
-            [n], tf.random.fold_in(seed, 2, "philox"), alg="philox"
-        )
+        within = standard_uniform([n], tf.random.fold_in(seed, 2, "philox"))
         # The length up to an angle grows with its square, nearly.
         position = tf.sqrt((piece + within) / self.num_classes)
         angle = 2.0 * math.pi * self.turns * position
         roll = self.radius * position[:, None] * tf.stack([tf.cos(angle), tf.sin(angle)], axis=-1)
-        return roll + self.noise * tf.random.stateless_normal([n, 2], seed, alg="philox")
+        return roll + self.noise * standard_normal([n, 2], seed)
 
     def get_config(self) -> dict:
         return {

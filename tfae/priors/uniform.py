@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from tfae.ops.reference import standard_uniform
 from tfae.priors.prior import Prior
 
 
@@ -34,9 +35,8 @@ class Uniform(Prior):
         self, n: int | tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None
     ) -> tf.Tensor:
         del label
-        return tf.random.stateless_uniform(
-            [n, self.latent_dim], seed, self.low, self.high, alg="philox"
-        )
+        unit = standard_uniform([n, self.latent_dim], seed)
+        return self.low + (self.high - self.low) * unit
 
     def log_density(self, code: tf.Tensor) -> tf.Tensor:
         inside = tf.reduce_all((code >= self.low) & (code <= self.high), axis=-1)
