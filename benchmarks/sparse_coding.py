@@ -140,7 +140,7 @@ def report_learning(rows):
         seeds=[0],
         data={"rows": rows},
         note=f"{rows[0]['passes']} pass(es) over {rows[0]['patches']:,} patches, batches of "
-        f"{BATCH}; scikit-learn's MiniBatchDictionaryLearning with the faster of its two solvers: cd, "
+        f"{BATCH}; scikit-learn's MiniBatchDictionaryLearning with the faster of its solvers: cd, "
         "for 1,024 atoms of 8x8 lars.",
     )
 
