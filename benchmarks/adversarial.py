@@ -15,7 +15,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from _results import once, publish  # isort: skip - it takes the time
+from _results import FOLDER, once, publish  # isort: skip - it takes the time
 
 import keras
 import numpy as np
@@ -147,11 +147,12 @@ def main():
         rows,
         seeds=arguments.seeds,
         data={"runs": runs},
-        note=f"Networks 784-512-256 and back, codes normalised, {arguments.epochs} epochs on {len(x):,} images. A "
-        "seed matches at a p-value above 0.01. The discriminator's loss is 0.693 where it can only "
-        f"guess. The classifier that looks at the generated digits is right on {accuracy:.1%} of "
-        "the test images.",
+        note=f"Networks 784-512-256 and back, codes normalised, {arguments.epochs} epochs on "
+        f"{len(x):,} images. A seed matches at a p-value above 0.01. The discriminator's loss is "
+        "0.693 where it can only guess. The classifier that looks at the generated digits is right "
+        f"on {accuracy:.1%} of the test images.",
     )
+    (FOLDER / "adversarial.unfinished").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Data that tests share: real handwritten digits, small enough for every test."""
 
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,6 +15,14 @@ from sklearn.datasets import load_digits
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _memory():
+    """Frees what the tests of a file compiled: a process runs the tests of many files."""
+    yield
+    keras.utils.clear_session()
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
