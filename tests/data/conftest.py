@@ -57,6 +57,7 @@ def prepared(tmp_path_factory, pixels, classes):
 
     class Mnist(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         VERSION = tfds.core.Version("3.0.1")
+        pkg_dir_path = Path(__file__).parent  # else it is looked for, and `tests` may be another's
 
         def _info(self):
             return self.dataset_info_from_configs(

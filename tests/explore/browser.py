@@ -87,6 +87,8 @@ class Browser:
         self._session = self.send("Target.attachToTarget", **attach)["sessionId"]
         for domain in ("Page", "Network", "Runtime", "Log", "DOM"):
             self.send(f"{domain}.enable")
+        # Keys reach the page also when the system has given the focus to another browser.
+        self.send("Emulation.setFocusEmulationEnabled", enabled=True)
 
     def send(self, method: str, **parameters: Any) -> dict:
         """Sends a command of the DevTools protocol and returns its result."""

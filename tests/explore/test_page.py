@@ -27,6 +27,8 @@ def url(run, web_runtime, tmp_path_factory):
         stderr=subprocess.STDOUT,
         text=True,
         env={**os.environ, "TMPDIR": str(temporary)},
+        # A shell lets what it starts in the background ignore Ctrl-C, which is passed on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         lines = []

@@ -152,8 +152,9 @@ std::vector<double> Values(const Tensor& tensor) {
     switch (TF_TensorType(tensor.get())) {
       case TF_FLOAT: values[i] = static_cast<const float*>(data)[i]; break;
       case TF_DOUBLE: values[i] = static_cast<const double*>(data)[i]; break;
+      case TF_INT32: values[i] = static_cast<const int32_t*>(data)[i]; break;
       case TF_INT64: values[i] = static_cast<double>(static_cast<const int64_t*>(data)[i]); break;
-      default: Fail("an output is neither float32, float64 nor int64");
+      default: Fail("an output is neither float32, float64, int32 nor int64");
     }
   }
   return values;
@@ -299,7 +300,7 @@ const std::map<std::string, std::set<TF_DataType>> kTypes = {
     {"label", {TF_INT64}},
     {"class", {TF_INT64}},
 };
-const std::set<TF_DataType> kNumbers = {TF_FLOAT, TF_DOUBLE, TF_INT64};
+const std::set<TF_DataType> kNumbers = {TF_FLOAT, TF_DOUBLE, TF_INT32, TF_INT64};
 
 void CheckPorts(const std::string& signature, const std::map<std::string, Port>& ports,
                 const Names& required, bool may_have_more) {
