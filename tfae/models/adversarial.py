@@ -219,10 +219,12 @@ class AdversarialAutoencoder(EncoderDecoder):
 
         Args:
             optimizer: Of encoder and decoder, for the reconstruction.
-            discriminator_optimizer: Of the discriminator; by default Adam(2e-3, beta_1=0.5).
+            discriminator_optimizer: Of the discriminator; by default
+                Adam(2e-3, beta_1=0.5, epsilon=1e-6).
             generator_optimizer: Of the encoder, against the discriminator; by default
-                Adam(1e-3, beta_1=0.5). The larger its steps are beside those of `optimizer`, the
-                closer the codes come to the prior, and the less they tell of the data.
+                Adam(1e-3, beta_1=0.5, epsilon=1e-6). The larger its steps are beside those of
+                `optimizer`, the closer the codes come to the prior, and the less they tell of the
+                data.
             auto_scale_loss: Whether all three scale their losses under `mixed_float16`.
             **kwargs: As in `Trainer.compile`: `metrics`, `jit_compile`, `steps_per_execution`, ...
 
@@ -265,8 +267,9 @@ class AdversarialAutoencoder(EncoderDecoder):
 def _optimizer(identifier: Any, learning_rate: float) -> keras.optimizers.Optimizer:
     """The optimizer of a player of the game; by default one of little momentum.
 
-    Its aim keeps moving, and momentum carries it past.
+    Its aim keeps moving, and momentum carries it past. Gradients all but vanish where the game is
+    even: the usual epsilon of 1e-7 would make steps of their rounding errors.
     """
     if identifier is None:
-        return keras.optimizers.Adam(learning_rate, beta_1=0.5)
+        return keras.optimizers.Adam(learning_rate, beta_1=0.5, epsilon=1e-6)
     return keras.optimizers.get(identifier)
