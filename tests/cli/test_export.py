@@ -69,9 +69,25 @@ def test_a_tflite_file_is_calibrated_on_the_runs_own_data(tfae, own_run, monkeyp
     np.testing.assert_array_equal(asked["validation"], test)
 
 
+def test_a_tflite_file_is_measured_and_refused_unless_its_error_is_allowed(tfae, own_run):
+    path = own_run / "export" / "digits.tflite"
+    shown = tfae(f"export {own_run} --format tflite").output
+    assert "reconstruct" in shown
+    assert path.stat().st_size > 1000
+    int8 = f"export {own_run} --format tflite --quantize int8 --out {own_run / 'int8.tflite'}"
+    strict = "--allow relative_error=0 --allow reconstruction_change=0 --allow score_correlation=1"
+    message = tfae(f"{int8} {strict}", exit_code=2).output
+    assert "was not written, because it is too far from the model" in message
+    assert not (own_run / "int8.tflite").exists()
+    loose = "--allow relative_error=9 --allow reconstruction_change=9 --allow score_correlation=-1"
+    tfae(f"{int8} {loose}")
+    assert (own_run / "int8.tflite").stat().st_size < path.stat().st_size
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ("--format tflite --allow relative_error", "--allow must be NAME=BOUND"),
         ("--format onnx --quantize int8", "--quantize is for --format tflite, not for onnx"),
         ("--float-io", "--float-io is for --format tflite, not for saved-model"),
         ("--format tflite --version 2", "--version is for --format saved-model, not for tflite"),

@@ -57,6 +57,8 @@ def test_it_runs_in_an_environment_with_ai_edge_litert_and_numpy_only(folder, tm
     try:
         subprocess.run([python, "-m", "pip", "install", "-q", litert, "numpy"], check=True)
     except subprocess.CalledProcessError:
+        if os.environ.get("CI") == "true":
+            raise
         pytest.skip("no package index within reach")
     absent = "tensorflow", "keras", "tfae"
     found = f"import importlib.util as u; assert not any(map(u.find_spec, {absent})); "

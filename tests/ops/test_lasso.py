@@ -51,7 +51,7 @@ def test_the_gap_bounds_the_distance_to_the_minimum_and_is_as_small_as_asked(dty
     assert (solution.gap <= tolerance * solution.objective).numpy().all()
 
 
-def test_the_objective_never_rises_from_iteration_to_iteration():
+def test_the_objective_never_rises_with_more_iterations():
     x, atoms = problem(num_atoms=200)  # coherent: plain FISTA goes up and down on it
     path = [0.5 * (x**2).sum(1)]
     for iterations in range(8, 161, 8):

@@ -48,6 +48,13 @@ _MOST_EXAMPLES = 1000  # to calibrate on, and to measure on
 @click.option(
     "--float-io", is_flag=True, help="An int8 .tflite file takes and gives float32, for browsers."
 )
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="NAME=BOUND",
+    help="Write a .tflite file that is further from its model than the usual bound; the refusal "
+    "names the bound.",
+)
 def export(
     run: Path,
     format_: str,
@@ -56,11 +63,12 @@ def export(
     uint8: bool,
     quantize: str | None,
     float_io: bool,
+    allow: tuple[str, ...],
 ) -> None:
     """Write a trained model for servers, devices or other programs."""
     of_format = {
         "saved-model": {"--version": version, "--uint8": uint8},
-        "tflite": {"--quantize": quantize, "--float-io": float_io},
+        "tflite": {"--quantize": quantize, "--float-io": float_io, "--allow": allow},
     }
     for other, options in of_format.items():
         for option, value in options.items():
@@ -72,17 +80,28 @@ def export(
     if format_ == "saved-model":
         _saved_model(model, config, out or run / "export" / name, version, uint8)
     elif format_ == "tflite":
-        path = out or run / "export" / f"{name}.tflite"
+        path, bounds = out or run / "export" / f"{name}.tflite", _bounds(allow)
         with console.status("reading data to calibrate on and to measure on"):
             examples = _examples(config)
         with console.status("converting and measuring"):
-            report = exports.tflite(model, path, quantize, float_io=float_io, **examples)
+            report = exports.tflite(
+                model, path, quantize, float_io=float_io, allow=bounds, **examples
+            )
         console.print(report)
     else:
         path = out or run / "export" / f"{name}.onnx"
         with console.status("converting"):
             exports.onnx(model, path)
         console.print(f"[bold]{path}[/], {path.stat().st_size / 1000:,.0f} kB")
+
+
+def _bounds(allow: tuple[str, ...]) -> dict[str, float]:
+    try:
+        return {name: float(bound) for name, bound in (text.split("=") for text in allow)}
+    except ValueError:
+        raise ValueError(
+            f"--allow must be NAME=BOUND, such as relative_error=0.2; received {' '.join(allow)}."
+        ) from None
 
 
 def _saved_model(

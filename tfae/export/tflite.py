@@ -64,6 +64,11 @@ def tflite(
         ImportError: If ai-edge-litert is not installed.
     """
     path = Path(path)
+    if not isinstance(model, Autoencoding):
+        raise ValueError(
+            f"`model` must be an autoencoder of tfae; received a {type(model).__name__}. For "
+            "TensorFlow Serving it can be written with tfae.export.saved_model."
+        )
     found = signatures(model)
     _check_shape(model)
     if quantize not in BOUNDS:

@@ -387,7 +387,7 @@ def _infinity(shape: Sequence[int], dtype: str) -> tf.Tensor:
 
 
 _UPDATES = {"gradient": Descent, "replace": Replacement}
-_FORGETTING = 2.0  # A batch's weight in the statistics grows with this power of its place in time.
+_FORGETTING = 6.0  # A batch's weight in the statistics grows with this power of its place in time.
 _PATCHES_PER_ATOM_UNTIL_DEAD = 10
 _TRAINING_TOLERANCE = 1e-3
 _MAX_ITERATIONS = 2000
