@@ -287,3 +287,24 @@ def test_bad_data_is_refused():
         model.atoms = atoms[:5]
     with pytest.raises(NotImplementedError, match="no distribution over codes"):
         model.generate(3)
+
+
+@pytest.mark.parametrize("atom_update", ["gradient", "replace"])
+def test_an_interrupted_run_resumes_to_the_same_atoms(atom_update, tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+    x = np.random.default_rng(0).normal(size=(600, 16)).astype("float32")
+
+    def run(*callbacks):
+        model = tfae.SparseCoding(24, 0.5, atom_update=atom_update, seed=1)
+        model.compile()
+        model.fit(x, epochs=4, batch_size=100, verbose=0, callbacks=list(callbacks))
+        return model.atoms
+
+    with pytest.raises(KeyboardInterrupt):
+        run(keras.callbacks.BackupAndRestore(tmp_path), Stop())
+    resumed = run(keras.callbacks.BackupAndRestore(tmp_path))
+    np.testing.assert_allclose(resumed, run(), rtol=0, atol=1e-6)
