@@ -63,3 +63,15 @@ def test_an_exported_file_replaces_an_older_one(make_model, tmp_path):
     (tmp_path / "model.onnx").write_text("before")
     onnx(make_model(tfae.Autoencoder), tmp_path / "model.onnx")
     assert onnxruntime.InferenceSession(tmp_path / "model.onnx")
+
+
+def test_an_unbuilt_model_and_a_place_that_cannot_be_written_are_refused(tmp_path):
+    dense = keras.layers.Dense
+    unbuilt = tfae.Autoencoder(keras.Sequential([dense(2)]), keras.Sequential([dense(4)]))
+    with pytest.raises(ValueError, match="is not built yet"):
+        onnx(unbuilt, tmp_path / "m.onnx")
+    (tmp_path / "file").write_text("")
+    model = tfae.Autoencoder.from_shape((4,), 2, hidden_units=())
+    with pytest.raises(OSError, match=r"cannot write .*m\.onnx"):
+        onnx(model, tmp_path / "file" / "m.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -413,3 +413,14 @@ def test_a_folder_that_cannot_be_written_stays_as_it_is(make_model, folder):
         finally:
             os.seteuid(user)
         assert not os.listdir(parent)
+
+
+def test_a_fitted_prior_is_exported_with_the_model(tmp_path):
+    model = tfae.Autoencoder.from_shape((4,), 2, hidden_units=(), seed=0)
+    x = np.random.default_rng(0).random((200, 4)).astype("float32")
+    model.fit_prior(x, "gaussian", seed=0)
+    folder = tfae.export.saved_model(model, tmp_path / "m", 1)
+    generate = tf.saved_model.load(str(folder)).signatures["generate"]
+    rows = generate(seed=tf.constant([3, 5], tf.int64))["x"].numpy()
+    for row, seed in zip(rows, (3, 5), strict=True):
+        np.testing.assert_allclose(row, model.generate(1, seed=seed)[0], rtol=1e-5, atol=1e-6)
