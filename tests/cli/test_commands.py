@@ -111,6 +111,40 @@ def test_ways_through_the_latent_space(tfae, run, command):
     assert sorted(os.listdir()) == ["a.npy", "b.npy", name]
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        "conditional-variational",
+        "adversarial --prior gaussian_ring --labels",
+        pytest.param("semi-supervised-adversarial", marks=pytest.mark.slow),
+    ],
+)
+def test_examples_of_a_class_are_generated(tfae, model):
+    import keras
+
+    of_digits = "--data digits --latent-dim 2 --hidden-units 8 --batch-size 256 --epochs 1"
+    tfae(f"train {model} {of_digits} --out run")
+    assert "5 examples of class 3" in tfae("generate run -n 5 --label 3 --out a.npy").output
+    expected = keras.saving.load_model("run/model.keras").generate(5, seed=0, label=3)
+    np.testing.assert_array_equal(np.load("a.npy"), expected)
+    tfae("generate run -n 5 --label 4 --out b.npy")
+    assert (np.load("b.npy") != expected).any()
+    shown = tfae("generate run --label 10", exit_code=2).output
+    assert "one of the 10 classes of the model, 0 to 9; received 10" in shown
+    with_density = "generate run --label 3 --fit-prior gaussian -n 5 --out c.npy"
+    if model == "conditional-variational":  # its decoder is told the class
+        assert "of class 3" in tfae(with_density).output
+    else:
+        assert "knows no classes" in tfae(with_density, exit_code=2).output
+
+
+def test_a_class_of_a_model_without_classes_is_refused(tfae, run):
+    shown = tfae(f"generate {run} --label 1", exit_code=2).output
+    assert "VariationalAutoencoder has no classes to choose from; omit --label" in shown
+    assert "--label" in tfae(f"generate {run} --label -1", exit_code=2).output
+    assert not os.listdir()
+
+
 def test_what_cannot_be_generated_is_explained(tfae, run):
     assert "must end in .png or .npy" in tfae(f"generate {run} --out x.txt", exit_code=2).output
     tfae("train autoencoder --data digits --latent-dim 2 --hidden-units 8 --epochs 1 --out plain")
