@@ -151,9 +151,24 @@ def test_what_cannot_be_generated_is_explained(tfae, run):
     assert "--fit-prior" in tfae("generate plain", exit_code=2).output
     tfae("generate plain --fit-prior gaussian -n 5 --out samples.npy")
     assert np.load("samples.npy").shape == (5, 8, 8, 1)
+    tfae("generate plain --fit-prior categorical", exit_code=2)
     assert "fit_prior" in tfae("evaluate plain --features data", exit_code=2).output
     result = tfae("evaluate plain --importance-samples 3", exit_code=2)
     assert "no likelihood of the data" in result.output
+
+
+def test_discrete_codes_are_drawn_from_what_is_counted(tfae):
+    tfae(
+        "train vector-quantized-variational --data digits --latent-dim 4 --architecture conv "
+        "--filters 4,8 --num-embeddings 16 --epochs 1 --batch-size 256 --out run"
+    )
+    assert "--fit-prior categorical" in tfae("generate run", exit_code=2).output
+    shown = tfae("generate run --fit-prior gaussian", exit_code=2).output
+    assert "one of ['categorical']" in shown
+    for name in ("a", "b"):
+        tfae(f"generate run --fit-prior categorical -n 5 --out {name}.npy")
+    assert np.load("a.npy").shape == (5, 8, 8, 1)
+    np.testing.assert_array_equal(np.load("a.npy"), np.load("b.npy"))
 
 
 @pytest.mark.parametrize("command", ["evaluate", "generate"])

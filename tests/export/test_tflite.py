@@ -477,7 +477,7 @@ def test_a_model_of_free_shape_is_refused(tmp_path):
 
 
 def test_a_keras_model_is_refused(trained, tmp_path):
-    with pytest.raises(ValueError, match=r"`model` must be an autoencoder of tfae; .* a Functional"):
+    with pytest.raises(ValueError, match="must be an autoencoder of tfae; received a"):
         tflite(trained().encoder, tmp_path / "m.tflite")
 
 

@@ -24,7 +24,7 @@ def small(model_class, seed=7):
 @every_model
 def test_what_was_fitted_is_saved_with_the_weights(model_class, few_digits, tmp_path):
     model = small(model_class)
-    model.fit_prior(few_digits, num_components=2, seed=0)
+    model.fit_prior(few_digits, seed=0)
     model.fit_threshold(few_digits, 0.1)
     generated = model.generate(5, seed=1)
     model.save(tmp_path / "model.keras")
@@ -33,7 +33,7 @@ def test_what_was_fitted_is_saved_with_the_weights(model_class, few_digits, tmp_
     assert loaded.threshold == model.threshold
     assert loaded.false_positive_rate == 0.1
     np.testing.assert_array_equal(loaded.is_anomaly(few_digits), model.is_anomaly(few_digits))
-    loaded.fit_prior(few_digits, "gaussian")  # again, though Keras has locked its layers
+    loaded.fit_prior(few_digits[:30], model.prior_kinds[-1])  # again, on locked layers
     assert (loaded.generate(5, seed=1) != generated).any()
 
 
@@ -41,14 +41,15 @@ def test_what_was_fitted_is_saved_with_the_weights(model_class, few_digits, tmp_
 def test_a_model_with_other_weights_has_nothing_fitted(model_class, few_digits, tmp_path):
     model = small(model_class)
     model.save_weights(tmp_path / "plain.weights.h5")
-    model.fit_prior(few_digits, "gaussian")
+    model.fit_prior(few_digits, model.prior_kinds[-1])
     model.fit_threshold(few_digits, 0.1)
     model.save_weights(tmp_path / "fitted.weights.h5")
     other = keras.models.clone_model(model)
     assert other.fitted_prior is None
     assert other.threshold is None
     other.load_weights(tmp_path / "fitted.weights.h5")
-    np.testing.assert_array_equal(other.fitted_prior.means, model.fitted_prior.means)
+    for name, array in model.fitted_prior.parameters.items():
+        np.testing.assert_array_equal(other.fitted_prior.parameters[name], array)
     assert other.threshold == model.threshold
     other.load_weights(tmp_path / "plain.weights.h5")
     assert other.fitted_prior is None
@@ -58,7 +59,7 @@ def test_a_model_with_other_weights_has_nothing_fitted(model_class, few_digits, 
 @every_model
 def test_generated_data_comes_from_the_fitted_prior(model_class, few_digits):
     model = small(model_class)
-    prior = model.fit_prior(few_digits, "gaussian", seed=0)
+    prior = model.fit_prior(few_digits, model.prior_kinds[-1], seed=0)
     assert model.fitted_prior is model.sampling_prior is prior
     codes = prior.sample(6, [4, 0])
     label = {"label": 2} if getattr(model, "conditional", False) else {}
@@ -69,6 +70,22 @@ def test_generated_data_comes_from_the_fitted_prior(model_class, few_digits):
     if not label:  # a density that was fitted without labels knows none
         with pytest.raises(ValueError, match="has no classes"):
             model.generate(2, label=1)
+
+
+@pytest.mark.parametrize(
+    ("model_class", "kind", "kinds"),
+    [
+        (tfae.Autoencoder, "categorical", "'gaussian_mixture', 'gaussian'"),
+        (tfae.VariationalAutoencoder, "categorical", "'gaussian_mixture', 'gaussian'"),
+        (tfae.VectorQuantizedVariationalAutoencoder, "gaussian", "'categorical'"),
+        (tfae.VectorQuantizedVariationalAutoencoder, "gaussian_mixture", "'categorical'"),
+    ],
+)
+def test_a_density_that_the_codes_are_not_fit_for_is_refused(model_class, kind, kinds, few_digits):
+    model = small(model_class)
+    with pytest.raises(ValueError, match=rf"one of \[{kinds}\], .*received '{kind}'"):
+        model.fit_prior(few_digits, kind)
+    assert model.fitted_prior is None
 
 
 def test_without_a_prior_the_error_says_how_to_fit_one(few_digits):

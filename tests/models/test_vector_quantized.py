@@ -109,6 +109,28 @@ def test_what_is_no_place_in_the_codebook_is_refused():
     assert model.decode_indices(np.zeros((0, 4), int)).shape == (0, 8, 8, 1)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [vqvae, lambda: vqvae(embedding_dim=None), convolutional],
+    ids=["groups", "one vector", "grid"],
+)
+def test_what_is_generated_are_the_indices_of_data_at_their_frequencies(few_digits, make):
+    model = make()
+    model.train_on_batch(few_digits)
+    prior = model.fit_prior(few_digits, smoothing=0)
+    indices = model.indices(few_digits)
+    frequencies = np.stack([(indices == k).mean(axis=0) for k in range(16)], axis=-1)
+    np.testing.assert_allclose(prior.probabilities, frequencies)
+    codes = np.asarray(prior.sample(40, [5, 0]))
+    _, places = model.quantizer(tf.constant(codes))
+    for position in np.ndindex(indices.shape[1:]):
+        seen = np.unique(indices[(slice(None), *position)])
+        assert np.isin(np.asarray(places)[(slice(None), *position)], seen).all()
+    np.testing.assert_allclose(
+        model.generate(40, seed=5), model.decode_indices(places), rtol=1e-5, atol=1e-6
+    )
+
+
 def test_without_a_prior_of_the_indices_nothing_is_generated():
     with pytest.raises(NotImplementedError, match="no distribution over codes"):
         vqvae().generate(3)

@@ -48,15 +48,75 @@ def test_of_several_numbers_of_components_the_lowest_bic_wins():
     assert len(prior.means) == 2
 
 
+def grids(n=4000):
+    """Indices on a grid (2, 1), where the first place has 0 to 2 and the second one always 3."""
+    rng = np.random.default_rng(0)
+    first = rng.choice(3, p=[0.6, 0.3, 0.1], size=n)
+    return np.stack([first, np.full(n, 3)], axis=1)[..., None]
+
+
+CODEBOOK = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [6.0, 7.0]])
+OF_CODES = {"codebook": CODEBOOK, "code_shape": (2, 1, 2)}
+
+
+def fitted(kind):
+    """A density of that kind, fitted to data of its own."""
+    if kind == "categorical":
+        return priors.fit(grids(), kind, **OF_CODES)
+    return priors.fit(clusters()[0], kind)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 1.0, 400.0])
+def test_the_categorical_probabilities_are_smoothed_frequencies(smoothing):
+    indices = grids()
+    prior = priors.fit(indices, "categorical", smoothing=smoothing, **OF_CODES)
+    assert prior.probabilities.shape == (2, 1, 4)
+    counts = np.stack([(indices == k).sum(axis=0) for k in range(4)], axis=-1)
+    expected = (counts + smoothing / 4) / (4000 + smoothing)
+    np.testing.assert_allclose(prior.probabilities, expected, rtol=1e-12)
+    np.testing.assert_allclose(prior.probabilities.sum(axis=-1), 1.0)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 400.0])
+def test_categorical_draws_are_embeddings_as_often_as_they_are_probable(smoothing):
+    prior = priors.fit(grids(), "categorical", smoothing=smoothing, **OF_CODES)
+    n = 50_000
+    drawn = prior.sample(n, [3, 0]).numpy()
+    assert drawn.shape == (n, 2, 1, 2)
+    np.testing.assert_array_equal(drawn[..., 1], drawn[..., 0] + 1)
+    places = drawn[..., 0] / 2
+    assert set(np.unique(places)) <= {0, 1, 2, 3}
+    frequencies = np.stack([(places == k).mean(axis=0) for k in range(4)], axis=-1)
+    np.testing.assert_allclose(frequencies, prior.probabilities, atol=0.01)
+    assert (frequencies[prior.probabilities == 0] == 0).all()
+    # The places are independent of each other.
+    together = ((places[:, 0] == 0) & (places[:, 1] == 3)).mean()
+    assert together == pytest.approx(frequencies[0, 0, 0] * frequencies[1, 0, 3], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("grid", "code_shape", "num_embeddings"),
+    [((), (2,), 4), ((3,), (6,), 4), ((2, 2), (2, 2, 2), 4), ((2, 2, 3), (2, 2, 6), 4),
+     ((2,), (2, 2), 1)],
+)  # fmt: skip
+def test_categorical_draws_have_the_shape_of_a_code(grid, code_shape, num_embeddings):
+    indices = np.zeros((5, *grid), np.int32)
+    codebook = CODEBOOK[:num_embeddings]
+    prior = priors.fit(indices, "categorical", codebook=codebook, code_shape=code_shape)
+    assert prior.probabilities.shape == (*grid, num_embeddings)
+    for n in (0, 1, 7):
+        assert prior.sample(n, [1, 0]).shape == (n, *code_shape)
+
+
 @pytest.mark.parametrize("kind", priors.FITTED)
 def test_samples_follow_from_the_seed_and_a_shorter_draw_is_the_begin_of_a_longer(kind):
-    prior = priors.fit(clusters()[0], kind)
+    prior = fitted(kind)
     drawn = prior.sample(9, [3, 0]).numpy()
     assert drawn.dtype == np.float32
     np.testing.assert_array_equal(drawn, prior.sample(9, [3, 0]))
     np.testing.assert_allclose(prior.sample(5, [3, 0]), drawn[:5], rtol=1e-6)
     assert (prior.sample(9, [4, 0]).numpy() != drawn).any()
-    assert prior.sample(0, [3, 0]).shape == (0, 2)
+    assert prior.sample(0, [3, 0]).shape == (0, *drawn.shape[1:])
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(prior))
     assert type(again) is type(prior)
     np.testing.assert_array_equal(drawn, again.sample(9, [3, 0]))
@@ -68,8 +128,9 @@ def test_a_unit_that_is_always_zero_stays_so_and_scales_do_not_matter():
     np.testing.assert_allclose(drawn.std(axis=0), codes.std(axis=0), rtol=0.1, atol=1e-8)
 
 
-def test_the_graph_of_a_sample_holds_tensorflows_own_ops_and_no_variables():
-    prior = priors.fit(clusters()[0], "gaussian_mixture", num_components=3)
+@pytest.mark.parametrize("kind", ["categorical", "gaussian_mixture"])
+def test_the_graph_of_a_sample_holds_tensorflows_own_ops_and_no_variables(kind):
+    prior = fitted(kind)
     assert not prior.variables
     sample = tf.function(lambda seed: prior.sample(4, seed)).get_concrete_function(
         tf.TensorSpec([2], tf.int64)
@@ -83,12 +144,14 @@ def test_the_graph_of_a_sample_holds_tensorflows_own_ops_and_no_variables():
 @pytest.mark.parametrize(
     ("codes", "kind", "options", "message"),
     [
-        (np.zeros((9, 2)), "cauchy", {}, r"`kind` must be one of \['gaussian', .*'cauchy'"),
+        (np.zeros((9, 2)), "cauchy", {}, r"`kind` must be one of \['categorical', .*'cauchy'"),
         (np.zeros((9, 2)), "gaussian_mixture", {"num_components": 0}, "`num_components` must be"),
         (np.zeros((9, 2)), "gaussian_mixture", {"num_components": (2, 0.5)}, "`num_components`"),
         (np.zeros((9, 2)), "gaussian_mixture", {"num_components": 10}, "at least 10 codes"),
         (np.zeros((1, 2)), "gaussian", {}, "at least 2 codes"),
         (np.zeros((9, 2, 2)), "gaussian", {}, r"received shape \(9, 2, 2\)"),
+        (np.zeros((0, 2), int), "categorical", OF_CODES, "at least 1 code"),
+        (np.zeros((9, 2), int), "categorical", {**OF_CODES, "smoothing": -1}, "`smoothing` must"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(codes, kind, options, message):

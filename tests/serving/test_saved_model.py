@@ -415,11 +415,25 @@ def test_a_folder_that_cannot_be_written_stays_as_it_is(make_model, folder):
         assert not os.listdir(parent)
 
 
-def test_a_fitted_prior_is_exported_with_the_model(tmp_path):
-    model = tfae.Autoencoder.from_shape((4,), 2, hidden_units=(), seed=0)
-    x = np.random.default_rng(0).random((200, 4)).astype("float32")
-    model.fit_prior(x, "gaussian", seed=0)
-    folder = tfae.export.saved_model(model, tmp_path / "m", 1)
+@pytest.mark.parametrize(
+    ("model_class", "options"),
+    [
+        (tfae.Autoencoder, {}),
+        (
+            tfae.VectorQuantizedVariationalAutoencoder,
+            {"architecture": "conv", "hidden_units": None, "filters": (4, 8), "num_embeddings": 9},
+        ),
+    ],
+    ids=["continuous codes", "a grid of discrete codes"],
+)
+def test_a_fitted_prior_is_exported_with_the_model(
+    model_class, options, make_model, few_digits, conformance, tmp_path
+):
+    model = make_model(model_class, **options)
+    model.fit_prior(few_digits, seed=0)
+    folder = saved_model(model, tmp_path / "m", 1)
+    result = conformance(tmp_path / "m")
+    assert result.returncode == 0, result.stderr
     generate = tf.saved_model.load(str(folder)).signatures["generate"]
     rows = generate(seed=tf.constant([3, 5], tf.int64))["x"].numpy()
     for row, seed in zip(rows, (3, 5), strict=True):

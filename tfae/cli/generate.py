@@ -49,7 +49,7 @@ def generate(
     elif model.sampling_prior is None:
         raise ValueError(
             f"{type(model).__name__} has no distribution over codes to draw from; fit one with "
-            "--fit-prior gaussian_mixture."
+            f"--fit-prior {model.prior_kinds[0]}."
         )
     examples = model.generate(number, seed=seed, label=label)
     shape = examples.shape[1:]

@@ -114,7 +114,7 @@ class Autoencoding(Fitted):
             return prior.sample(1, tf.stack([seed, 0]), *(part[None] for part in label))[0]
 
         rows = (seeds,) if label is None else (seeds, label)
-        spec = tf.TensorSpec([prior.latent_dim], prior.compute_dtype)
+        spec = tf.TensorSpec(self.code_shape, prior.compute_dtype)
         return tf.map_fn(sample, rows, fn_output_signature=spec)
 
     def call(self, x: Any, training: bool = False) -> tf.Tensor:

@@ -23,7 +23,10 @@ class Fitted(Trainer):
         fitted_prior: The density of codes that `fit_prior` found, or `None`.
         threshold: Anomaly scores above it are anomalies; `None` before `fit_threshold`.
         false_positive_rate: For which the threshold was fitted, or `None`.
+        prior_kinds: The kinds of `fit_prior` that the codes are fit for; the first is the default.
     """
+
+    prior_kinds: tuple[str, ...] = ("gaussian_mixture", "gaussian")
 
     def __init__(self, seed: int | None = None, **kwargs):
         super().__init__(seed=seed, **kwargs)
@@ -44,7 +47,7 @@ class Fitted(Trainer):
     def fit_prior(
         self,
         x: Any,
-        kind: str = "gaussian_mixture",
+        kind: str | None = None,
         *,
         seed: int | None = None,
         batch_size: int = 256,
@@ -61,27 +64,43 @@ class Fitted(Trainer):
 
         Args:
             x: Array `(n, ...)` or batched dataset; the training data is the usual choice.
-            kind: `"gaussian_mixture"`, of full covariances, or `"gaussian"`.
+            kind: `"gaussian_mixture"`, of full covariances, or `"gaussian"`; for discrete codes
+                `"categorical"`, of each position by itself. `None` for the first that the model's
+                codes are fit for.
             seed: Integer that the result follows from; `None` draws one.
             batch_size: Examples at a time, for arrays.
             **options: Of the kind. `num_components=10` of the mixture may be several numbers, such
                 as `(5, 10, 20)`; that with the lowest Bayesian information criterion is taken.
+                `smoothing=1.0` of the categorical kind is how many examples of evenly used
+                embeddings are added.
 
         Returns:
             The density; `self.fitted_prior` is it, too.
 
         Raises:
-            ValueError: If there is no density of that kind, it has no such option, or there are too
+            ValueError: If there is no density of that kind for the model's codes, or there are too
                 few codes.
+            TypeError: If the kind has no such option.
 
         Reference:
             Ghosh et al., "From Variational to Deterministic Autoencoders", 2020: ex-post density
             estimation.
         """
         seed = random_seed() if seed is None else seed
-        codes = self.draw_codes(x, seed, batch_size)
-        self._fitted.prior = priors.fit(codes, kind, seed=seed, **options)
+        kind = self.prior_kinds[0] if kind is None else kind
+        if kind not in self.prior_kinds:
+            raise ValueError(
+                f"`kind` must be one of {list(self.prior_kinds)}, which the codes of "
+                f"{type(self).__name__} are fit for; received {kind!r}."
+            )
+        self._fitted.prior = self._density_of(x, kind, seed, batch_size, **options)
         return self._fitted.prior
+
+    def _density_of(
+        self, x: Any, kind: str, seed: int, batch_size: int, **options: Any
+    ) -> priors.Prior:
+        codes = self.draw_codes(x, seed, batch_size)
+        return priors.fit(codes, kind, seed=seed, **options)
 
     def fit_threshold(
         self, x: Any, false_positive_rate: float = 0.01, batch_size: int = 256

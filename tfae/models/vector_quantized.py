@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfae import priors
 from tfae.layers.vector_quantizer import VectorQuantizer
 from tfae.losses.likelihoods import Likelihood
 from tfae.models.encoder_decoder import EncoderDecoder
@@ -33,7 +34,9 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
     moving average, and embeddings that are hardly used are moved to where the data is. The logs
     show `perplexity`: how many embeddings a batch uses, as the exponential of the entropy.
 
-    `encode` gives the quantised vectors, `indices` their places in the codebook.
+    `encode` gives the quantised vectors, `indices` their places in the codebook. `fit_prior` counts
+    these at each position, so that `generate` has something to draw from; a model of which of them
+    go together gives better pictures, and is yours to bring: `decode_indices` decodes its draws.
 
     Example:
         ```python
@@ -69,6 +72,7 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
 
     loss_names = ("reconstruction_loss", "commitment_loss")
     monitor_names = ("perplexity",)
+    prior_kinds = ("categorical",)
 
     def __init__(
         self,
@@ -136,6 +140,14 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
         return {"commitment_loss": self.commitment}
 
     # ------------------------------------------------------------------ arrays in, arrays out
+
+    def _density_of(
+        self, x: Any, kind: str, seed: int, batch_size: int, **options: Any
+    ) -> priors.Prior:
+        del seed  # counting needs none
+        codebook = np.asarray(self.quantizer.codebook)
+        indices = self.indices(x, batch_size)
+        return priors.fit(indices, kind, codebook=codebook, code_shape=self.code_shape, **options)
 
     def indices(self, x: Any, batch_size: int = 256) -> np.ndarray:
         """Encodes data as places in the codebook.

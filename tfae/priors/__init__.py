@@ -10,6 +10,7 @@ import keras
 
 from tfae.priors.class_and_style import ClassAndStyle
 from tfae.priors.fitted import FITTED, FittedGaussian, FittedGaussianMixture, fit
+from tfae.priors.fitted_categorical import FittedCategorical
 from tfae.priors.gaussian import Gaussian
 from tfae.priors.gaussian_ring import GaussianRing
 from tfae.priors.mixture import LearnedMixture
@@ -31,6 +32,7 @@ __all__ = [
     "FITTED",
     "PRIORS",
     "ClassAndStyle",
+    "FittedCategorical",
     "FittedGaussian",
     "FittedGaussianMixture",
     "Gaussian",

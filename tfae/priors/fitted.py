@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfae.priors.fitted_categorical import FittedCategorical
 from tfae.priors.prior import Prior
 
 
@@ -129,7 +130,7 @@ class FittedGaussian(FittedGaussianMixture):
         return super().fit(codes, 1, seed)
 
 
-FITTED = {cls.kind: cls for cls in (FittedGaussian, FittedGaussianMixture)}
+FITTED = {cls.kind: cls for cls in (FittedCategorical, FittedGaussian, FittedGaussianMixture)}
 """Densities by the `kind` of `fit_prior`: a new one is a class with `fit` and `parameters`."""
 
 
@@ -137,7 +138,8 @@ def fit(codes: np.ndarray, kind: str, **options: Any) -> Prior:
     """Fits a density to codes.
 
     Args:
-        codes: As the density takes them: `(n, latent_dim)` for the Gaussian ones.
+        codes: As the density takes them: `(n, latent_dim)` for the Gaussian ones, indices for
+            the categorical one.
         kind: A name in `FITTED`.
         **options: Of the `fit` of that density.
 

@@ -1,0 +1,97 @@
+"""The density of discrete codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfae.ops.reference import standard_uniform
+from tfae.priors.prior import Prior
+
+
+@keras.saving.register_keras_serializable("tfae.priors")
+class FittedCategorical(Prior):
+    """A categorical distribution of the embedding at each position of a code, of each by itself.
+
+    It knows how often an embedding stands at a position, and nothing of which go together. A model
+    of the whole grid, such as the autoregressive one of the paper, gives better pictures.
+
+    `fit` estimates the probabilities from indices; they are constants, which no training changes.
+
+    Args:
+        probabilities: `(..., num_embeddings)`, of the sum 1 at every position of the grid.
+        codebook: `(num_embeddings, embedding_dim)`, the embeddings that a code is made of.
+        code_shape: Shape of one code: the grid's embeddings, put together.
+
+    Reference:
+        Van den Oord, Vinyals and Kavukcuoglu, "Neural Discrete Representation Learning", 2017,
+        section 3.3.
+    """
+
+    kind = "categorical"
+    is_density = False  # of codes; it is one of indices
+
+    def __init__(self, probabilities: Any, codebook: Any, code_shape: Sequence[int], **kwargs):
+        super().__init__(**kwargs)
+        self.probabilities = np.asarray(probabilities, np.float64)
+        self.codebook = np.asarray(codebook, np.float32)
+        self.code_shape = tuple(int(size) for size in code_shape)
+        self.build((None, *self.code_shape))
+
+    @classmethod
+    def fit(
+        cls, indices: np.ndarray, codebook: Any, code_shape: Sequence[int], smoothing: float = 1.0
+    ) -> FittedCategorical:
+        """Counts the indices at each position.
+
+        Args:
+            indices: Integers `(n, ...)`, places in the codebook, of one row or more.
+            codebook: `(num_embeddings, embedding_dim)`.
+            code_shape: Shape of one code.
+            smoothing: How many examples, zero or more, are added at each position, spread evenly
+                over the codebook. With more than zero no embedding is impossible anywhere.
+
+        Raises:
+            ValueError: If there are no indices, or `smoothing` is out of range.
+        """
+        if not (isinstance(smoothing, int | float) and 0 <= smoothing < float("inf")):
+            raise ValueError(
+                f"`smoothing` must be a number of zero or more; received {smoothing!r}."
+            )
+        if not len(indices):
+            raise ValueError("A categorical distribution needs at least 1 code; received 0.")
+        grid, num_embeddings = indices.shape[1:], len(codebook)
+        rows = indices.reshape(len(indices), -1).T
+        counts = np.stack([np.bincount(row, minlength=num_embeddings) for row in rows])
+        smoothed = (counts + smoothing / num_embeddings) / (len(indices) + smoothing)
+        return cls(smoothed.reshape(*grid, num_embeddings), codebook, code_shape)
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The constructor's arguments by name."""
+        code_shape = np.array(self.code_shape, np.int64)
+        arrays = {"probabilities": self.probabilities, "codebook": self.codebook}
+        return {**arrays, "code_shape": code_shape}
+
+    def sample(
+        self, n: int | tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Draws codes `(n, *code_shape)`; as `Prior.sample`."""
+        del label
+        bounds = self.probabilities.reshape(-1, len(self.codebook)).cumsum(axis=-1)
+        bounds[:, -1] = np.inf  # rounding must not leave a position without an embedding
+        uniform = standard_uniform([n, len(bounds)], tf.cast(seed, tf.int64))
+        # The op below tf.searchsorted, which does not take n = 0.
+        index = tf.raw_ops.UpperBound(
+            sorted_inputs=tf.constant(bounds, tf.float32), values=tf.transpose(uniform)
+        )
+        vectors = tf.gather(tf.constant(self.codebook), tf.transpose(index))
+        return tf.reshape(vectors, [n, *self.code_shape])
+
+    def get_config(self) -> dict:
+        lists = {name: array.tolist() for name, array in self.parameters.items()}
+        return {**super().get_config(), **lists}
