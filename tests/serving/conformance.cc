@@ -152,9 +152,10 @@ std::vector<double> Values(const Tensor& tensor) {
     switch (TF_TensorType(tensor.get())) {
       case TF_FLOAT: values[i] = static_cast<const float*>(data)[i]; break;
       case TF_DOUBLE: values[i] = static_cast<const double*>(data)[i]; break;
+      case TF_BOOL: values[i] = static_cast<const bool*>(data)[i]; break;
       case TF_INT32: values[i] = static_cast<const int32_t*>(data)[i]; break;
       case TF_INT64: values[i] = static_cast<double>(static_cast<const int64_t*>(data)[i]); break;
-      default: Fail("an output is neither float32, float64, int32 nor int64");
+      default: Fail("an output is neither float32, float64, bool, int32 nor int64");
     }
   }
   return values;
@@ -299,6 +300,7 @@ const std::map<std::string, std::set<TF_DataType>> kTypes = {
     {"seed", {TF_INT64}},
     {"label", {TF_INT64}},
     {"class", {TF_INT64}},
+    {"is_anomaly", {TF_BOOL}},
 };
 const std::set<TF_DataType> kNumbers = {TF_FLOAT, TF_DOUBLE, TF_INT32, TF_INT64};
 
@@ -333,7 +335,10 @@ void CheckSignatures(const Model& model) {
     Names inputs = contract.inputs;
     if (signature.inputs.count("label") == 1) inputs.push_back("label");  // of models with classes
     CheckPorts(name, signature.inputs, inputs, false);
-    CheckPorts(name, signature.outputs, contract.outputs, contract.may_have_more);
+    Names outputs = contract.outputs;
+    const bool decides = name == "score" && signature.outputs.count("is_anomaly") == 1;
+    if (decides) outputs.push_back("is_anomaly");  // of models with a fitted threshold
+    CheckPorts(name, signature.outputs, outputs, contract.may_have_more);
   }
 }
 

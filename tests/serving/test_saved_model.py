@@ -145,6 +145,36 @@ def test_images_of_any_size_are_taken_where_the_network_takes_them(tmp_path):
         assert_close(ask["classify"](x=images)["scores"], classifier(images))
 
 
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "float64"])
+@pytest.mark.parametrize(
+    "model_class", [tfae.VariationalAutoencoder, tfae.ConditionalVariationalAutoencoder]
+)
+def test_a_fitted_threshold_decides_beside_the_score(
+    model_class, policy, make_model, conformance, digits, tmp_path
+):
+    model = make_model(model_class, dtype=policy)
+    x = digits[:400].astype("float64" if policy == "float64" else "float32")
+    label = {"label": np.arange(len(x)) % 2} if model.conditional else {}
+    threshold = model.fit_threshold({"x": x, **label} if label else x, 0.1)
+    saved_model(model, tmp_path / "m")
+    score = loaded(tmp_path / "m")["score"]
+    answer = score(x=x, **label)
+    assert set(answer) == {"anomaly_score", "is_anomaly"}
+    assert answer["is_anomaly"].dtype == bool
+    np.testing.assert_array_equal(answer["is_anomaly"], answer["anomaly_score"] > threshold)
+    assert 0.05 < answer["is_anomaly"].mean() < 0.15
+    assert score(x=x[:0], **{k: v[:0] for k, v in label.items()})["is_anomaly"].shape == (0,)
+    nothing = score(x=np.full_like(x[:1], np.nan), **{k: v[:1] for k, v in label.items()})
+    assert nothing["is_anomaly"].all()
+    result = conformance(tmp_path / "m")
+    assert result.returncode == 0, result.stderr
+
+
+def test_without_a_threshold_there_is_only_the_score(exported):
+    _, directory = exported(tfae.Autoencoder)
+    assert set(loaded(directory)["score"].signature.structured_outputs) == {"anomaly_score"}
+
+
 # ---------------------------------------------------------------------------- the stock runtime
 
 

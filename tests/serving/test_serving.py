@@ -75,6 +75,32 @@ def test_the_client_beside_the_model_finds_every_answer_as_expected(served):
         assert len(re.findall(rf"^{name}: .* as expected$", result.stdout, re.MULTILINE)) == 2
 
 
+def test_a_model_with_a_threshold_is_warmed_up_asked_and_answered(
+    make_model, serve, digits, tmp_path
+):
+    model = make_model(tfae.Autoencoder)
+    threshold = model.fit_threshold(digits, 0.2)
+    directory = tmp_path / "digits"
+    saved_model(model, directory)
+    with serve(directory, batching=True) as (port, rest_port):
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            answer = ask(PredictionServiceStub(channel), directory, "score", x=digits[:99])
+        np.testing.assert_array_equal(answer["is_anomaly"], answer["anomaly_score"] > threshold)
+        assert 0 < answer["is_anomaly"].sum() < 99
+        command = [sys.executable, directory / "serving" / "client.py", f"127.0.0.1:{port}"]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert result.returncode == 0, result.stderr
+        examples = directory / "1" / "assets.extra" / "examples"
+        url = f"http://127.0.0.1:{rest_port}/v1/models/digits:predict"
+        request = urllib.request.Request(url, (examples / "score.json").read_bytes())
+        with urllib.request.urlopen(request, timeout=30) as response:
+            given = json.load(response)["outputs"]
+        expected = json.loads((examples / "score.answer.json").read_text())["outputs"]
+        assert given["is_anomaly"] == expected["is_anomaly"]
+        assert all(type(value) is bool for value in given["is_anomaly"])
+        assert given["anomaly_score"] == pytest.approx(expected["anomaly_score"], rel=1e-4)
+
+
 def test_the_client_beside_the_model_needs_nothing_of_ours():
     source = importlib.util.find_spec("tfae.export.client").loader.get_source("tfae.export.client")
     imported = set(re.findall(r"^(?:import|from) (\w+)", source, re.MULTILINE))

@@ -34,7 +34,8 @@ def saved_model(
 
     The signatures are `reconstruct` (also the default one), `encode`, `decode`, `score` and, for
     models with a prior, `generate`, which takes a seed a row and gives what `generate(1, seed)`
-    does. Where labels mean something a signature takes them, too: one a row, -1 for any. A
+    does. `score` gives `is_anomaly` beside the score of a model whose threshold `fit_threshold` has
+    found. Where labels mean something a signature takes them, too: one a row, -1 for any. A
     classifier has `classify` (the default) and `encode`. Batches may have any size.
 
     The version holds requests to warm the server up and examples for REST clients, both with the

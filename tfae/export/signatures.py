@@ -60,7 +60,12 @@ def signatures(model: Autoencoding | Classifier, uint8: bool = False) -> dict[st
         return {"reconstruction": model.decoded(model.code(x, *label), *label)}
 
     def scored(x: tf.Tensor, *label: tf.Tensor) -> Outputs:
-        return {"anomaly_score": model.score(x, *label)}
+        score = model.score(x, *label)
+        if model.threshold is None:
+            return {"anomaly_score": score}
+        # No data is refused on a server, so NaN may come, which is above nothing.
+        is_anomaly = (score > tf.constant(model.threshold, score.dtype)) | tf.math.is_nan(score)
+        return {"anomaly_score": score, "is_anomaly": is_anomaly}
 
     def decoded(code: tf.Tensor, *label: tf.Tensor) -> Outputs:
         return {"x": model.decoded(code, *label)}
