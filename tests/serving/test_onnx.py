@@ -1,5 +1,8 @@
 """ONNX Runtime gives what the model gives."""
 
+import resource
+from pathlib import Path
+
 import keras
 import numpy as np
 import onnxruntime
@@ -63,6 +66,24 @@ def test_an_exported_file_replaces_an_older_one(make_model, tmp_path):
     (tmp_path / "model.onnx").write_text("before")
     onnx(make_model(tfae.Autoencoder), tmp_path / "model.onnx")
     assert onnxruntime.InferenceSession(tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("before", [None, b"before"], ids=["new file", "older file"])
+@pytest.mark.parametrize("limit", [0, 100, 3_000], ids="{} bytes".format)
+def test_a_full_disk_leaves_what_was_there(make_model, tmp_path, limit, before):
+    path = tmp_path / "new" / "model.onnx" if before is None else tmp_path / "model.onnx"
+    if before is not None:
+        path.write_bytes(before)
+    model = make_model(tfae.Autoencoder)
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, unlimited[1]))  # no file grows beyond
+    try:
+        with pytest.raises(OSError, match=r"cannot write .*model\.onnx: File too large"):
+            onnx(model, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    left = {file.relative_to(tmp_path): file.read_bytes() for file in tmp_path.rglob("*")}
+    assert left == ({} if before is None else {Path("model.onnx"): before})
 
 
 def test_an_unbuilt_model_and_a_place_that_cannot_be_written_are_refused(tmp_path):
