@@ -14,6 +14,7 @@ from rich.table import Table
 FOLDER = Path(__file__).with_name("results")
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 _BEGUN = time.perf_counter()  # benchmarks import this first of all
+_EARLIER = {}  # minutes that interrupted processes took for a benchmark, by its name
 
 
 def publish(name, title, columns, rows, seeds=(), data=None, note=""):
@@ -32,7 +33,7 @@ def publish(name, title, columns, rows, seeds=(), data=None, note=""):
         "title": title,
         "command": shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
         "machine": f"{processor()}, {os.cpu_count()} cores",
-        "minutes": round((time.perf_counter() - _BEGUN) / 60, 1),
+        "minutes": round(_minutes(name), 1),
         "seeds": list(seeds),
         "columns": list(columns),
         "rows": [[str(value) for value in row] for row in rows],
@@ -59,18 +60,25 @@ def once(name, key, compute):
     """The result of `compute()`, from an interrupted earlier run of the benchmark if it has it.
 
     Results are kept in benchmarks/results/NAME.unfinished by `key`, which says all that they depend
-    on, until `publish` has them all.
+    on, until `publish` has them all; with them, under "minutes", how long they took.
     """
     FOLDER.mkdir(exist_ok=True)
     unfinished = FOLDER / f"{name}.unfinished"
     done = json.loads(unfinished.read_text()) if unfinished.exists() else {}
+    _EARLIER.setdefault(name, done.get("minutes", 0.0))
     if key not in done:
         done[key] = compute()
+        done["minutes"] = _minutes(name)
         new = unfinished.with_suffix(".new")
         new.write_text(json.dumps(done))
         new.replace(unfinished)
     print(key, done[key], flush=True)
     return done[key]
+
+
+def _minutes(name):
+    """How long a benchmark has taken, without what interrupted processes had not kept yet."""
+    return _EARLIER.get(name, 0.0) + (time.perf_counter() - _BEGUN) / 60
 
 
 def page():

@@ -62,7 +62,7 @@ def test_generated_data_comes_from_the_fitted_prior(model_class, few_digits):
     prior = model.fit_prior(few_digits, model.prior_kinds[-1], seed=0)
     assert model.fitted_prior is model.sampling_prior is prior
     codes = prior.sample(6, [4, 0])
-    label = {"label": 2} if getattr(model, "conditional", False) else {}
+    label = {"label": 2} if model.conditional else {}
     decoded = model.decode(codes, **label)
     np.testing.assert_allclose(model.generate(6, seed=4, **label), decoded, rtol=1e-5)
     # And so in exported graphs, by the seed of each row.

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 import tfae
 from tfae.export import saved_model
+from tfae.models.classifier import Classifier
 
 HERE = Path(__file__).parent
 
@@ -30,7 +31,7 @@ def small(model_class, **hyperparameters):
     if hasattr(model_class, "from_shape"):
         hyperparameters = {"hidden_units": (24,), "seed": 7, **hyperparameters}
         model = model_class.from_shape((8, 8, 1), 3, **hyperparameters)
-    elif model_class is tfae.models.classifier.Classifier:
+    elif model_class is Classifier:
         stack = small(tfae.StackedAutoencoder, **hyperparameters)
         model = stack.classifier(num_classes=10)
     else:  # a model without networks takes a size and a strength
@@ -40,6 +41,20 @@ def small(model_class, **hyperparameters):
     for w in model.trainable_variables:  # biases are not zero, as if it were trained
         w.assign(w + 0.05 * random.standard_normal(w.shape))
     return model
+
+
+@pytest.fixture(
+    params=[
+        m
+        if m in (tfae.VariationalAutoencoder, Classifier)
+        else pytest.param(m, marks=pytest.mark.slow)
+        for m in [*tfae.models.MODELS.values(), Classifier]
+    ],
+    ids=lambda m: m.__name__,
+)
+def model_class_at_length(request):
+    """Every class of model; two of them when there is no time."""
+    return request.param
 
 
 @pytest.fixture(scope="session")

@@ -11,21 +11,10 @@ import tensorflow as tf
 
 import tfae
 from tfae.export import onnx
-from tfae.models.classifier import Classifier
 
 
-@pytest.mark.parametrize(
-    "model_class",
-    [
-        m
-        if m in (tfae.VariationalAutoencoder, Classifier)
-        else pytest.param(m, marks=pytest.mark.slow)
-        for m in [*tfae.models.MODELS.values(), Classifier]
-    ],
-    ids=lambda m: m.__name__,
-)
-def test_a_file_gives_what_predict_gives(model_class, make_model, few_digits, tmp_path):
-    model = make_model(model_class)
+def test_a_file_gives_what_predict_gives(model_class_at_length, make_model, few_digits, tmp_path):
+    model = make_model(model_class_at_length)
     assert onnx(model, tmp_path / "model.onnx") == tmp_path / "model.onnx"
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
     label = np.arange(len(few_digits)) % 2  # where it is asked for

@@ -25,18 +25,6 @@ every_model = pytest.mark.parametrize(
     "model_class", [*AUTOENCODERS, Classifier], ids=lambda m: m.__name__
 )
 
-# What the conformance program sees of every model, too.
-every_model_at_length = pytest.mark.parametrize(
-    "model_class",
-    [
-        m
-        if m in (tfae.VariationalAutoencoder, Classifier)
-        else pytest.param(m, marks=pytest.mark.slow)
-        for m in [*AUTOENCODERS, Classifier]
-    ],
-    ids=lambda m: m.__name__,
-)
-
 
 def loaded(directory, version=1):
     """The signatures as functions of arrays to arrays."""
@@ -271,9 +259,11 @@ def read_warm_up(file):
     return [PredictionLog.FromString(record).predict_log for record in records]
 
 
-@every_model_at_length
-def test_the_warm_up_asks_for_every_signature_one_row_and_several(model_class, exported):
-    _, directory = exported(model_class)
+# The conformance program sees these two of every model, too.
+
+
+def test_the_warm_up_asks_for_every_signature_one_row_and_several(model_class_at_length, exported):
+    _, directory = exported(model_class_at_length)
     ask = loaded(directory)
     logs = read_warm_up(directory / "1" / "assets.extra" / "tf_serving_warmup_requests")
     asked = set()
@@ -287,9 +277,8 @@ def test_the_warm_up_asks_for_every_signature_one_row_and_several(model_class, e
     assert asked == {(name, rows) for name in ask if name != "serving_default" for rows in (1, 4)}
 
 
-@every_model_at_length
-def test_rest_examples_have_the_answers_that_the_model_gives(model_class, exported):
-    _, directory = exported(model_class)
+def test_rest_examples_have_the_answers_that_the_model_gives(model_class_at_length, exported):
+    _, directory = exported(model_class_at_length)
     ask = loaded(directory)
     model = tf.saved_model.load(str(directory / "1"))
     examples = directory / "1" / "assets.extra" / "examples"

@@ -53,7 +53,7 @@ def prepare(
     """
     if not isinstance(model, Autoencoding):
         raise ValueError(f"{type(model).__name__} does not decode codes: there is no page to show.")
-    if getattr(model, "conditional", False):
+    if model.conditional:
         raise ValueError(
             f"This {type(model).__name__} decodes a code together with a label, for which the page "
             "has no control."

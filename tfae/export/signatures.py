@@ -71,15 +71,12 @@ def signatures(model: Autoencoding | Classifier, uint8: bool = False) -> dict[st
         return {"x": model.decoded(code, *label)}
 
     def generated(seed: tf.Tensor, *label: tf.Tensor) -> Outputs:
-        return decoded(model.sampled_codes(seed, *label), *(label if conditional else ()))
+        return decoded(model.sampled_codes(seed, *label), *(label if model.conditional else ()))
 
     # No input of a signature can be left out, so where there are labels they are always asked for.
-    conditional = getattr(model, "conditional", False)
-    has_classes = getattr(model, "num_classes", None) is not None
     label = [tf.TensorSpec([None], tf.int64, "label")]
-    also = label if conditional else []
-    code_shape = getattr(model, "code_shape", (model.latent_dim,))
-    code = [tf.TensorSpec([None, *code_shape], dtype, "code")]
+    also = label if model.conditional else []
+    code = [tf.TensorSpec([None, *model.code_shape], dtype, "code")]
     seed = [tf.TensorSpec([None], tf.int64, "seed")]
     found = {
         "reconstruct": _signature(of_data(reconstructed), x + also),
@@ -88,7 +85,9 @@ def signatures(model: Autoencoding | Classifier, uint8: bool = False) -> dict[st
         "score": _signature(of_data(scored), x + also),
     }
     if _generates(model):
-        found["generate"] = _signature(generated, seed + (label if has_classes else also))
+        found["generate"] = _signature(
+            generated, seed + (also if model.num_classes is None else label)
+        )
     return found
 
 
