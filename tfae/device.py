@@ -112,7 +112,7 @@ class DeviceModel:
 
         Args:
             x: Data `(n, ...)`.
-            **label: For a conditional model, here and below: int64 `(n,)`, -1 where unknown.
+            **label: For a conditional model, here and below: integers `(n,)`, -1 where unknown.
 
         Returns:
             "code" `(n, latent_dim)`, and what else the model gives, such as "log_variance".

@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.datasets import load_digits
 
 import tfae
 from tfae.explore import prepare
@@ -405,6 +406,95 @@ def test_the_server_decodes_where_the_browser_cannot(fallback, vae, own_image):
     np.testing.assert_allclose(page.code(), vae.encode(x)[0], atol=2e-4)
     score = float(page.facts()["anomaly score"])
     assert score == pytest.approx(vae.anomaly_score(x)[0], abs=0.02)
+
+
+@pytest.fixture(scope="module")
+def conditional(digits):
+    """A conditional model, held-out digits, and their classes."""
+    x, label = digits[1400:], load_digits().target[1400:]
+    model = tfae.ConditionalVariationalAutoencoder.from_shape(
+        (8, 8, 1), latent_dim=2, hidden_units=(64,), seed=0
+    )
+    model.compile()
+    train = {"x": digits[:1400], "label": load_digits().target[:1400]}
+    model.fit(train, epochs=8, batch_size=64, verbose=0)
+    return model, x, label
+
+
+@pytest.fixture(scope="module", params=["browser", "server"])
+def classes(request, browser, serve, web_runtime, conditional, tmp_path_factory):
+    """The page of that model, which runs in the browser or on the server."""
+    model, x, label = conditional
+    folder = tmp_path_factory.mktemp("classes")
+    in_browser = request.param == "browser"
+    reason = {} if in_browser else {"server_reason": "npm was not found"}
+    prepare(model, x, folder, label, run="digits", data="digits test", **reason)
+    return request.param, serve(folder, web_runtime if in_browser else None)
+
+
+def choose_class(page, label):
+    page.browser.evaluate(
+        f"(() => {{ const s = document.querySelector('#class'); s.value = {label};"
+        "s.dispatchEvent(new Event('change')); })()"
+    )
+
+
+def chosen_class(page):
+    return int(page.browser.evaluate("document.querySelector('#class').value"))
+
+
+def test_the_class_that_is_chosen_goes_to_the_decoder(browser, classes, conditional):
+    place, url = classes
+    model, x, label = conditional
+    page = Visitor(browser, url)
+    assert page.browser.evaluate("document.documentElement.dataset.runsIn") == place
+    options = "[...document.querySelectorAll('#class option')].map((o) => o.textContent)"
+    assert page.browser.evaluate(options) == ["unknown", *map(str, range(10))]
+    # An example is of its own class, in the code, the reconstruction and the score.
+    own = {"x": x[:1], "label": label[:1]}
+    assert chosen_class(page) == label[0]
+    code = page.code()
+    np.testing.assert_allclose(code, model.encode(own)[0], atol=1e-4)
+    reconstruction = as_pixels(model.reconstruct(own))
+    np.testing.assert_allclose(page.pixels("#reconstruction"), reconstruction, atol=1)
+    score = float(page.facts()["anomaly score"])
+    assert score == pytest.approx(model.anomaly_score(own)[0], abs=0.02)
+    seen = [page.pixels()]
+    for k in (3, 7, -1):
+        choose_class(page, k)
+        seen.append(page.pixels())
+        expected = as_pixels(model.decode(code[None], label=k))
+        np.testing.assert_allclose(seen[-1], expected, atol=1)
+        assert np.abs(seen[-1] - seen[-2]).max() > 10
+    np.testing.assert_array_equal(page.code(), code)
+    np.testing.assert_allclose(page.pixels("#reconstruction"), reconstruction, atol=1)
+
+
+def test_an_image_of_ones_own_is_of_the_class_that_is_chosen(
+    browser, classes, conditional, own_image
+):
+    model, _, _ = conditional
+    file, x = own_image
+    page = Visitor(browser, classes[1])
+    drop(page, file)
+    page.wait("document.documentElement.dataset.example === 'own.png'")
+    scores = []
+    for k in (4, 8):
+        choose_class(page, k)
+        own = {"x": x, "label": np.array([k])}
+        score = model.anomaly_score(own)[0]
+        text = "document.querySelector('#facts dd.strong').textContent"
+        page.wait(f"Math.abs(Number({text}) - {score}) < 0.02")
+        np.testing.assert_allclose(page.code(), model.encode(own)[0], atol=2e-4)
+        expected = as_pixels(model.reconstruct(own))
+        np.testing.assert_allclose(page.pixels("#reconstruction"), expected, atol=1)
+        np.testing.assert_allclose(page.pixels(), expected, atol=1)
+        scores.append(score)
+    assert abs(scores[0] - scores[1]) > 0.1
+
+
+def test_a_model_without_labels_has_no_class_to_choose(page):
+    assert page.browser.evaluate("document.querySelector('#class').parentElement.hidden")
 
 
 @pytest.fixture(scope="module")

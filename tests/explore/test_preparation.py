@@ -26,6 +26,7 @@ def test_the_files_hold_the_examples_and_their_codes(prepared, vae, digits):
     np.testing.assert_allclose(told["scores"], vae.anomaly_score(digits[1400:]), rtol=1e-5)
     assert told["shape"] == [8, 8, 1]
     assert told["isImage"]
+    assert told["numClasses"] is None
     assert told["range"] == [0, 1]
     assert [term["term"] for term in told["score"]] == ["bernoulli", "gaussian_kl"]
 
@@ -69,11 +70,19 @@ def test_a_model_without_a_decoder_is_refused(tmp_path):
         prepare(model, np.zeros((4, 3)), tmp_path, **NAMES)
 
 
-def test_a_conditional_model_is_refused(tmp_path):
-    model = tfae.Autoencoder.from_shape((3,), latent_dim=2)
-    model.conditional = True
-    with pytest.raises(ValueError, match="Autoencoder decodes a code together with a label"):
-        prepare(model, np.zeros((4, 3)), tmp_path, **NAMES)
+@pytest.mark.parametrize("labels", [None, np.array([0, 1, -1, 1])])
+def test_a_conditional_model_is_given_the_labels_of_the_examples(tmp_path, labels):
+    x = np.random.default_rng(0).random((4, 3)).astype("float32")
+    model = tfae.ConditionalVariationalAutoencoder.from_shape((3,), 2, num_classes=2, seed=0)
+    model.offsets.assign([[1.0, 0, 0], [0, 2, 0]])
+    prepare(model, x, tmp_path, labels, **NAMES)
+    told = about(tmp_path)
+    assert told["numClasses"] == 2
+    assert told["labels"] == (None if labels is None else [0, 1, -1, 1])
+    given = {"x": x, "label": np.full(4, -1) if labels is None else labels}
+    codes = np.fromfile(tmp_path / "codes.f32", "<f4").reshape(-1, 2)
+    np.testing.assert_allclose(codes, model.encode(given), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(told["scores"], model.anomaly_score(given), rtol=1e-5)
 
 
 def test_codes_that_are_not_flat_are_refused(tmp_path):

@@ -109,6 +109,8 @@ def test_a_body_that_is_no_json_is_an_error(ask):
     [
         ("/decode", {"Content_Type": "text/plain"}, 404),  # what any site may send unasked
         ("/reconstruct", {}, 404),
+        ("/decode?label=1", {}, 400),  # of a model that takes none
+        ("/decode?label=one", {}, 400),
         ("/decode", {"Content_Length": str(2**40)}, 413),
     ],
 )

@@ -86,7 +86,7 @@ def test_every_model_gives_keras_outputs_in_float32(model_class, trained, unseen
     path = tmp_path / "m.tflite"
     report = tflite(model, path, validation=unseen)
     x = unseen[:1]
-    label = {"label": np.array([-1])} if model.conditional else {}
+    label = {"label": np.array([-1], "int32")} if model.conditional else {}
     encoding = run(path, "encode", x=x, **label)
     expected = {name: value.numpy() for name, value in model.encoding(tf.constant(x)).items()}
     assert set(encoding) == set(expected)

@@ -16,7 +16,6 @@ from tfae.losses.divergence import gaussian_kl_per_dimension
 from tfae.models.autoencoding import Autoencoding
 
 _EXAMPLES, _BYTES = 2000, 2**25  # at most; the page holds them in memory
-_BATCH = 256
 
 
 def num_examples(shape: Sequence[int]) -> int:
@@ -42,25 +41,24 @@ def prepare(
         model: built, with flat codes.
         x: held-out examples `(n, ...)`, at least one.
         folder: an empty one.
-        labels: class numbers `(n,)`, -1 for unlabelled.
+        labels: class numbers `(n,)`, -1 for unlabelled; a conditional model is given them.
         class_names: name of each class number.
         run, data: what the page calls them.
         own_scale: the data's scaling, when nothing from elsewhere can be brought to it.
         server_reason: why the server must run the model, or `None` to try it in the browser.
 
     Raises:
-        ValueError: when the model has no flat code or needs labels, or its data has no fixed shape.
+        ValueError: when the model has no flat code, or its data has no fixed shape.
     """
     if not isinstance(model, Autoencoding):
         raise ValueError(f"{type(model).__name__} does not decode codes: there is no page to show.")
-    if model.conditional:
-        raise ValueError(
-            f"This {type(model).__name__} decodes a code together with a label, for which the page "
-            "has no control."
-        )
     shape = model.data_contract().input_shape
     x = np.asarray(x, np.float32)
-    encoding = model._map("encoding", model.encoding, x, _BATCH)
+    inputs = x
+    if model.conditional:
+        known = np.full(len(x), -1) if labels is None else np.asarray(labels)
+        inputs = {"x": x, "label": known}
+    encoding = model.encodings(inputs)
     codes = encoding["code"]
     if codes.ndim != 2:
         raise ValueError(
@@ -68,7 +66,7 @@ def prepare(
             f"shape {codes.shape}."
         )
     file = folder / "model.tflite"
-    export.tflite(model, file, validation=x, labels=class_names or ())
+    export.tflite(model, file, validation=inputs, labels=class_names or ())
     metadata = read_metadata(file.read_bytes())
     x.astype("<f4").tofile(folder / "examples.f32")
     codes.astype("<f4").tofile(folder / "codes.f32")
@@ -85,9 +83,10 @@ def prepare(
         "threshold": metadata["threshold"],
         "information": "KL" if "log_variance" in encoding else "variance",
         "dimensions": _dimensions(**encoding),
+        "numClasses": model.num_classes if model.conditional else None,
         "labels": None if labels is None else np.asarray(labels).tolist(),
         "classNames": None if class_names is None else list(class_names),
-        "scores": np.asarray(model.anomaly_score(x), np.float64).tolist(),
+        "scores": np.asarray(model.anomaly_score(inputs), np.float64).tolist(),
     }
     (folder / "about.json").write_text(json.dumps(about, allow_nan=False))
 

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
@@ -61,19 +62,27 @@ class PageServer(ThreadingHTTPServer):
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
-    def run_model(self, signature: str, rows: Any) -> dict[str, list[list[float]]]:
+    def run_model(
+        self, signature: str, rows: Any, label: int | None = None
+    ) -> dict[str, list[list[float]]]:
         """The outputs of a signature, flat, for rows of flat values.
 
+        Args:
+            signature: "encode" or "decode".
+            rows: numbers.
+            label: class of all rows, for a conditional model.
+
         Raises:
-            ValueError: when the rows do not fit the signature.
+            ValueError: when the rows or the label do not fit the signature.
         """
         values = np.asarray(rows, np.float32)
+        labels = {} if label is None else {"label": np.full(len(values), label, np.int32)}
         with self._lock:  # an interpreter serves one thread at a time
             if signature == "encode":
                 x = values.reshape(len(values), *self._model.metadata["input_shape"])
-                outputs = self._model.encode(x)
+                outputs = self._model.encode(x, **labels)
             else:
-                outputs = {"x": self._model.decode(values)}
+                outputs = {"x": self._model.decode(values, **labels)}
         return {name: output.reshape(len(rows), -1).tolist() for name, output in outputs.items()}
 
 
@@ -92,10 +101,14 @@ class _Handler(SimpleHTTPRequestHandler):
             super().do_HEAD()
 
     def do_POST(self) -> None:
-        """Runs a signature: rows of numbers in, the outputs' rows out, as JSON."""
+        """Runs a signature: rows of numbers in, the outputs' rows out, as JSON.
+
+        The class of all rows comes as `?label=3`.
+        """
         if not self._is_for_this_machine():
             return
-        signature = self.path.removeprefix("/")
+        url = urlsplit(self.path)
+        signature = url.path.removeprefix("/")
         length = self.headers.get("Content-Length", "")
         is_json = self.headers.get_content_type() == "application/json"
         if signature not in ("encode", "decode") or not is_json:
@@ -104,7 +117,9 @@ class _Handler(SimpleHTTPRequestHandler):
             self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         else:
             try:
-                outputs = self.server.run_model(signature, json.loads(self.rfile.read(int(length))))
+                rows = json.loads(self.rfile.read(int(length)))
+                label = parse_qs(url.query).get("label")
+                outputs = self.server.run_model(signature, rows, label and int(label[0]))
             except (ValueError, TypeError) as error:
                 self._send_json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
             else:

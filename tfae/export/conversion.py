@@ -123,7 +123,7 @@ def _samples(
     """
     if model.conditional and calibration["label"].max() < 0:
         # Of labels that are all unknown the range is empty: show every class.
-        every_class = np.arange(len(calibration["x"])) % model.num_classes
+        every_class = np.arange(len(calibration["x"]), dtype="int32") % model.num_classes
         calibration = {**calibration, "label": every_class}
     of_codes = {**calibration, "code": answers(found["encode"], calibration)["code"]}
     if model.sampling_prior is not None:

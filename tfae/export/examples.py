@@ -15,6 +15,9 @@ MOST_EXAMPLES = 1000
 HELD_OUT = 5
 """Every fifth example that is given for calibration is kept for measurements."""
 
+LABEL = tf.int32
+"""Type of labels in a file: LiteRT for the web takes no int64."""
+
 Examples = dict[str, np.ndarray]
 
 
@@ -28,7 +31,7 @@ def checked(model: Autoencoding, name: str, data: Any, at_least: int) -> Example
         at_least: So many are needed.
 
     Returns:
-        "x", float32 `(n, ...)`, and for a conditional model "label", int64 `(n,)`.
+        "x", float32 `(n, ...)`, and for a conditional model "label", int32 `(n,)`.
 
     Raises:
         ValueError: If there are too few, or their shape or range does not fit the model.
@@ -88,5 +91,5 @@ def answers(signature: Signature, examples: Examples, batch_size: int = 256) -> 
 def _of_model(model: Autoencoding, x: np.ndarray, label: np.ndarray) -> Examples:
     examples = {"x": np.asarray(x, "float32")}
     if model.conditional:
-        examples["label"] = label.astype("int64")
+        examples["label"] = label.astype(LABEL.as_numpy_dtype)
     return examples

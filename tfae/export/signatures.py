@@ -24,12 +24,15 @@ class Signature(NamedTuple):
     inputs: list[tf.TensorSpec]
 
 
-def signatures(model: Autoencoding | Classifier, uint8: bool = False) -> dict[str, Signature]:
+def signatures(
+    model: Autoencoding | Classifier, uint8: bool = False, label_dtype: tf.DType = tf.int64
+) -> dict[str, Signature]:
     """The signatures of a model by name; the first is what it is asked by default.
 
     Args:
         model: Built.
         uint8: Whether data comes as 8-bit values, which are divided by 255 in the graph.
+        label_dtype: Integers that labels come as.
 
     Raises:
         ValueError: If the model is not built, or is no model of this package.
@@ -74,7 +77,7 @@ def signatures(model: Autoencoding | Classifier, uint8: bool = False) -> dict[st
         return decoded(model.sampled_codes(seed, *label), *(label if model.conditional else ()))
 
     # No input of a signature can be left out, so where there are labels they are always asked for.
-    label = [tf.TensorSpec([None], tf.int64, "label")]
+    label = [tf.TensorSpec([None], label_dtype, "label")]
     also = label if model.conditional else []
     code = [tf.TensorSpec([None, *model.code_shape], dtype, "code")]
     seed = [tf.TensorSpec([None], tf.int64, "seed")]

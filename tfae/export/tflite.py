@@ -69,7 +69,7 @@ def tflite(
             f"`model` must be an autoencoder of tfae; received a {type(model).__name__}. For "
             "TensorFlow Serving it can be written with tfae.export.saved_model."
         )
-    found = signatures(model)
+    found = signatures(model, label_dtype=examples.LABEL)
     _check_shape(model)
     if quantize not in BOUNDS:
         raise ValueError(
@@ -101,7 +101,7 @@ def tflite(
 
     with whole(path, replace=True) as new:
         reference = in_float32(model)
-        found = signatures(reference)
+        found = signatures(reference, label_dtype=examples.LABEL)
         in_file = {name: found[name] for name in SIGNATURES}
         content = convert(reference, in_file, quantize, batch_size, calibration, float_io)
         measured_on = examples.random(model) if validation is None else validation

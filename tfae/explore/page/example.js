@@ -9,20 +9,23 @@ const $ = (selector) => document.querySelector(selector);
 
 /** Encodes and reconstructs what it shows; onShown(code, isOwn) hears of each. */
 export class ExampleCard {
-  #shown = null; // {x, title, label, score, isOwn}, and once the model has run {reconstruction, parts}
+  #shown = null; // what `show` takes, and once the model has run {reconstruction, parts}
   #file = null;
 
-  constructor(about, model, onShown) {
-    Object.assign(this, { about, model, onShown });
+  constructor(about, model, chosenClass, onShown) {
+    Object.assign(this, { about, model, chosenClass, onShown });
     this.#listen();
   }
 
-  /** Shows x; `score` is the anomaly score where it is known already. */
+  /**
+   * Shows {x, title, given, label, score, isOwn}: `given` is the label that the model takes with x,
+   * `label` the class that is told, `score` the anomaly score where it is known already.
+   */
   async show(example) {
     this.#shown = example;
     try {
-      const encoding = await this.model.encode(example.x);
-      const reconstruction = await this.model.decode(encoding.code);
+      const encoding = await this.model.encode(example.x, example.given);
+      const reconstruction = await this.model.decode(encoding.code, example.given);
       if (this.#shown !== example) return; // another came meanwhile
       const parts = scoreOf(this.about.score, example.x, reconstruction, encoding);
       Object.assign(example, { reconstruction, parts });
@@ -32,6 +35,12 @@ export class ExampleCard {
     } catch (error) {
       failed(error);
     }
+  }
+
+  /** Takes what is the visitor's own for the class that is chosen now. */
+  reclassify() {
+    const { x, title, isOwn } = this.#shown ?? {};
+    if (isOwn) this.show({ x, title, isOwn, given: this.chosenClass() });
   }
 
   draw() {
@@ -80,7 +89,7 @@ export class ExampleCard {
     try {
       const x = await readOwn(file, this.about, $("#invert").checked);
       notify(null);
-      await this.show({ x, title: file.name, isOwn: true });
+      await this.show({ x, title: file.name, isOwn: true, given: this.chosenClass() });
     } catch (error) {
       notify(error.message);
     }

@@ -23,6 +23,7 @@ async function start() {
   new Page(about, model, {
     examples: rowsOf(examples, examples.length / about.scores.length),
     codes: rowsOf(codes, about.dimensions.length),
+    labelFor: (i) => about.numClasses === null ? null : about.labels?.[i] ?? -1,
   });
 }
 

@@ -16,8 +16,8 @@ export class Page {
   #planeVersion = 0;
   #planeTimer = null;
 
-  constructor(about, model, { examples, codes }) {
-    Object.assign(this, { about, model, examples });
+  constructor(about, model, { examples, codes, labelFor }) {
+    Object.assign(this, { about, model, examples, labelFor });
     this.map = new LatentMap($("#map > canvas"), {
       codes,
       ranges: about.dimensions.toSorted((a, b) => a.index - b.index),
@@ -25,19 +25,20 @@ export class Page {
       labels: about.labels,
       onMove: (code) => this.moveTo(code),
       onPick: (i) => this.pick(i),
-      onHover: makeTip($("#tip"), about, model, { examples, codes }),
+      onHover: makeTip($("#tip"), about, model, { examples, codes, labelFor }),
     });
     if (about.dimensions.length > 2) {
       this.map.axes = about.dimensions.slice(0, 2).map(({ index }) => index);
     }
     this.setSliders = makeSliders($("#sliders"), about, (d, value) =>
       this.moveTo(this.map.point.with(d, value)));
-    this.card = new ExampleCard(about, model, (code, isOwn) => {
+    this.card = new ExampleCard(about, model, () => this.#chosenClass(), (code, isOwn) => {
       if (isOwn) [this.map.own, this.map.picked] = [code, null];
       this.#makeRoom(code);
       this.moveTo(code);
     });
     this.#makeAxes();
+    this.#makeClasses();
     this.#makeLegend();
     this.#listen();
     this.pick(0);
@@ -58,8 +59,10 @@ export class Page {
   /** Shows a held-out example, and moves the point to its code. */
   pick(i) {
     this.map.picked = i;
+    this.#chooseClass(this.labelFor(i));
     this.card.show({
       x: this.examples(i),
+      given: this.labelFor(i),
       title: `Example ${i + 1}`,
       label: this.about.labels?.[i],
       score: this.about.scores[i],
@@ -67,7 +70,7 @@ export class Page {
   }
 
   #decode = latest(async (code) => {
-    this.#decoded = await this.model.decode(code);
+    this.#decoded = await this.model.decode(code, this.#chosenClass());
     drawExample($("#decoded"), this.#decoded, this.about);
     const where = this.model.place === "browser"
       ? "in this browser · LiteRT, WebAssembly" : "on the local server · LiteRT";
@@ -97,7 +100,7 @@ export class Page {
     }
     const isWanted = () => version === this.#planeVersion;
     this.#planeTimer = setTimeout(() => {
-      drawPlane(this.map, this.model, this.about, isWanted).catch(failed);
+      drawPlane(this.map, this.model, this.about, this.#chosenClass(), isWanted).catch(failed);
     }, 80);
   }
 
@@ -120,6 +123,30 @@ export class Page {
     }
     $("#information").textContent = dimensions.length > 1
       ? `most informative first, by ${information}` : "";
+  }
+
+  /** The class that the decoder is told, -1 for none; null for a model that takes no label. */
+  #chosenClass() {
+    return this.about.numClasses === null ? null : Number($("#class").value);
+  }
+
+  #chooseClass(label) {
+    if (label === this.#chosenClass()) return;
+    $("#class").value = label;
+    this.#redrawPlane();
+  }
+
+  #makeClasses() {
+    const { numClasses } = this.about;
+    const select = $("#class");
+    select.parentElement.hidden = numClasses === null;
+    select.replaceChildren(new Option("unknown", -1), ...Array.from({ length: numClasses ?? 0 },
+      (_, label) => new Option(className(this.about, label), label)));
+    select.addEventListener("change", () => {
+      this.moveTo(this.map.point);
+      this.#redrawPlane();
+      this.card.reclassify();
+    });
   }
 
   #makeLegend() {

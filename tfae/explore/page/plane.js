@@ -8,9 +8,9 @@ const LARGEST_TILE = 96; // pixels
 /**
  * Decodes a grid of codes into one picture, which `map.plane` shows as it grows.
  *
- * isWanted() says whether the picture is still of use; it is asked before each decoding.
+ * `label` is of all, as the model takes it. isWanted() says whether the picture is still of use; it is asked before each decoding.
  */
-export async function drawPlane(map, model, about, isWanted) {
+export async function drawPlane(map, model, about, label, isWanted) {
   const [tall, wide] = about.shape.map((size) => Math.min(size, LARGEST_TILE));
   const { clientWidth: width, clientHeight: height } = map.canvas;
   const columns = Math.max(2, Math.round(Math.sqrt(CODES * (width / height) * (tall / wide))));
@@ -25,7 +25,7 @@ export async function drawPlane(map, model, about, isWanted) {
       if (!isWanted()) return;
       const x = (column + 0.5) * width / columns;
       const code = map.codeAt(x, (row + 0.5) * height / rows);
-      drawExample(tile, await model.decode(code), about);
+      drawExample(tile, await model.decode(code, label), about);
       context.drawImage(tile, column * wide, row * tall, wide, tall);
     }
     if (performance.now() - shown < 60 && row < rows - 1) continue;

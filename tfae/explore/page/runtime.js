@@ -4,8 +4,9 @@
  * Opens the model that the server has at /run/model.tflite.
  *
  * Returns {place, reason, milliseconds, encode, decode}: place is "browser" or "server", and reason
- * says why it is not the browser; encode(x) gives {code, log_variance?} and decode(code) an example,
- * all as Float32Array; milliseconds is what one decoding took lately.
+ * says why it is not the browser; encode(x, label) gives {code, log_variance?} and decode(code, label)
+ * an example, all as Float32Array; milliseconds is what one decoding took lately. The label is a
+ * class number, -1 for unknown, and null for a model that takes none.
  */
 export async function openModel(about) {
   if (about.serverReason !== null) return timed(onServer(), "server", about.serverReason);
@@ -23,24 +24,26 @@ async function inBrowser(about) {
   const model = await loadAndCompile("/run/model.tflite", { accelerator: "wasm" });
   const shapes = { encode: about.shape, decode: [about.dimensions.length] };
   const names = { encode: "x", decode: "code" };
-  return async (signature, values) => {
-    const input = new Tensor(values, [1, ...shapes[signature]]);
+  return async (signature, values, label) => {
+    const inputs = { [names[signature]]: new Tensor(values, [1, ...shapes[signature]]) };
+    if (label !== null) inputs.label = new Tensor(Int32Array.of(label), [1]);
     try {
-      const outputs = await model.run(signature, { [names[signature]]: input });
+      const outputs = await model.run(signature, inputs);
       return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => {
         const copy = Float32Array.from(tensor.toTypedArray());
         tensor.delete();
         return [name, copy];
       }));
     } finally {
-      input.delete();
+      Object.values(inputs).forEach((tensor) => tensor.delete());
     }
   };
 }
 
 function onServer() {
-  return async (signature, values) => {
-    const response = await fetch(`/${signature}`, {
+  return async (signature, values, label) => {
+    const query = label === null ? "" : `?label=${label}`;
+    const response = await fetch(`/${signature}${query}`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify([Array.from(values)]),
@@ -56,8 +59,8 @@ function onServer() {
 
 function timed(run, place, reason = null) {
   let last = Promise.resolve();
-  const inTurn = (signature, values) => {
-    const result = last.then(() => run(signature, values));
+  const inTurn = (...request) => {
+    const result = last.then(() => run(...request));
     last = result.catch(() => {});
     return result;
   };
@@ -65,10 +68,10 @@ function timed(run, place, reason = null) {
     place,
     reason,
     milliseconds: null,
-    encode: (x) => inTurn("encode", x),
-    decode: async (code) => {
+    encode: (x, label) => inTurn("encode", x, label),
+    decode: async (code, label) => {
       const start = performance.now();
-      const { x } = await inTurn("decode", code);
+      const { x } = await inTurn("decode", code, label);
       const taken = performance.now() - start;
       model.milliseconds = model.milliseconds === null
         ? taken : 0.9 * model.milliseconds + 0.1 * taken;

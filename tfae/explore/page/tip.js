@@ -5,12 +5,12 @@ import { latest } from "./latest.js";
 import { failed } from "./notice.js";
 
 /** Returns onHover(example or null, x, y) for the map. */
-export function makeTip(box, about, model, { examples, codes }) {
+export function makeTip(box, about, model, { examples, codes, labelFor }) {
   let hovered = null;
   const [original, decoded] = box.querySelectorAll("canvas");
 
   const show = latest(async (i, x, y) => {
-    const reconstruction = await model.decode(codes(i));
+    const reconstruction = await model.decode(codes(i), labelFor(i));
     if (hovered !== i) return;
     box.hidden = false;
     const name = about.labels ? `${className(about, about.labels[i])} · ` : "";
