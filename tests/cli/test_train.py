@@ -314,7 +314,9 @@ def test_a_killed_process_resumes_to_the_same_run(tmp_path, sign):
 @pytest.mark.slow
 def test_kill_9_at_any_moment(tmp_path):
     """Until the run is there, each process is killed after a random time."""
+    begin = time.monotonic()
     end_of(start(f"{KILLED} whole", tmp_path))
+    duration = time.monotonic() - begin
     seed = random.randrange(10**6)
     rng = random.Random(seed)
     kills = 0
@@ -323,14 +325,14 @@ def test_kill_9_at_any_moment(tmp_path):
         process = start(f"{KILLED} run --resume", tmp_path)
         # From the import of TensorFlow to the writing of the finished run.
         try:
-            process.wait(timeout=rng.uniform(0.5, 20))
+            process.wait(timeout=duration * rng.uniform(0.05, 0.95))
         except subprocess.TimeoutExpired:
             process.kill()
             kills += 1
         process.communicate()
         entries = set(os.listdir(tmp_path)) - {"whole", ".run.partial"}
         assert entries <= {"run"}
-    assert kills > 2
+    assert kills > 0
     assert_same_run(tmp_path / "run", tmp_path / "whole")
 
 
