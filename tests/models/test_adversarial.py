@@ -16,7 +16,12 @@ dense = keras.layers.Dense
 
 def adversarial(latent_dim=2, seed=7, **options):
     keras.utils.set_random_seed(seed)
-    options = {"hidden_units": (32,), "discriminator_units": (32, 32), **options}
+    options = {
+        "hidden_units": (32,),
+        "discriminator_units": (32, 32),
+        "normalize_codes": False,
+        **options,
+    }
     return tfae.AdversarialAutoencoder.from_shape((8, 8, 1), latent_dim, seed=seed, **options)
 
 
@@ -186,6 +191,29 @@ def test_evaluating_changes_nothing_in_what_training_draws(few_digits):
     for a, b in zip(trained(False).weights, trained(True).weights, strict=True):
         if a.path.endswith("kernel"):
             np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("prior", "mean", "deviation"),
+    [
+        ("gaussian", 0.0, 1.0),
+        (tfae.priors.Uniform(1.0, 4.0), 2.5, 3.0 / math.sqrt(12.0)),
+        ("gaussian_ring", 0.0, math.sqrt((2.0**2 + 0.5**2 + 0.15**2) / 2.0)),
+    ],
+)
+def test_codes_have_the_mean_and_variance_of_the_prior_from_the_start(
+    digits, prior, mean, deviation, tmp_path
+):
+    model = adversarial(prior=prior, normalize_codes=True)
+    codes = model.code(digits, training=True).numpy()
+    np.testing.assert_allclose(codes.mean(axis=0), mean, atol=0.01)
+    np.testing.assert_allclose(codes.std(axis=0), deviation, rtol=0.02)
+    model.compile(jit_compile=False)
+    model.fit(digits, epochs=20, verbose=0)  # until the moving averages know them
+    np.testing.assert_allclose(model.encode(digits).std(axis=0), deviation, rtol=0.1)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(loaded.encode(digits), model.encode(digits))
 
 
 def test_codes_take_the_shape_of_the_prior(digits):

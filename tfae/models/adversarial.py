@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfae import priors
@@ -25,6 +26,9 @@ class AdversarialAutoencoder(EncoderDecoder):
     Three players take their step at once: encoder and decoder reconstruct; the discriminator learns
     to tell codes of data from draws of the prior; the encoder, as the generator, learns to deceive
     it. Each has an optimizer of its own. At the end `generate` decodes draws of the prior.
+
+    `from_shape` normalises the codes by batch, to the mean and variance of the prior
+    (`normalize_codes=False` for codes as they come); with networks of your own end the encoder so.
 
     With a prior that has parts for classes labels can be given, `fit({"x": x, "label": label})`,
     -1 where unknown. The discriminator then sees the label beside the code, so that each class goes
@@ -68,6 +72,7 @@ class AdversarialAutoencoder(EncoderDecoder):
         "generator_loss",
         "gradient_penalty",
     )
+    _generator_rate = 3e-4  # of the default optimizer
 
     def __init__(
         self,
@@ -110,10 +115,15 @@ class AdversarialAutoencoder(EncoderDecoder):
         *,
         prior: str | Prior | Callable = "gaussian",
         discriminator_units: Sequence[int] = (256, 256),
+        normalize_codes: bool = True,
     ) -> tuple[keras.Model, keras.Model, keras.Model]:
         encoder, decoder = build(input_shape, latent_dim)
-        num_classes = priors.get(prior).num_classes
-        width = latent_dim + (0 if num_classes is None else num_classes + 1)
+        prior = priors.get(prior)
+        if normalize_codes:
+            prior.build((None, latent_dim))
+            encoder = _normalized(encoder, prior)
+        for_class = 0 if prior.num_classes is None else prior.num_classes + 1
+        width = latent_dim + for_class
         return encoder, decoder, standard_discriminator([width], discriminator_units)
 
     def _check_networks(self, input_shape: Sequence[int | None]) -> None:
@@ -220,11 +230,11 @@ class AdversarialAutoencoder(EncoderDecoder):
         Args:
             optimizer: Of encoder and decoder, for the reconstruction.
             discriminator_optimizer: Of the discriminator; by default
-                Adam(2e-3, beta_1=0.5, epsilon=1e-6).
+                Adam(3e-3, beta_1=0.5, epsilon=1e-6).
             generator_optimizer: Of the encoder, against the discriminator; by default
-                Adam(1e-3, beta_1=0.5, epsilon=1e-6). The larger its steps are beside those of
-                `optimizer`, the closer the codes come to the prior, and the less they tell of the
-                data.
+                Adam(3e-4, beta_1=0.5, epsilon=1e-6), enough for normalised codes. The larger its
+                steps are beside those of `optimizer`, the closer the codes come to the prior, and
+                the less they tell of the data.
             auto_scale_loss: Whether all three scale their losses under `mixed_float16`.
             **kwargs: As in `Trainer.compile`: `metrics`, `jit_compile`, `steps_per_execution`, ...
 
@@ -232,8 +242,8 @@ class AdversarialAutoencoder(EncoderDecoder):
             ValueError: If one optimizer is given twice; each holds the state of one player.
         """
         given = {
-            "discriminator_optimizer": _optimizer(discriminator_optimizer, 2e-3),
-            "generator_optimizer": _optimizer(generator_optimizer, 1e-3),
+            "discriminator_optimizer": _optimizer(discriminator_optimizer, 3e-3),
+            "generator_optimizer": _optimizer(generator_optimizer, self._generator_rate),
         }
         optimizer = keras.optimizers.get(optimizer)
         if len({id(optimizer), *map(id, given.values())}) < 3:
@@ -262,6 +272,23 @@ class AdversarialAutoencoder(EncoderDecoder):
             "prior": keras.saving.serialize_keras_object(self.prior),
             "gradient_penalty": self.gradient_penalty,
         }
+
+
+def _normalized(encoder: keras.Model, prior: Prior) -> keras.Model:
+    """The encoder, with codes of the prior's mean and variance whatever it makes of the data.
+
+    Else reconstruction drives the codes apart, and a generator that is strong enough to hold them
+    together by force mixes them up.
+    """
+    draws = prior.sample(100_000, tf.constant([0, 0], tf.int64)).numpy()
+    mean, deviation = draws.mean(axis=0).round(2), draws.std(axis=0).round(2)
+    code = keras.layers.BatchNormalization(
+        center=False, scale=False, synchronized=True, dtype="float32", name="normalized"
+    )(encoder.output)
+    if np.any(mean != 0) or np.any(deviation != 1):
+        rescaling = keras.layers.Rescaling(deviation.tolist(), mean.tolist(), dtype="float32")
+        code = rescaling(code)
+    return keras.Model(encoder.input, code, name="encoder")
 
 
 def _optimizer(identifier: Any, learning_rate: float) -> keras.optimizers.Optimizer:

@@ -63,6 +63,7 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
     """
 
     loss_names = (*AdversarialAutoencoder.loss_names, "classification_loss")
+    _generator_rate = 1e-3  # it also learns the labels, and the codes are not normalised
 
     def __init__(
         self,
