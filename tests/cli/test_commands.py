@@ -115,7 +115,7 @@ def test_ways_through_the_latent_space(tfae, run, command):
     "model",
     [
         "conditional-variational",
-        "adversarial --prior gaussian_ring --labels",
+        pytest.param("adversarial --prior gaussian_ring --labels", marks=pytest.mark.slow),
         pytest.param("semi-supervised-adversarial", marks=pytest.mark.slow),
     ],
 )

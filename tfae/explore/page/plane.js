@@ -8,7 +8,8 @@ const LARGEST_TILE = 96; // pixels
 /**
  * Decodes a grid of codes into one picture, which `map.plane` shows as it grows.
  *
- * `label` is of all, as the model takes it. isWanted() says whether the picture is still of use; it is asked before each decoding.
+ * `label` is of all, as the model takes it. isWanted() says whether the picture is still of use; it is
+ * asked before each decoding.
  */
 export async function drawPlane(map, model, about, label, isWanted) {
   const [tall, wide] = about.shape.map((size) => Math.min(size, LARGEST_TILE));
