@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from tfae.arguments import whole_number
+
 __all__ = ["interpolate", "traverse"]
 
 KINDS = ("linear", "spherical")
@@ -38,8 +40,7 @@ def interpolate(a: Any, b: Any, steps: int = 10, kind: str = "linear") -> np.nda
             "`a` and `b` must be codes (latent_dim,) or (n, latent_dim) of one shape; received "
             f"{a.shape} and {b.shape}."
         )
-    if not isinstance(steps, int | np.integer) or steps < 2:
-        raise ValueError(f"`steps` must be a whole number from 2; received {steps!r}.")
+    steps = whole_number("steps", steps, 2)
     if kind not in KINDS:
         raise ValueError(f"`kind` must be one of {list(KINDS)}; received {kind!r}.")
     a, b = a[..., None, :], b[..., None, :]

@@ -469,9 +469,9 @@ def test_bad_heads_are_refused():
     model = stack()
     with pytest.raises(ValueError, match=r"`head` must be one of \['softmax', 'svm'\]"):
         model.classifier(10, head="tree")
-    with pytest.raises(ValueError, match="`num_classes` must be a whole number from 2"):
+    with pytest.raises(ValueError, match="`num_classes` must be a whole number of at least 2"):
         model.classifier(1)
-    with pytest.raises(ValueError, match="`weight_decay` must be zero or more"):
+    with pytest.raises(ValueError, match="`weight_decay` must be a number of zero or more"):
         model.classifier(10, weight_decay=-1.0)
     with pytest.raises(ValueError, match="`rate` must lie in"):
         model.classifier(10, dropout=1.0)

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from tfae.arguments import whole_number
+
 
 @keras.saving.register_keras_serializable("tfae")
 class ClassProbabilities(keras.layers.Layer):
@@ -20,11 +22,7 @@ class ClassProbabilities(keras.layers.Layer):
 
     def __init__(self, num_classes: int, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(num_classes, int) or num_classes < 2:
-            raise ValueError(
-                f"`num_classes` must be a whole number of at least 2; received {num_classes!r}."
-            )
-        self.num_classes = num_classes
+        self.num_classes = whole_number("num_classes", num_classes, 2)
         self.built = True
 
     def call(self, code: tf.Tensor) -> tf.Tensor:

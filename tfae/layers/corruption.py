@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfae import ops
+from tfae.arguments import is_number, non_negative
 from tfae.layers.seeds import next_seed
 
 
@@ -94,9 +95,7 @@ class GaussianCorruption(Corruption):
 
     def __init__(self, stddev: float = 0.3, seed: int | None = None, **kwargs):
         super().__init__(seed, **kwargs)
-        if not (_is_number(stddev) and stddev >= 0):
-            raise ValueError(f"`stddev` must be zero or more; received stddev={stddev!r}.")
-        self.stddev = float(stddev)
+        self.stddev = non_negative("stddev", stddev)
 
     def corrupt(self, inputs: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         if not self.stddev:
@@ -138,7 +137,7 @@ class SaltAndPepperCorruption(Corruption):
     ):
         super().__init__(seed, **kwargs)
         self.rate = _checked_rate(rate)
-        if not (_is_number(low) and _is_number(high) and low < high):
+        if not (is_number(low) and is_number(high) and low < high):
             raise ValueError(
                 "`low` must be a number below `high`, the two ends of the data's range; received "
                 f"low={low!r}, high={high!r}."
@@ -207,11 +206,6 @@ def _threshold(rate: float) -> int:
 
 
 def _checked_rate(rate: float) -> float:
-    if not (_is_number(rate) and 0 <= rate < 1 and round(rate * _WORDS) < _WORDS):
+    if not (is_number(rate) and 0 <= rate < 1 and round(rate * _WORDS) < _WORDS):
         raise ValueError(f"`rate` must lie in [0, 1); received rate={rate!r}.")
     return float(rate)
-
-
-def _is_number(value: object) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)

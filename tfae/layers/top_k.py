@@ -1,9 +1,9 @@
 """Keeping only the largest units."""
 
-import math
-
 import keras
 import tensorflow as tf
+
+from tfae.arguments import is_number, whole_number
 
 
 @keras.saving.register_keras_serializable("tfae")
@@ -28,11 +28,9 @@ class TopK(keras.layers.Layer):
 
     def __init__(self, k: int = 25, alpha: float = 1.0, **kwargs):
         super().__init__(**kwargs)
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-            raise ValueError(f"`k` must be a whole number of at least 1; received k={k!r}.")
-        if not isinstance(alpha, int | float) or not math.isfinite(alpha) or alpha < 1:
-            raise ValueError(f"`alpha` must be a number of at least 1; received alpha={alpha!r}.")
-        self.k = k
+        if not is_number(alpha) or alpha < 1:
+            raise ValueError(f"`alpha` must be a number of at least 1; received {alpha!r}.")
+        self.k = whole_number("k", k, 1)
         self.alpha = float(alpha)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

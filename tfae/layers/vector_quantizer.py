@@ -5,6 +5,8 @@ import math
 import keras
 import tensorflow as tf
 
+from tfae.arguments import is_number, whole_number
+
 
 @keras.saving.register_keras_serializable("tfae")
 class VectorQuantizer(keras.layers.Layer):
@@ -44,16 +46,13 @@ class VectorQuantizer(keras.layers.Layer):
     ):
         # No autocast: codes are compared in float32 also under mixed precision.
         super().__init__(**{"autocast": False, "dtype": "float32", **kwargs})
-        for name, value in (("num_embeddings", num_embeddings), ("embedding_dim", embedding_dim)):
-            if value is not None and (not isinstance(value, int) or value < 1):
-                raise ValueError(
-                    f"`{name}` must be a whole number of at least 1; received {value!r}."
-                )
         for name, value in (("decay", decay), ("restart_below", restart_below)):
-            if not isinstance(value, int | float) or not 0 <= value < 1:
+            if not is_number(value) or not 0 <= value < 1:
                 raise ValueError(f"`{name}` must lie in [0, 1); received {value!r}.")
-        self.num_embeddings = num_embeddings
-        self.embedding_dim = embedding_dim
+        self.num_embeddings = whole_number("num_embeddings", num_embeddings, 1)
+        self.embedding_dim = (
+            None if embedding_dim is None else whole_number("embedding_dim", embedding_dim, 1)
+        )
         self.decay = decay
         self.restart_below = restart_below
         self.seed = seed

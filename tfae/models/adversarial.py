@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfae import priors
+from tfae.arguments import non_negative
 from tfae.layers.seeds import next_seed
 from tfae.losses.likelihoods import Likelihood, at_least_float32
 from tfae.models.encoder_decoder import EncoderDecoder
@@ -91,13 +92,8 @@ class AdversarialAutoencoder(EncoderDecoder):
                 f"`discriminator` must be a Keras model; received {discriminator!r} of type "
                 f"{type(discriminator).__name__}."
             )
-        if not (isinstance(gradient_penalty, int | float) and 0 <= gradient_penalty < float("inf")):
-            raise ValueError(
-                f"`gradient_penalty` must be a number of zero or more; received "
-                f"{gradient_penalty!r}."
-            )
         self.discriminator = discriminator
-        self.gradient_penalty = gradient_penalty
+        self.gradient_penalty = non_negative("gradient_penalty", gradient_penalty)
         self.prior = priors.get(prior)
         # Two, so that evaluating now and then changes nothing in what training draws.
         self.training_seeds = keras.random.SeedGenerator(self.seed)

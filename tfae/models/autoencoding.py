@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfae.arguments import whole_number
 from tfae.layers.seeds import random_seed
 from tfae.models.fitted import Fitted
 from tfae.priors import Prior
@@ -244,8 +245,7 @@ class Autoencoding(Fitted):
             ValueError: If `n` is not a whole number, or `label` fits no class of the model.
         """
         prior = self._prior()
-        if not isinstance(n, int | np.integer) or n < 0:
-            raise ValueError(f"`n` must be a whole number of zero or more; received {n!r}.")
+        n = whole_number("n", n, 0)
         seed = random_seed() if seed is None else seed
         if label is None:
             label = self._labels_to_generate(n, seed)

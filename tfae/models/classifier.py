@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfae.arguments import non_negative, whole_number
 from tfae.layers.dropout import Dropout
 from tfae.training import Trainer
 from tfae.training.batches import Batch, unpack
@@ -63,15 +64,11 @@ class Classifier(Trainer):
         **kwargs,
     ):
         super().__init__(seed=seed, **kwargs)
-        if isinstance(num_classes, bool) or int(num_classes) != num_classes or num_classes < 2:
-            raise ValueError(
-                f"`num_classes` must be a whole number from 2; received {num_classes!r}."
-            )
+        num_classes = whole_number("num_classes", num_classes, 2)
         if head not in HEADS:
             raise ValueError(f"`head` must be one of {list(HEADS)}; received {head!r}.")
-        if not weight_decay >= 0:
-            raise ValueError(f"`weight_decay` must be zero or more; received {weight_decay!r}.")
-        self.num_classes = int(num_classes)
+        weight_decay = non_negative("weight_decay", weight_decay)
+        self.num_classes = num_classes
         self.head = head
         self.dropout = dropout
         self.weight_decay = weight_decay

@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
 from tfae import priors
+from tfae.arguments import whole_number
 from tfae.losses.likelihoods import Likelihood
 from tfae.models.variational import VariationalAutoencoder
 
@@ -74,11 +75,7 @@ class ConditionalVariationalAutoencoder(VariationalAutoencoder):
         seed: int | None = None,
         **kwargs,
     ):
-        if not isinstance(num_classes, int) or num_classes < 1:
-            raise ValueError(
-                f"`num_classes` must be a whole number of at least 1; received {num_classes!r}."
-            )
-        self._num_classes = num_classes
+        self._num_classes = whole_number("num_classes", num_classes, 1)
         super().__init__(
             encoder,
             decoder,

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfae import priors
+from tfae.arguments import non_negative
 from tfae.layers import ClassProbabilities
 from tfae.losses.likelihoods import Likelihood
 from tfae.models.adversarial import AdversarialAutoencoder
@@ -78,11 +79,7 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
         seed: int | None = None,
         **kwargs,
     ):
-        if not 0 <= classification_weight < float("inf"):
-            raise ValueError(
-                "`classification_weight` must be a number of zero or more; received "
-                f"{classification_weight!r}."
-            )
+        classification_weight = non_negative("classification_weight", classification_weight)
         super().__init__(
             encoder,
             decoder,

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfae.arguments import positive, whole_number
 from tfae.models.atom_updates import (
     Descent,
     Explained,
@@ -89,21 +90,14 @@ class SparseCoding(Autoencoding):
         **kwargs,
     ):
         super().__init__(seed=seed, autocast=False, **kwargs)
-        if not isinstance(num_atoms, int | np.integer) or num_atoms < 1:
-            raise ValueError(
-                f"`num_atoms` must be a whole number of at least 1; received {num_atoms!r}."
-            )
-        for name, value in (("penalty", penalty), ("tolerance", tolerance)):
-            if not isinstance(value, int | float | np.number) or not 0 < value < math.inf:
-                raise ValueError(f"`{name}` must be a number above 0; received {value!r}.")
         if atom_update not in _UPDATES:
             raise ValueError(
                 f"`atom_update` must be one of {sorted(_UPDATES)}; received {atom_update!r}."
             )
-        self.num_atoms = self.latent_dim = int(num_atoms)
-        self.penalty = float(penalty)
+        self.num_atoms = self.latent_dim = whole_number("num_atoms", num_atoms, 1)
+        self.penalty = positive("penalty", penalty)
         self.atom_update = atom_update
-        self.tolerance = float(tolerance)
+        self.tolerance = positive("tolerance", tolerance)
         self._update = _UPDATES[atom_update](self.num_atoms, self.penalty, dtype=self.dtype_policy)
         self._random = keras.random.SeedGenerator(self.seed)
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
 from tfae import priors
+from tfae.arguments import is_number, whole_number
 from tfae.layers import GaussianSampling
 from tfae.layers.seeds import random_seed
 from tfae.losses.divergence import (
@@ -85,11 +86,8 @@ class VariationalAutoencoder(EncoderDecoder):
         **kwargs,
     ):
         super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
-        if not isinstance(num_samples, int) or num_samples < 1:
-            raise ValueError(
-                f"`num_samples` must be a whole number of at least 1; received {num_samples!r}."
-            )
-        if not _is_number(free_bits, 0):
+        num_samples = whole_number("num_samples", num_samples, 1)
+        if not (is_number(free_bits) and free_bits >= 0):
             raise ValueError(f"`free_bits` must be zero or more nats; received {free_bits!r}.")
         self._beta_value = self.add_weight(
             name="beta", shape=(), initializer="ones", trainable=False, dtype="float32"
@@ -120,7 +118,7 @@ class VariationalAutoencoder(EncoderDecoder):
     @beta.setter
     def beta(self, beta: float | LearningRateSchedule) -> None:
         is_schedule = isinstance(beta, LearningRateSchedule)
-        if not is_schedule and not _is_number(beta, 0):
+        if not is_schedule and not (is_number(beta) and beta >= 0):
             raise ValueError(
                 "`beta` must be a number of zero or more, or a schedule such as "
                 f"tfae.losses.LinearWarmUp; received {beta!r}."
@@ -256,10 +254,7 @@ class VariationalAutoencoder(EncoderDecoder):
                 f"log_likelihood needs a likelihood that is a density; {self.likelihood.name!r} is "
                 "a plain error. Use likelihood='gaussian'."
             )
-        if not isinstance(num_samples, int) or num_samples < 1:
-            raise ValueError(
-                f"`num_samples` must be a whole number of at least 1; received {num_samples!r}."
-            )
+        num_samples = whole_number("num_samples", num_samples, 1)
         checked = self._checked(x, as_target=True)
         seed = random_seed() if seed is None else seed
 
@@ -305,7 +300,3 @@ class VariationalAutoencoder(EncoderDecoder):
             "free_bits": self.free_bits,
             "prior": keras.saving.serialize_keras_object(self.prior),
         }
-
-
-def _is_number(value: Any, minimum: float) -> bool:
-    return isinstance(value, int | float | np.number) and math.isfinite(value) and value >= minimum

@@ -1,7 +1,6 @@
 """The vector quantised variational autoencoder."""
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfae import priors
+from tfae.arguments import non_negative
 from tfae.layers.vector_quantizer import VectorQuantizer
 from tfae.losses.likelihoods import Likelihood
 from tfae.models.encoder_decoder import EncoderDecoder
@@ -88,11 +88,7 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
         **kwargs,
     ):
         super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
-        if not isinstance(commitment, int | float) or not 0 <= commitment < math.inf:
-            raise ValueError(
-                f"`commitment` must be a number of zero or more; received {commitment!r}."
-            )
-        self.commitment = commitment
+        self.commitment = non_negative("commitment", commitment)
         self.quantizer = VectorQuantizer(
             num_embeddings, embedding_dim, decay, restart_below, seed=self.seed, name="quantizer"
         )

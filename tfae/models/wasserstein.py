@@ -1,12 +1,12 @@
 """The Wasserstein autoencoder with the MMD penalty."""
 
 import functools
-import math
 
 import keras
 import tensorflow as tf
 
 from tfae import priors
+from tfae.arguments import non_negative
 from tfae.losses.likelihoods import Likelihood, at_least_float32
 from tfae.losses.mmd import inverse_multiquadratic_kernel, squared_mmd
 from tfae.models.encoder_decoder import EncoderDecoder
@@ -68,9 +68,7 @@ class WassersteinAutoencoder(EncoderDecoder):
         **kwargs,
     ):
         super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
-        if not isinstance(penalty, int | float) or not 0 <= penalty < math.inf:
-            raise ValueError(f"`penalty` must be a number of zero or more; received {penalty!r}.")
-        self.penalty = penalty
+        self.penalty = non_negative("penalty", penalty)
         self.prior = priors.get(prior)
         self.training_seeds = keras.random.SeedGenerator(self.seed)
         self.evaluation_seeds = keras.random.SeedGenerator(self.seed + 1)

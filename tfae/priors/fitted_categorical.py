@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfae.arguments import non_negative
 from tfae.ops.reference import standard_uniform
 from tfae.priors.prior import Prior
 
@@ -58,10 +59,7 @@ class FittedCategorical(Prior):
         Raises:
             ValueError: If there are no indices, or `smoothing` is out of range.
         """
-        if not (isinstance(smoothing, int | float) and 0 <= smoothing < float("inf")):
-            raise ValueError(
-                f"`smoothing` must be a number of zero or more; received {smoothing!r}."
-            )
+        smoothing = non_negative("smoothing", smoothing)
         if not len(indices):
             raise ValueError("A categorical distribution needs at least 1 code; received 0.")
         grid, num_embeddings = indices.shape[1:], len(codebook)

@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from tfae.arguments import positive, whole_number
 from tfae.losses.divergence import gaussian_log_density
 from tfae.ops.reference import standard_normal
 from tfae.priors.prior import Prior, label_or_any
@@ -39,16 +40,9 @@ class GaussianRing(Prior):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not isinstance(num_components, int) or num_components < 2:
-            raise ValueError(
-                "`num_components` must be a whole number of at least 2; received "
-                f"{num_components!r}."
-            )
-        for name, value in (("radius", radius), ("along", along), ("across", across)):
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"`{name}` must be a number above zero; received {value!r}.")
-        self.num_classes = self.num_components = num_components
-        self.radius, self.along, self.across = float(radius), float(along), float(across)
+        self.num_classes = self.num_components = whole_number("num_components", num_components, 2)
+        self.radius = positive("radius", radius)
+        self.along, self.across = positive("along", along), positive("across", across)
 
     def build(self, code_shape: tuple[int | None, ...]) -> None:
         if code_shape[-1] < 2:

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfae.arguments import whole_number
 from tfae.losses.divergence import gaussian_log_density
 from tfae.ops.reference import standard_normal, standard_uniform
 from tfae.priors.prior import Prior
@@ -21,12 +22,7 @@ class Mixture(Prior):
 
     def __init__(self, num_components: int, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(num_components, int) or num_components < 1:
-            raise ValueError(
-                "`num_components` must be a whole number of at least 1; received "
-                f"{num_components!r}."
-            )
-        self.num_components = num_components
+        self.num_components = whole_number("num_components", num_components, 1)
 
     def components(self, index: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """Means and log-variances, float32 `(n, latent_dim)` each.

@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from tfae.arguments import non_negative, positive, whole_number
 from tfae.ops.reference import standard_normal, standard_uniform
 from tfae.priors.prior import Prior, label_or_any
 
@@ -41,15 +42,9 @@ class SwissRoll(Prior):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not isinstance(num_classes, int) or num_classes < 1:
-            raise ValueError(
-                f"`num_classes` must be a whole number of at least 1; received {num_classes!r}."
-            )
-        for name, value in (("turns", turns), ("radius", radius), ("noise", noise)):
-            if not (math.isfinite(value) and (value > 0 or (value == 0 and name == "noise"))):
-                raise ValueError(f"`{name}` must be a number above zero; received {value!r}.")
-        self.num_classes = num_classes
-        self.turns, self.radius, self.noise = float(turns), float(radius), float(noise)
+        self.num_classes = whole_number("num_classes", num_classes, 1)
+        self.turns, self.radius = positive("turns", turns), positive("radius", radius)
+        self.noise = non_negative("noise", noise)
 
     def build(self, code_shape: tuple[int | None, ...]) -> None:
         if code_shape[-1] != 2:

@@ -1,0 +1,37 @@
+"""Numbers that users give are refused by name, with what came."""
+
+import numpy as np
+import pytest
+
+from tfae.arguments import non_negative, positive, whole_number
+
+
+@pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])
+def test_whole_numbers_of_numpy_become_those_of_python(value):
+    assert type(whole_number("n", value, 3)) is int
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.0, np.float32(2), "2", None, True, [2]])
+def test_what_is_no_whole_number_or_too_small_is_refused(value):
+    with pytest.raises(ValueError, match="`n` must be a whole number of at least 1; received"):
+        whole_number("n", value, 1)
+
+
+@pytest.mark.parametrize("value", [1, 0.5, np.float32(0.5), np.int32(2)])
+def test_numbers_become_floats(value):
+    assert type(positive("rate", value)) is float
+    assert positive("rate", value) == non_negative("rate", value) == value
+
+
+def test_zero_is_non_negative_and_not_positive():
+    assert non_negative("rate", 0) == 0.0
+    with pytest.raises(ValueError, match="`rate` must be a number above zero; received 0"):
+        positive("rate", 0)
+
+
+@pytest.mark.parametrize("value", [-1, np.nan, np.inf, "1", None, True, 1j])
+def test_what_is_no_number_or_out_of_range_is_refused(value):
+    with pytest.raises(ValueError, match="`rate` must be a number of zero or more; received"):
+        non_negative("rate", value)
+    with pytest.raises(ValueError, match="`rate` must be a number above zero; received"):
+        positive("rate", value)

@@ -1,0 +1,47 @@
+"""Checks of numbers that users give, at the boundary."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+
+def whole_number(name: str, value: Any, minimum: int) -> int:
+    """Returns `value` as an `int`.
+
+    Raises:
+        ValueError: If it is no whole number, or less than `minimum`; it names the argument.
+    """
+    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not is_whole or value < minimum:
+        of = "zero or more" if minimum == 0 else f"at least {minimum}"
+        raise ValueError(f"`{name}` must be a whole number of {of}; received {value!r}.")
+    return int(value)
+
+
+def non_negative(name: str, value: Any) -> float:
+    """Returns `value` as a `float`.
+
+    Raises:
+        ValueError: If it is no finite number of zero or more; it names the argument.
+    """
+    if not is_number(value) or value < 0:
+        raise ValueError(f"`{name}` must be a number of zero or more; received {value!r}.")
+    return float(value)
+
+
+def positive(name: str, value: Any) -> float:
+    """Returns `value` as a `float`.
+
+    Raises:
+        ValueError: If it is no finite number above zero; it names the argument.
+    """
+    if not is_number(value) or value <= 0:
+        raise ValueError(f"`{name}` must be a number above zero; received {value!r}.")
+    return float(value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is a finite real number, and no truth value."""
+    is_real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return is_real and math.isfinite(value)
