@@ -22,6 +22,17 @@ gc.collect()
 gc.freeze()
 
 
+@pytest.hookimpl(tryfirst=True)  # before those that read the marks
+def pytest_collection_modifyitems(items):
+    """One process runs all of a file, so that what its tests share is made once.
+
+    But the longest file is dealt out, test by test.
+    """
+    for item in items:
+        if item.path.name != "test_contract.py" and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _memory():
     """Frees what the tests of a file compiled: a process runs the tests of many files."""

@@ -18,6 +18,7 @@ from tfae.models.classifier import Classifier
 HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)  # before those that read the marks
 def pytest_collection_modifyitems(items):
     """One process compiles the program, not all that share the tests."""
     for item in items:
