@@ -12,6 +12,9 @@ import pytest
 import tensorflow as tf
 
 import tfae as package
+from tfae.cli.evaluation import draw_pictures
+from tfae.cli.options import open_data
+from tfae.cli.runs import read_run
 
 
 def test_help_and_version(tfae):
@@ -109,6 +112,60 @@ def test_ways_through_the_latent_space(tfae, run, command):
     tfae(f"{command} {run} -n 2 --steps 5 --out b.npy --seed 1")
     assert (np.load("b.npy") != a).any()
     assert sorted(os.listdir()) == ["a.npy", "b.npy", name]
+
+
+@pytest.fixture
+def of_classes(tfae):
+    """A conditional model, whose run is in the folder "run"."""
+    tfae(
+        "train conditional-variational --data digits --latent-dim 2 --hidden-units 8 "
+        "--batch-size 256 --epochs 1 --out run"
+    )
+    return read_run(Path("run"))[0]
+
+
+def test_ways_of_a_conditional_model_are_decoded_with_the_classes_of_their_ends(
+    tfae, of_classes, monkeypatch
+):
+    labels = {}
+
+    def decode(self, z, batch_size=256, label=None):
+        labels[command] = np.asarray(label)
+        return np.zeros((len(z), 8, 8, 1), np.float32)
+
+    monkeypatch.setattr(type(of_classes), "decode", decode)
+    for command in ("interpolate", "traverse"):
+        tfae(f"{command} run -n 2 --steps 5 --out {command}.npy")
+    test = package.data.load("digits", "test", batch_size=2000, labels=True, shuffle=False)
+    sample = package.evaluation.random_sample(test, 4, seed=0)["label"]
+    ends = np.random.default_rng(0).permutation(sample).reshape(2, 2)
+    assert (ends[:, 0] != ends[:, 1]).any()
+    np.testing.assert_array_equal(labels["interpolate"], np.repeat(ends, [3, 2], axis=1).ravel())
+    assert len(labels["traverse"]) == 10
+    assert len(set(labels["traverse"])) == 1
+
+
+def test_pictures_of_a_conditional_model_are_of_the_classes(tfae, of_classes, monkeypatch):
+    drawn = {}
+    for name in ("reconstructions", "latent_map", "latent_plane"):
+        original = getattr(package.pictures, name)
+
+        def draw(*arguments, name=name, original=original, **options):
+            drawn[name] = arguments
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(package.pictures, name, draw)
+    config = read_run(Path("run"))[1]
+    draw_pictures(of_classes, open_data(config["data"]), config, [], Path("pictures"))
+    test = package.data.load("digits", "test", batch_size=1000, labels=True, shuffle=False)
+    batch = next(test.as_numpy_iterator())
+    np.testing.assert_array_equal(drawn["reconstructions"][1], of_classes.reconstruct(batch)[:36])
+    np.testing.assert_array_equal(drawn["latent_map"][0], of_classes.encode(batch))
+    assert (of_classes.encode(batch) != of_classes.encode(batch["x"])).any()
+    code = np.zeros((1, 2), np.float32)
+    of_first_class = of_classes.decode(code, label=0)
+    np.testing.assert_array_equal(drawn["latent_plane"][0](code), of_first_class)
+    assert (of_first_class != of_classes.decode(code)).any()
 
 
 @pytest.mark.parametrize(

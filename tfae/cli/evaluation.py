@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
 import keras
+from matplotlib.figure import Figure
 
 from tfae import data, evaluation, pictures
 from tfae.cli.options import held_out_split, load_split
@@ -101,15 +103,17 @@ def draw_pictures(
         ).as_numpy_iterator()
     )
     x, label = (batch["x"], batch["label"]) if description.has_labels else (batch, None)
+    conditional = model.conditional and description.has_labels
+    inputs = batch if conditional else x
     is_image = len(description.shape) == 3 and description.shape[-1] in (1, 3)
     if hasattr(model, "reconstruct") and is_image:
         title = f"{split}: originals over reconstructions"
-        some = x[:36]
+        reconstructed = model.reconstruct(inputs)
         figures["reconstructions"] = pictures.reconstructions(
-            some, model.reconstruct(some), title=title
+            x[:36], reconstructed[:36], title=title
         )
     if hasattr(model, "encode"):
-        codes = model.encode(x)
+        codes = model.encode(inputs)
         if codes.ndim == 2:
             title = f"{split}: codes"
             figures["latent_map"] = pictures.latent_map(
@@ -119,11 +123,19 @@ def draw_pictures(
                 samples = model.generate(64, seed=seed)
                 figures["samples"] = pictures.image_grid(samples, title="samples")
                 if codes.shape[1] == 2:
-                    title = "decoded from the latent plane, -2.5 to 2.5"
-                    figures["latent_plane"] = pictures.latent_plane(model.decode, title=title)
+                    figures["latent_plane"] = _latent_plane(model)
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for name, figure in sorted(figures.items()):
         files.append(folder / f"{name}.png")
         figure.savefig(files[-1], dpi=120)
     return files
+
+
+def _latent_plane(model: keras.Model) -> Figure:
+    """Of a conditional model, for its first class; without any, it was never trained."""
+    title = "decoded from the latent plane, -2.5 to 2.5"
+    if not model.conditional:
+        return pictures.latent_plane(model.decode, title=title)
+    decode = functools.partial(model.decode, label=0)
+    return pictures.latent_plane(decode, title=f"{title}, as class 0")

@@ -26,12 +26,18 @@ _LOOKED_AT = 2000  # examples whose codes say how far a dimension reaches
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of the ends.")
 @OUT
 def interpolate(run: Path, number: int, steps: int, kind: str, seed: int, out: Path | None) -> None:
-    """Decode the codes between pairs of held-out examples."""
+    """Decode the codes between pairs of held-out examples.
+
+    A conditional model decodes each step with the class of the nearer end; the one in the middle,
+    with that of the first.
+    """
     check_out(out)
-    model, codes = _codes(run, 2 * number, seed)
-    ends = np.random.default_rng(seed).permutation(codes)
-    ways = latent.interpolate(ends[0::2], ends[1::2], steps, kind)
-    examples = _decoded(model, ways)
+    model, codes, label = _codes(run, 2 * number, seed)
+    ends = np.random.default_rng(seed).permutation(len(codes))
+    first, last = ends[0::2], ends[1::2]
+    ways = latent.interpolate(codes[first], codes[last], steps, kind)
+    nearer = np.where(np.arange(steps) < steps / 2, first[:, None], last[:, None])
+    examples = _decoded(model, ways, None if label is None else label[nearer])
     shape = examples.shape[2:]
     out = write_examples(examples, out, "interpolations", shape, pictures.image_rows)
     console.print(f"{number} {kind} ways of {steps} examples of shape {shape}: [bold]{out}[/]")
@@ -54,14 +60,17 @@ def traverse(run: Path, number: int, steps: int, seed: int, out: Path | None) ->
     """Decode a held-out example with one latent dimension after another changed.
 
     A row each, from the first to the ninety-ninth percentile of what held-out examples have there.
+    A conditional model decodes all of them with the class of the example.
     """
     check_out(out)
-    model, codes = _codes(run, _LOOKED_AT, seed)
-    base = codes[np.random.default_rng(seed).integers(len(codes))]
+    model, codes, label = _codes(run, _LOOKED_AT, seed)
+    chosen = np.random.default_rng(seed).integers(len(codes))
     dimensions = np.sort(np.argsort(-codes.std(axis=0))[:number])
     low, high = np.percentile(codes, (1, 99), axis=0)
-    rows = [latent.traverse(base, d, np.linspace(low[d], high[d], steps)) for d in dimensions]
-    examples = _decoded(model, np.stack(rows))
+    rows = [
+        latent.traverse(codes[chosen], d, np.linspace(low[d], high[d], steps)) for d in dimensions
+    ]
+    examples = _decoded(model, np.stack(rows), None if label is None else label[chosen])
     shape = examples.shape[2:]
 
     def draw(images: np.ndarray) -> Any:
@@ -72,21 +81,27 @@ def traverse(run: Path, number: int, steps: int, seed: int, out: Path | None) ->
     console.print(f"Dimensions {shown}, {steps} examples of shape {shape} each: [bold]{out}[/]")
 
 
-def _codes(run: Path, number: int, seed: int) -> tuple[keras.Model, np.ndarray]:
-    """The model of a run, and codes `(number, latent_dim)` of held-out examples."""
+def _codes(run: Path, number: int, seed: int) -> tuple[keras.Model, np.ndarray, np.ndarray | None]:
+    """The model of a run, codes `(number, latent_dim)` of held-out examples, and their labels.
+
+    The labels are `None` where the model does not look at them.
+    """
     model, config = read_run(run)
     if not hasattr(model, "decode"):
         raise ValueError(f"{type(model).__name__} has no codes to decode.")
     source, of_data = open_data(config["data"]), config["data"]
     split = held_out_split(source, of_data)
     dataset = load_split(source, of_data, split, 256, labels=of_data["labels"], shuffle=False)
-    codes = model.encode(evaluation.random_sample(dataset, number, seed))
+    sample = evaluation.random_sample(dataset, number, seed)
+    codes = model.encode(sample)
     if codes.ndim != 2:
         raise ValueError(f"Codes of shape {codes.shape[1:]} are no points to go between.")
-    return model, codes
+    return model, codes, sample["label"] if model.conditional else None
 
 
-def _decoded(model: keras.Model, codes: np.ndarray) -> np.ndarray:
-    """Examples `(rows, steps, ...)` of codes `(rows, steps, latent_dim)`."""
-    examples = model.decode(codes.reshape(-1, codes.shape[-1]))
+def _decoded(model: keras.Model, codes: np.ndarray, label: np.ndarray | None) -> np.ndarray:
+    """Examples `(rows, steps, ...)` of codes `(rows, steps, latent_dim)` and their labels."""
+    if label is not None:
+        label = np.broadcast_to(label, codes.shape[:2]).reshape(-1)
+    examples = model.decode(codes.reshape(-1, codes.shape[-1]), label=label)
     return examples.reshape(*codes.shape[:2], *examples.shape[1:])
