@@ -76,7 +76,7 @@ def traverse(code: Any, dimension: int, values: Sequence[float]) -> np.ndarray:
             f"`code` must have shape (latent_dim,) and `values` (n,); received {code.shape} and "
             f"{values.shape}."
         )
-    if not 0 <= dimension < len(code):
+    if whole_number("dimension", dimension, 0) >= len(code):
         raise ValueError(f"`dimension` must be 0 to {len(code) - 1}; received {dimension}.")
     codes = np.tile(code, (len(values), 1))
     codes[:, dimension] = values

@@ -57,3 +57,9 @@ def test_it_follows_from_its_seed_and_copes_with_rows_that_are_all_the_same():
 def test_bad_samples_are_refused(x, y, message):
     with pytest.raises(ValueError, match=message):
         mmd_test(x, y)
+
+
+@pytest.mark.parametrize("n", [0, 100.0])
+def test_a_test_without_permutations_is_refused(n):
+    with pytest.raises(ValueError, match="`num_permutations` must be a whole number of at least 1"):
+        mmd_test(normal(5), normal(5), num_permutations=n)

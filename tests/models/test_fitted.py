@@ -160,7 +160,7 @@ def test_bad_rates_and_too_few_examples_are_refused(few_digits):
     model = small(tfae.Autoencoder)
     with pytest.raises(ValueError, match="call fit_threshold"):
         model.is_anomaly(few_digits)
-    for rate in (0, 1, -0.1, float("nan")):
+    for rate in (0, 1, -0.1, float("nan"), "a"):
         with pytest.raises(ValueError, match="`false_positive_rate` must lie"):
             model.fit_threshold(few_digits, rate)
     with pytest.raises(ValueError, match="needs at least 999 normal examples; received 203"):

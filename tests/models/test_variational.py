@@ -279,6 +279,7 @@ def test_an_encoder_without_two_equal_heads_is_refused():
         ({"num_samples": 0}, "`num_samples`"),
         ({"num_samples": 1.5}, "`num_samples`"),
         ({"free_bits": -0.1}, "`free_bits`"),
+        ({"free_bits": True}, "`free_bits`"),
     ],
 )
 def test_impossible_hyperparameters_are_named(option, message):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
+from tfae.arguments import whole_number
 from tfae.evaluation import checks
 
 _CHUNK = 512  # rows of the n x n matrix of log-densities at a time
@@ -21,14 +22,14 @@ def mutual_information(mean: Any, log_variance: Any, num_samples: int = 1, seed:
 
     Args:
         mean, log_variance: Of the Gaussian q(z | x), `(n, latent_dim)` each.
-        num_samples: Draws an example.
+        num_samples: Draws an example, at least 1.
         seed: Of the draws.
 
     Returns:
         Nats.
 
     Raises:
-        ValueError: If the two do not fit together.
+        ValueError: If the two do not fit together, or `num_samples` is no such number.
 
     Reference:
         Hoffman and Johnson, "ELBO surgery: yet another way to carve up the variational evidence
@@ -40,6 +41,7 @@ def mutual_information(mean: Any, log_variance: Any, num_samples: int = 1, seed:
             "`mean` and `log_variance` must be of the same examples; received "
             f"{len(mean)} and {len(log_variance)}."
         )
+    num_samples = whole_number("num_samples", num_samples, 1)
     rng = np.random.default_rng(seed)
     total = 0.0
     for _ in range(num_samples):

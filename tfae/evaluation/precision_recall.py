@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from tfae.arguments import whole_number
 from tfae.evaluation import checks
 
 _CHUNK = 1000  # rows of the matrix of distances at a time
@@ -40,8 +41,7 @@ def precision_recall(real: Any, generated: Any, neighbours: int = 3) -> Precisio
         Kynkäänniemi et al., "Improved Precision and Recall Metric for Assessing Generative
         Models", 2019.
     """
-    if not isinstance(neighbours, int) or neighbours < 1:
-        raise ValueError(f"`neighbours` must be a whole number from 1; received {neighbours!r}.")
+    neighbours = whole_number("neighbours", neighbours, 1)
     names = ("real", "generated")
     real, generated = checks.pair(names, (real, generated), minimum=neighbours + 1)
     return PrecisionRecall(

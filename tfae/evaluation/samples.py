@@ -5,18 +5,24 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfae.arguments import whole_number
+
 
 def random_sample(dataset: tf.data.Dataset, size: int, seed: int = 0) -> Any:
     """Draws examples without replacement, in one pass over a dataset that may exceed the memory.
 
     Args:
         dataset: Batches of tensors, or of dictionaries or tuples of them.
-        size: How many; fewer where the dataset has fewer.
+        size: How many, at least 1; fewer where the dataset has fewer.
         seed: Of the choice.
 
     Returns:
         As one batch, NumPy arrays `(size, ...)`, in the order of the dataset.
+
+    Raises:
+        ValueError: If the dataset holds no examples, or `size` is no such number.
     """
+    size = whole_number("size", size, 1)
     rng = np.random.default_rng(seed)
     kept, keys = [], np.zeros(0)  # the examples with the smallest random keys
     for batch in dataset.as_numpy_iterator():

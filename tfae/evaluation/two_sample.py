@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfae.arguments import whole_number
 from tfae.evaluation import checks
 from tfae.losses.mmd import rbf_kernel, squared_distances
 
@@ -43,16 +44,17 @@ def mmd_test(
         y: Sample `(m, d)`, for example draws from the prior; two rows or more.
         kernel: From squared distances to kernel values, as those of `tfae.losses.mmd`; by default
             the RBF kernel with the median distance of the pooled sample.
-        num_permutations: Permutations to draw.
+        num_permutations: Permutations to draw, at least 1.
         seed: Of the permutations.
 
     Raises:
-        ValueError: If the samples do not fit.
+        ValueError: If the samples do not fit, or `num_permutations` is no such number.
 
     Reference:
         Gretton et al., "A Kernel Two-Sample Test", 2012.
     """
     x, y = checks.pair(("x", "y"), (x, y), minimum=2)
+    num_permutations = whole_number("num_permutations", num_permutations, 1)
     n, pooled = len(x), np.concatenate([x, y])
     distances = squared_distances(tf.constant(pooled), tf.constant(pooled))
     kernel = kernel or partial(rbf_kernel, bandwidths=median_distance(distances.numpy()))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tfae import priors
+from tfae.arguments import is_number
 from tfae.layers.seeds import random_seed
 from tfae.training import Trainer
 
@@ -132,7 +133,7 @@ class Fitted(Trainer):
             Laxhammar and Falkman, "Conformal Prediction for Distribution-Independent Anomaly
             Detection in Streaming Vessel Data", 2010.
         """
-        if not 0 < false_positive_rate < 1:
+        if not is_number(false_positive_rate) or not 0 < false_positive_rate < 1:
             raise ValueError(
                 f"`false_positive_rate` must lie between 0 and 1; received {false_positive_rate!r}."
             )

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
 from tfae import priors
-from tfae.arguments import is_number, whole_number
+from tfae.arguments import is_number, non_negative, whole_number
 from tfae.layers import GaussianSampling
 from tfae.layers.seeds import random_seed
 from tfae.losses.divergence import (
@@ -87,14 +87,12 @@ class VariationalAutoencoder(EncoderDecoder):
     ):
         super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
         num_samples = whole_number("num_samples", num_samples, 1)
-        if not (is_number(free_bits) and free_bits >= 0):
-            raise ValueError(f"`free_bits` must be zero or more nats; received {free_bits!r}.")
         self._beta_value = self.add_weight(
             name="beta", shape=(), initializer="ones", trainable=False, dtype="float32"
         )
         self.beta = beta
         self.num_samples = num_samples
-        self.free_bits = free_bits
+        self.free_bits = non_negative("free_bits", free_bits)
         self.prior = priors.get(prior)
         if not self.prior.is_density or self.prior.is_bounded:
             problem = "that of {} is not" if self.prior.is_density else "{} has none"
