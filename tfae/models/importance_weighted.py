@@ -82,6 +82,19 @@ class ImportanceWeightedAutoencoder(VariationalAutoencoder):
             )
         self.doubly_reparameterized = doubly_reparameterized
 
+    @property
+    def beta(self) -> float:
+        """Always 1: the bound has no KL to weigh."""
+        return 1.0
+
+    @beta.setter
+    def beta(self, beta: float) -> None:
+        if beta != 1:
+            raise ValueError(
+                f"`beta` of {type(self).__name__} is always 1, for its bound has no KL to weigh; "
+                f"received {beta!r}. Use a VariationalAutoencoder."
+            )
+
     @classmethod
     def hyperparameter_names(cls) -> list[str]:
         """Those of the variational model without the two that change the ELBO."""
