@@ -2,12 +2,13 @@
 
 A new architecture is one file here with one function
 `name(input_shape, latent_dim, *, variational=False, ...) -> (encoder, decoder)`, listed in
-`ARCHITECTURES`.
+`ARCHITECTURES`. `discriminator` builds the third network of an adversarial model.
 """
 
 from tfae.networks.conv import conv
+from tfae.networks.discriminator import discriminator
 from tfae.networks.mlp import mlp
 
 ARCHITECTURES = {"mlp": mlp, "conv": conv}
 
-__all__ = ["ARCHITECTURES", "conv", "mlp"]
+__all__ = ["ARCHITECTURES", "conv", "discriminator", "mlp"]
