@@ -3,6 +3,7 @@
 import json
 
 import keras
+import numpy as np
 import pytest
 
 import tfae as package
@@ -136,9 +137,18 @@ def test_hyperparameters_of_further_networks_are_options():
     assert not {"build", "top_encoder", "top_decoder"} & set(found)
 
 
-def test_a_conditional_model_gets_the_labels_of_the_data_and_their_number(tfae):
+def test_a_conditional_model_gets_the_labels_of_the_data(tfae):
     tfae("train conditional-variational --data digits --latent-dim 2 --hidden-units 8 --epochs 1 "
          "--out run")  # fmt: skip
     model = keras.saving.load_model("run/model.keras")
-    assert model.num_classes == 10
     assert (model.offsets.numpy() != 0).any()
+
+
+@pytest.mark.parametrize("model", ["conditional-variational", "semi-supervised-adversarial"])
+@pytest.mark.parametrize(("option", "number"), [("", 3), ("--num-classes 4", 4)])
+def test_a_model_of_classes_has_as_many_as_the_data_unless_it_is_told(tfae, model, option, number):
+    x = np.random.default_rng(0).random((60, 5), np.float32)
+    np.savez("three.npz", x=x, y=np.array(["ant", "bee", "cow"] * 20))
+    tfae(f"train {model} --data three.npz --latent-dim 2 --hidden-units 8 --epochs 1 {option} "
+         "--out run")  # fmt: skip
+    assert keras.saving.load_model("run/model.keras").num_classes == number

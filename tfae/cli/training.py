@@ -59,7 +59,7 @@ def _new_model(config: dict[str, Any], description: data.Description) -> keras.M
     cls = models.resolve(config["model"])
     hyperparameters = {key: make(value) for key, value in config["hyperparameters"].items()}
     hyperparameters["seed"] = training["seed"]
-    if cls.conditional and description.class_names:
+    if description.class_names and "num_classes" in models.hyperparameters(cls):
         hyperparameters.setdefault("num_classes", len(description.class_names))
     if models.has_architectures(cls):
         model = cls.from_shape(
