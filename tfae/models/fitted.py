@@ -60,7 +60,7 @@ class Fitted(Trainer):
         that stays part of the objective and of `log_likelihood`; only what is generated comes from
         the fitted density, which often lies closer to the codes. They are those of `draw_codes`.
 
-        The density is kept in `.keras` and weights files and is in the exports. It is of the
+        The density is kept in `.keras` and weights files and in exported SavedModels. It is of the
         weights that the model has now: fit it again after more training.
 
         Args:
