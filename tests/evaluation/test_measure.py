@@ -8,6 +8,7 @@ import tensorflow as tf
 import tfae
 from tfae.evaluation import elbo, measure, mmd_test, mutual_information, random_sample
 from tfae.evaluation.elbo import elbo_of
+from tfae.evaluation.measure import MMD_SIZE, code_metrics
 
 OF_A_VAE = {
     "loss", "reconstruction_loss", "kl_loss", "elbo", "squared_error", "mean_squared_error",
@@ -92,9 +93,19 @@ def test_the_elbo_is_a_bound_only_where_its_terms_make_one(trained, digits):
             elbo(other, digits[:9])
 
 
-def test_the_kls_of_all_layers_of_codes_are_in_the_elbo():
-    losses = {"loss": 9.0, "reconstruction_loss": 5.0, "kl_loss": 2.0, "top_kl_loss": 1.0}
-    assert elbo_of(losses) == (-8.0, 5.0, 3.0)
+def test_the_kl_of_all_layers_of_codes_is_in_the_elbo_once(digits):
+    model = small(tfae.HierarchicalVariationalAutoencoder)
+    logs = model.evaluate(digits[:100], verbose=0, return_dict=True)
+    assert logs["top_kl_loss"] > 0.0
+    assert elbo_of(logs).elbo == pytest.approx(-logs["loss"], rel=1e-6)  # beta is 1
+
+
+def test_the_prior_is_compared_with_codes_from_all_over_the_data(trained, digits):
+    along_the_code = digits[np.argsort(trained.encode(digits)[:, 0])]
+    first = trained.draw_codes(along_the_code, 0)[:MMD_SIZE]
+    drawn = trained.prior.sample(len(first), [0, 0])
+    of_first = mmd_test(first, drawn).squared_mmd
+    assert code_metrics(trained, along_the_code)["prior_mmd"] < 0.2 * of_first
 
 
 def test_a_random_sample_holds_each_example_alike_and_once():

@@ -1,4 +1,7 @@
-"""How good a trained model is: metrics on arrays, a file for each idea, and `measure` for all."""
+"""How good a trained model is: metrics on arrays, a file for each idea.
+
+`measure` has all but the linear probe, which learns from the codes of other data.
+"""
 
 from tfae.evaluation.active_units import active_units
 from tfae.evaluation.elbo import Elbo, elbo, has_elbo

@@ -24,8 +24,8 @@ def elbo(model: keras.Model, x: Any, batch_size: int | None = None) -> Elbo:
     """The evidence lower bound of a variational model: `evaluate` with every weight at one.
 
     Args:
-        model: Compiled, with the loss terms "reconstruction_loss" and "kl_loss", or several whose
-            names end so.
+        model: Compiled, with the loss terms "reconstruction_loss" and "kl_loss", the latter of all
+            layers of codes.
         x: As for `evaluate`.
         batch_size: Examples at a time, for arrays.
 
@@ -46,7 +46,7 @@ def elbo(model: keras.Model, x: Any, batch_size: int | None = None) -> Elbo:
 def elbo_of(losses: Mapping[str, float]) -> Elbo:
     """The bound from losses as `evaluate` gives them."""
     reconstruction = float(losses["reconstruction_loss"])
-    kl = sum(float(losses[name]) for name in losses if _is_kl(name))
+    kl = float(losses["kl_loss"])
     return Elbo(-reconstruction - kl, reconstruction, kl)
 
 
@@ -54,11 +54,6 @@ def has_elbo(model: keras.Model) -> bool:
     """Whether reconstruction loss and KL add up to a bound on log p(x)."""
     names = getattr(model, "loss_names", ())
     likelihood = getattr(model, "likelihood", None)
-    has_terms = "reconstruction_loss" in names and any(map(_is_kl, names))
+    has_terms = {"reconstruction_loss", "kl_loss"} <= set(names)
     floored = getattr(model, "free_bits", 0)  # then the KL is logged with its floor
     return has_terms and not floored and getattr(likelihood, "is_density", False)
-
-
-def _is_kl(name: str) -> bool:
-    """Whether a term is a KL of codes; a model with several layers of codes has several."""
-    return name == "kl_loss" or name.endswith("_kl_loss")

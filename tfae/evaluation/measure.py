@@ -102,7 +102,10 @@ def code_metrics(model: Autoencoding, x: Any, seed: int = 0) -> dict[str, float]
         values["active_units"] = float(active_units(mean).sum())
         values["mutual_information"] = mutual_information(mean, log_variance, seed=seed)
     if model.sampling_prior is not None:
-        codes = model.draw_codes(x, seed)[:MMD_SIZE]
+        codes = model.draw_codes(x, seed)
+        if len(codes) > MMD_SIZE:  # the first ones, in the order of classes, would be of some only
+            chosen = np.random.default_rng(seed).choice(len(codes), MMD_SIZE, replace=False)
+            codes = codes[chosen]
         drawn = model.sampling_prior.sample(len(codes), tf.constant([seed, 0], tf.int64))
         values["prior_mmd"], values["prior_mmd_p_value"] = mmd_test(codes, drawn, seed=seed)
     return values

@@ -94,7 +94,7 @@ class AdversarialAutoencoder(EncoderDecoder):
             )
         self.discriminator = discriminator
         self.gradient_penalty = non_negative("gradient_penalty", gradient_penalty)
-        self.prior = priors.get(prior)
+        self.prior = priors.get_fixed(prior)
         # Two, so that evaluating now and then changes nothing in what training draws.
         self.training_seeds = keras.random.SeedGenerator(self.seed)
         self.evaluation_seeds = keras.random.SeedGenerator(self.seed + 1)
@@ -113,8 +113,19 @@ class AdversarialAutoencoder(EncoderDecoder):
         discriminator_units: Sequence[int] = (256, 256),
         normalize_codes: bool = True,
     ) -> tuple[keras.Model, keras.Model, keras.Model]:
+        """As in `EncoderDecoder`, and the discriminator.
+
+        Args:
+            build: Of the architecture.
+            input_shape: Shape of one example.
+            latent_dim: Size of the code.
+            prior: As for the constructor, which says what the discriminator takes.
+            discriminator_units: Widths of the discriminator's hidden layers.
+            normalize_codes: Whether the encoder ends in a normalisation by batch, to the mean and
+                variance of the prior.
+        """
         encoder, decoder = build(input_shape, latent_dim)
-        prior = priors.get(prior)
+        prior = priors.get_fixed(prior)
         if normalize_codes:
             prior.build((None, latent_dim))
             encoder = _normalized(encoder, prior)
@@ -228,9 +239,10 @@ class AdversarialAutoencoder(EncoderDecoder):
             discriminator_optimizer: Of the discriminator; by default
                 Adam(3e-3, beta_1=0.5, epsilon=1e-6).
             generator_optimizer: Of the encoder, against the discriminator; by default
-                Adam(3e-4, beta_1=0.5, epsilon=1e-6), enough for normalised codes. The larger its
-                steps are beside those of `optimizer`, the closer the codes come to the prior, and
-                the less they tell of the data.
+                Adam(3e-4, beta_1=0.5, epsilon=1e-6), enough for normalised codes, and 1e-3 for
+                the semi-supervised model, whose codes are not. The larger its steps are beside
+                those of `optimizer`, the closer the codes come to the prior, and the less they
+                tell of the data.
             auto_scale_loss: Whether all three scale their losses under `mixed_float16`.
             **kwargs: As in `Trainer.compile`: `metrics`, `jit_compile`, `steps_per_execution`, ...
 

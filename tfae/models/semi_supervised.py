@@ -84,7 +84,7 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
             encoder,
             decoder,
             discriminator,
-            prior=ClassAndStyle(num_classes, priors.get(prior)),
+            prior=ClassAndStyle(num_classes, priors.get_fixed(prior)),
             likelihood=likelihood,
             gradient_penalty=gradient_penalty,
             seed=seed,
@@ -102,6 +102,15 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
         num_classes: int = 10,
         discriminator_units: Sequence[int] = (256, 256),
     ) -> tuple[keras.Model, keras.Model, keras.Model]:
+        """As in `EncoderDecoder`, and the discriminator.
+
+        Args:
+            build: Of the architecture.
+            input_shape: Shape of one example.
+            latent_dim: Size of the style.
+            num_classes: Number of classes or clusters.
+            discriminator_units: Widths of the hidden layers of both discriminators.
+        """
         encoder, decoder = build(
             input_shape, num_classes + latent_dim, code_activation=ClassProbabilities(num_classes)
         )

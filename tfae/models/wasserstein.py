@@ -44,12 +44,13 @@ class WassersteinAutoencoder(EncoderDecoder):
         likelihood: `"squared_error"` as in the paper, `"bernoulli"`, `"gaussian"`, or a
             `tfae.losses.Likelihood`.
         penalty: Weight of the discrepancy, zero or more.
-        prior: A name in `tfae.priors.PRIORS`, or a `tfae.priors.Prior`; it need have no density.
+        prior: A name in `tfae.priors.PRIORS`, or a `tfae.priors.Prior`; it need have no density,
+            and cannot be one that is learned.
         seed: Integer from which the draws and the order of the data follow; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 
     Raises:
-        ValueError: If the networks do not fit together, or `penalty` is out of range.
+        ValueError: If the networks do not fit together or the prior, or `penalty` is out of range.
 
     Reference:
         Tolstikhin et al., "Wasserstein Auto-Encoders", 2018.
@@ -69,7 +70,7 @@ class WassersteinAutoencoder(EncoderDecoder):
     ):
         super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
         self.penalty = non_negative("penalty", penalty)
-        self.prior = priors.get(prior)
+        self.prior = priors.get_fixed(prior)
         self.training_seeds = keras.random.SeedGenerator(self.seed)
         self.evaluation_seeds = keras.random.SeedGenerator(self.seed + 1)
         self._build_if_possible()

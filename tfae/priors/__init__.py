@@ -1,6 +1,6 @@
 """Distributions over codes, by name: what a model generates from.
 
-A new prior is one file here with one class, listed in `PRIORS` if it has a name. Priors are
+A new prior is one file here, listed in `PRIORS` if it has a name. Priors are
 registered with Keras as "tfae.priors": a likelihood may have the same name.
 """
 
@@ -45,7 +45,23 @@ __all__ = [
     "VampPrior",
     "fit",
     "get",
+    "get_fixed",
 ]
+
+
+def get_fixed(identifier: Any) -> Prior:
+    """As `get`, for models that draw from their prior and never ask for its density.
+
+    Raises:
+        ValueError: If there is no such prior, or it is one that is learned by its density.
+    """
+    prior = get(identifier)
+    if prior.is_learned:
+        raise ValueError(
+            f"`prior` cannot be {type(prior).__name__} here: it is learned by its density, of "
+            "which this model makes no use. A VariationalAutoencoder learns it."
+        )
+    return prior
 
 
 def get(identifier: Any) -> Prior:

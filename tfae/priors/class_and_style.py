@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfae.arguments import whole_number
 from tfae.priors.prior import Prior, label_or_any
 
 
@@ -25,7 +26,7 @@ class ClassAndStyle(Prior):
 
     def __init__(self, num_classes: int, style: Prior, **kwargs):
         super().__init__(**kwargs)
-        self.num_classes = num_classes
+        self.num_classes = whole_number("num_classes", num_classes, 2)
         self.style = style
 
     def build(self, code_shape: tuple[int | None, ...]) -> None:

@@ -20,6 +20,8 @@ class Mixture(Prior):
         ValueError: If `num_components` is not a whole number of at least 1.
     """
 
+    is_learned = True
+
     def __init__(self, num_components: int, **kwargs):
         super().__init__(**kwargs)
         self.num_components = whole_number("num_components", num_components, 1)

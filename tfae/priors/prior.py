@@ -18,12 +18,14 @@ class Prior(keras.layers.Layer):
             labels mean nothing to it.
         is_density: Whether it has `log_density`.
         is_bounded: Whether there are codes that it never draws, of density zero.
+        is_learned: Whether it is trained with the model, by the gradient of its density.
     """
 
     latent_dim: int
     num_classes: int | None = None
     is_density = True
     is_bounded = False
+    is_learned = False
 
     def __init__(self, **kwargs):
         kwargs.setdefault("dtype", "float32")
