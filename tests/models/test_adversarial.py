@@ -216,6 +216,16 @@ def test_codes_have_the_mean_and_variance_of_the_prior_from_the_start(
     np.testing.assert_array_equal(loaded.encode(digits), model.encode(digits))
 
 
+def test_its_networks_are_deeper_than_those_of_others_unless_told_otherwise():
+    def widths(cls, **options):
+        encoder = cls.from_shape((8, 8, 1), 2, **options).encoder
+        return [layer.units for layer in encoder.layers if layer.name.startswith("hidden")]
+
+    assert widths(tfae.AdversarialAutoencoder) == [512, 512, 256]
+    assert widths(tfae.AdversarialAutoencoder, hidden_units=(9,)) == [9]
+    assert widths(tfae.Autoencoder) == [512, 256]
+
+
 def test_codes_take_the_shape_of_the_prior(digits):
     model = quick_to_learn(gradient_penalty=0.1)
     draws = model.prior.sample(len(digits), [1, 0]).numpy()

@@ -150,6 +150,7 @@ def hyperparameters(cls: type) -> dict[str, Hyperparameter]:
     Networks, which only Python can give, are left out.
     """
     found: dict[str, Hyperparameter] = {}
+    defaults = getattr(cls, "architecture_defaults", {})
     for owner, architecture in _owners(cls):
         documented = _argument_help(owner)
         hints = typing.get_type_hints(owner.__init__ if inspect.isclass(owner) else owner)
@@ -158,10 +159,11 @@ def hyperparameters(cls: type) -> dict[str, Hyperparameter]:
             parameter = _parameters(owner)[name]
             if name in _NOT_OPTIONS or parameter.kind is parameter.VAR_KEYWORD:
                 continue
+            default = defaults.get(architecture, {}).get(name, parameter.default)
             new = Hyperparameter(
                 name,
                 documented.get(name, ""),
-                {architecture: parameter.default},
+                {architecture: default},
                 *_kinds(hints.get(name, str)),
             )
             known = found.get(name, new)

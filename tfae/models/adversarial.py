@@ -1,7 +1,7 @@
 """The adversarial autoencoder."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -28,7 +28,8 @@ class AdversarialAutoencoder(EncoderDecoder):
     to tell codes of data from draws of the prior; the encoder, as the generator, learns to deceive
     it. Each has an optimizer of its own. At the end `generate` decodes draws of the prior.
 
-    `from_shape` normalises the codes by batch, to the mean and variance of the prior
+    `from_shape` has hidden layers of (512, 512, 256) units by default, and normalises the codes by
+    batch, to the mean and variance of the prior
     (`normalize_codes=False` for codes as they come); with networks of your own end the encoder so.
 
     With a prior that has parts for classes labels can be given, `fit({"x": x, "label": label})`,
@@ -74,6 +75,8 @@ class AdversarialAutoencoder(EncoderDecoder):
         "gradient_penalty",
     )
     _generator_rate = 3e-4  # of the default optimizer
+    # What the code must keep of the data while it takes the prior's shape asks for depth.
+    architecture_defaults: ClassVar[dict[str, dict]] = {"mlp": {"hidden_units": (512, 512, 256)}}
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
@@ -35,6 +35,8 @@ class EncoderDecoder(Autoencoding):
 
     loss_names = ("reconstruction_loss",)
     _variational = False  # Whether `from_shape` builds an encoder with two heads.
+    # What `from_shape` gives the builder of an architecture unless told otherwise.
+    architecture_defaults: ClassVar[dict[str, dict]] = {}
 
     def __init__(
         self,
@@ -159,7 +161,8 @@ class EncoderDecoder(Autoencoding):
         def given(names: set[str]) -> dict[str, Any]:
             return {k: v for k, v in hyperparameters.items() if k in names}
 
-        build = functools.partial(builder, variational=cls._variational, **given(of_builder))
+        options = {**cls.architecture_defaults.get(architecture, {}), **given(of_builder)}
+        build = functools.partial(builder, variational=cls._variational, **options)
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy(hyperparameters.get("dtype") or before)
         try:

@@ -1,7 +1,7 @@
 """The adversarial autoencoder with a class in its code."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -64,6 +64,7 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
     """
 
     loss_names = (*AdversarialAutoencoder.loss_names, "classification_loss")
+    architecture_defaults: ClassVar[dict[str, dict]] = {}
     _generator_rate = 1e-3  # it also learns the labels, and the codes are not normalised
 
     def __init__(
