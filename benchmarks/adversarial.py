@@ -20,7 +20,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from _results import FOLDER, once, publish  # isort: skip - it takes the time
+from _results import once, publish  # isort: skip - it takes the time
 
 import keras
 import numpy as np
@@ -159,7 +159,6 @@ def main():
         "discriminator's loss is 0.693 where it can only guess. The classifier that looks at the "
         f"generated digits is right on {accuracy:.1%} of the test images.",
     )
-    (FOLDER / "adversarial.unfinished").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
