@@ -1,5 +1,7 @@
 """Sparse coding: what it learns, how, and what it refuses. Its solver is in tests/ops."""
 
+import gc
+
 import keras
 import numpy as np
 import pytest
@@ -287,6 +289,21 @@ def test_bad_data_is_refused():
         model.atoms = atoms[:5]
     with pytest.raises(NotImplementedError, match="no distribution over codes"):
         model.generate(3)
+
+
+@pytest.mark.parametrize("atom_update", ["gradient", "replace"])
+def test_a_model_learns_after_another_of_its_shape_is_gone(atom_update):
+    x = np.random.default_rng(0).normal(size=(200, 16)).astype("float32")
+    learned = []
+    for _ in range(2):
+        model = tfae.SparseCoding(24, 0.5, atom_update=atom_update, seed=1)
+        model.compile()
+        model.fit(x, epochs=2, batch_size=100, verbose=0)
+        learned.append(model.atoms)
+        del model
+        keras.backend.clear_session()
+        gc.collect()
+    np.testing.assert_array_equal(*learned)
 
 
 @pytest.mark.parametrize("atom_update", ["gradient", "replace"])

@@ -1,5 +1,6 @@
 """How atoms improve while the codes are fixed: pure functions, and layers that hold their state."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -54,7 +55,7 @@ class Descent(keras.layers.Layer):
         new = tf.matmul(weighted, batch.x, transpose_a=True)
         self.codes_data.assign(fading * self.codes_data + new)
         step = _descend_compiled if jit_compile else descend
-        return step(atoms, self.codes_codes.value, self.codes_data.value)
+        return step(atoms, self.codes_codes, self.codes_data)
 
     def forget(self, renewed: tf.Tensor) -> None:
         """Begins anew with the atoms for which `renewed`, bool `(num_atoms,)`, is true."""
@@ -94,7 +95,7 @@ class Replacement(keras.layers.Layer):
         """Improves the atoms, `(num_atoms, dimension)`; `candidates` are the next pool."""
         step = _swap_compiled if jit_compile else swap
         atoms, replaced, worth = step(
-            atoms, batch, self.pool.value, self.penalty, self.usefulness.value
+            atoms, batch, self.pool, tf.constant(self.penalty, atoms.dtype), self.usefulness
         )
         past = fading * self.usefulness + (1 - fading) * worth
         self.usefulness.assign(tf.where(replaced, worth, past))
@@ -259,8 +260,14 @@ def swap(
     return atoms, replaced, worth
 
 
-_descend_compiled = tf.function(descend, jit_compile=True)
-_swap_compiled = tf.function(swap, jit_compile=True)
+def _compiled(function: Callable) -> Callable:
+    """`function` under XLA: it outlives every model, and must not be traced with its variables."""
+    compiled = tf.function(function, jit_compile=True)
+    return lambda *arguments: compiled(*tf.nest.map_structure(tf.convert_to_tensor, arguments))
+
+
+_descend_compiled = _compiled(descend)
+_swap_compiled = _compiled(swap)
 
 
 def badly_explained(
