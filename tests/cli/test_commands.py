@@ -20,8 +20,8 @@ from tfae.cli.runs import read_run
 def test_help_and_version(tfae):
     shown = tfae("--help").output
     for command in (
-        "list", "train", "evaluate", "generate", "interpolate", "traverse", "export", "explore",
-        "demo",
+        "list", "train", "evaluate", "fit", "generate", "interpolate", "traverse", "export",
+        "explore", "demo",
     ):  # fmt: skip
         assert command in shown
         assert "Usage" in tfae(f"{command} --help").output
@@ -114,6 +114,16 @@ def test_ways_through_the_latent_space(tfae, run, command):
     assert sorted(os.listdir()) == ["a.npy", "b.npy", name]
 
 
+def test_few_held_out_examples_make_fewer_ways(tfae):
+    np.save("x.npy", np.random.default_rng(0).random((40, 6)).astype("float32"))
+    small = "--latent-dim 2 --hidden-units 8 --epochs 1"
+    for split, held_out in ((0.125, 5), (0.025, 1)):
+        tfae(f"train autoencoder --data x.npy {small} --validation-split {split} --out {held_out}")
+    assert "2 spherical ways" in tfae("interpolate 5 --kind spherical --out a.npy").output
+    assert np.load("a.npy").shape == (2, 10, 6)
+    assert "only one held-out example" in tfae("interpolate 1", exit_code=2).output
+
+
 @pytest.fixture
 def of_classes(tfae):
     """A conditional model, whose run is in the folder "run"."""
@@ -188,7 +198,8 @@ def test_examples_of_a_class_are_generated(tfae, model):
     assert (np.load("b.npy") != expected).any()
     shown = tfae("generate run --label 10", exit_code=2).output
     assert "one of the 10 classes of the model, 0 to 9; received 10" in shown
-    with_density = "generate run --label 3 --fit-prior gaussian -n 5 --out c.npy"
+    tfae("fit run --prior gaussian")
+    with_density = "generate run --label 3 -n 5 --out c.npy"
     if model == "conditional-variational":  # its decoder is told the class
         assert "of class 3" in tfae(with_density).output
     else:
@@ -205,13 +216,50 @@ def test_a_class_of_a_model_without_classes_is_refused(tfae, run):
 def test_what_cannot_be_generated_is_explained(tfae, run):
     assert "must end in .png or .npy" in tfae(f"generate {run} --out x.txt", exit_code=2).output
     tfae("train autoencoder --data digits --latent-dim 2 --hidden-units 8 --epochs 1 --out plain")
-    assert "--fit-prior" in tfae("generate plain", exit_code=2).output
-    tfae("generate plain --fit-prior gaussian -n 5 --out samples.npy")
-    assert np.load("samples.npy").shape == (5, 8, 8, 1)
-    tfae("generate plain --fit-prior categorical", exit_code=2)
+    shown = tfae("generate plain", exit_code=2).output
+    assert "`tfae fit plain --prior gaussian_mixture`" in shown
     assert "fit_prior" in tfae("evaluate plain --features data", exit_code=2).output
     result = tfae("evaluate plain --importance-samples 3", exit_code=2)
     assert "no likelihood of the data" in result.output
+
+
+def test_what_is_fitted_is_kept_with_the_run(tfae):
+    import keras
+
+    tfae("train autoencoder --data digits --latent-dim 2 --hidden-units 8 --epochs 1 --out run")
+    before = Path("run/model.keras").read_bytes()
+    assert "--false-positive-rate" in tfae("fit run", exit_code=2).output
+    assert "one of" in tfae("fit run --prior categorical", exit_code=2).output
+    assert "examples" in tfae("fit run --false-positive-rate 1e-6", exit_code=2).output
+    assert Path("run/model.keras").read_bytes() == before
+
+    shown = tfae("fit run --prior gaussian --false-positive-rate 0.05").output
+    model = keras.saving.load_model("run/model.keras")
+    assert f"{model.threshold:.6g}" in shown
+    assert "as 0.05 of normal validation data" in " ".join(shown.split())
+    data = {"batch_size": 256, "shuffle": False, "validation_split": 0.1}
+    unseen = package.data.load("digits", "validation", **data)
+    assert np.mean(model.is_anomaly(unseen)) <= 0.05
+    assert np.isclose(model.anomaly_score(unseen), model.threshold).sum() == 1
+    train = package.evaluation.random_sample(package.data.load("digits", "train", **data), 20_000)
+    codes = model.encode(train)
+    np.testing.assert_allclose(model.fitted_prior.means[0], codes.mean(axis=0), rtol=1e-4)
+    tfae("generate run -n 5 --out samples.npy")
+    np.testing.assert_array_equal(np.load("samples.npy"), model.generate(5, seed=0))
+
+    tfae("fit run --false-positive-rate 0.2")
+    again = keras.saving.load_model("run/model.keras")
+    assert again.threshold < model.threshold
+    np.testing.assert_array_equal(again.fitted_prior.means, model.fitted_prior.means)
+    assert sorted(p.name for p in Path("run").iterdir() if "model" in p.name) == ["model.keras"]
+
+
+def test_a_threshold_is_not_found_on_training_data(tfae):
+    np.save("x.npy", np.random.default_rng(0).random((40, 6)).astype("float32"))
+    small = "--latent-dim 2 --hidden-units 8 --epochs 1 --validation-split 0"
+    tfae(f"train autoencoder --data x.npy {small} --out run")
+    shown = tfae("fit run --false-positive-rate 0.1", exit_code=2).output
+    assert "no data that it was not trained on" in " ".join(shown.split())
 
 
 def test_discrete_codes_are_drawn_from_what_is_counted(tfae):
@@ -219,11 +267,12 @@ def test_discrete_codes_are_drawn_from_what_is_counted(tfae):
         "train vector-quantized-variational --data digits --latent-dim 4 --architecture conv "
         "--filters 4,8 --num-embeddings 16 --epochs 1 --batch-size 256 --out run"
     )
-    assert "--fit-prior categorical" in tfae("generate run", exit_code=2).output
-    shown = tfae("generate run --fit-prior gaussian", exit_code=2).output
+    assert "--prior categorical" in tfae("generate run", exit_code=2).output
+    shown = tfae("fit run --prior gaussian", exit_code=2).output
     assert "one of ['categorical']" in shown
+    tfae("fit run --prior categorical")
     for name in ("a", "b"):
-        tfae(f"generate run --fit-prior categorical -n 5 --out {name}.npy")
+        tfae(f"generate run -n 5 --out {name}.npy")
     assert np.load("a.npy").shape == (5, 8, 8, 1)
     np.testing.assert_array_equal(np.load("a.npy"), np.load("b.npy"))
 

@@ -49,11 +49,14 @@ def train(model_class, strategy, data):
         if model_class is tfae.SparseCoding:
             model = model_class(num_atoms=16, seed=3)
         else:
-            model = model_class.from_shape((8, 8, 1), 3, hidden_units=(24,), seed=3)
+            of_class = (
+                {"prior": "gaussian_ring"} if model_class is tfae.AdversarialAutoencoder else {}
+            )
+            model = model_class.from_shape((8, 8, 1), 3, hidden_units=(24,), seed=3, **of_class)
             options["optimizer"] = keras.optimizers.SGD(1e-2)
         silence(model)
         model.compile(**options)
-        if model.conditional:
+        if model.num_classes is not None:
             data = {"x": data, "label": labels[: len(data)]}
         # `fit` inside the scope: its input pipeline must not become part of the strategy.
         history = model.fit(data, epochs=3, batch_size=32, verbose=0)
@@ -83,6 +86,16 @@ with mirrored.scope():
     stack = tfae.StackedAutoencoder.from_shape((8, 8, 1), 3, hidden_units=(24,), seed=3)
     stack.compile()
 report["pretraining"] = [h.history["loss"] for h in stack.pretrain(digits, 3, 32, verbose=0)]
+
+with mirrored.scope():
+    adversarial = tfae.AdversarialAutoencoder.from_shape((8, 8, 1), 2, hidden_units=(24,), seed=3)
+    adversarial.compile()  # at rates that fall over the fit
+    rates = []
+    watch = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_: rates.append(float(adversarial.optimizer.learning_rate))
+    )
+    adversarial.fit(digits, epochs=2, callbacks=[watch], verbose=0)
+report["falling_rates"] = rates
 
 with mirrored.scope():
     layer = tfae.layers.GaussianSampling(seed=1)

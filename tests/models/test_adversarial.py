@@ -110,6 +110,29 @@ def test_a_regulariser_counts_once_and_for_the_player_that_owns_the_weights(digi
     assert total == pytest.approx(plain + penalties, rel=1e-5)
 
 
+def test_by_default_all_rates_fall_together_and_with_an_own_optimizer_none(few_digits, tmp_path):
+    names = ("optimizer", "discriminator_optimizer", "generator_optimizer")
+
+    def rates(model):
+        return [float(getattr(model, name).learning_rate) for name in names]
+
+    model = adversarial()
+    model.compile(jit_compile=False)
+    seen = []
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append(rates(model)))
+    model.fit(few_digits, epochs=2, batch_size=64, callbacks=[watch], verbose=0)
+    np.testing.assert_allclose(seen, [[1e-3, 1.5e-3, 1.5e-4], [0, 0, 0]], rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(rates(model), [2e-3, 3e-3, 3e-4], rtol=1e-5)
+    model.save(tmp_path / "m.keras")
+    model = keras.saving.load_model(tmp_path / "m.keras")
+    model.fit(few_digits, epochs=2, batch_size=64, callbacks=[watch], verbose=0)
+    np.testing.assert_allclose(seen[2:], seen[:2])
+
+    model.compile(keras.optimizers.Adam(5e-3), jit_compile=False)
+    model.fit(few_digits, epochs=1, callbacks=[watch], verbose=0)
+    np.testing.assert_allclose(seen[4], [5e-3, 3e-3, 3e-4], rtol=1e-5)
+
+
 def test_one_optimizer_for_two_players_is_refused():
     shared = keras.optimizers.Adam()
     with pytest.raises(ValueError, match="must be three objects"):
@@ -251,6 +274,22 @@ def test_each_class_goes_to_its_part_of_the_prior(digits):
 
 
 # ---------------------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_labels_guide_the_game_in_half_precision(few_digits, policy):
+    model = adversarial(prior="gaussian_ring", dtype=policy)
+    with_rates(model, 1e-3, 0.1, 0.1)
+    label = load_digits().target[:203].copy()
+    label[::3] = -1
+    history = model.fit({"x": few_digits, "label": label}, epochs=3, verbose=0).history
+    assert np.isfinite(list(history.values())).all()
+    assert history["discriminator_loss"][-1] < history["discriminator_loss"][0]
+    unknown = {"x": few_digits, "label": np.full(203, -1)}
+    of_classes = model.evaluate({"x": few_digits, "label": label}, verbose=0, return_dict=True)
+    of_any = model.evaluate(unknown, verbose=0, return_dict=True)
+    assert of_classes["discriminator_loss"] != of_any["discriminator_loss"], "it sees the class"
+    assert of_classes["reconstruction_loss"] == of_any["reconstruction_loss"]
 
 
 @pytest.mark.parametrize("label", [np.full(203, 10), np.full(203, -2)])

@@ -166,5 +166,5 @@ def test_another_keras_backend_is_refused(monkeypatch):
 
 def test_a_label_for_a_model_without_classes_is_refused():
     vae = tfae.VariationalAutoencoder.from_shape((4,), 2, hidden_units=())
-    with pytest.raises(ValueError, match="no classes here; leave `label` out"):
+    with pytest.raises(ValueError, match="no classes; leave `label` out"):
         vae.generate(3, label=1)

@@ -783,7 +783,7 @@ def test_two_replicas_train_as_one(model_class, replica_report):
     # Sums of squares over replicas, by which codes are normalised, round in another way.
     tolerance = 1e-4 if model_class is tfae.AdversarialAutoencoder else 1e-5
     assert report["largest_weight_difference"] < tolerance
-    assert report["logs"] == pytest.approx(report["logs_of_one"], rel=1e-5, abs=1e-5)
+    assert report["logs"] == pytest.approx(report["logs_of_one"], rel=tolerance, abs=tolerance)
 
 
 @pytest.mark.slow
@@ -793,6 +793,14 @@ def test_a_stack_is_pretrained_on_two_replicas(replica_report):
     assert len(replica_report["pretraining"]) == 2
     for losses in replica_report["pretraining"]:
         assert losses[-1] < losses[0]
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("replicas")
+def test_default_rates_fall_on_two_replicas(replica_report):
+    first, last = replica_report["falling_rates"]
+    assert first == pytest.approx(1e-3, rel=1e-3)  # half of where they begin
+    assert last == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.slow

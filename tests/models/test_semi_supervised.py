@@ -47,6 +47,13 @@ def test_a_code_is_the_probabilities_of_the_classes_and_a_style(few_digits):
     np.testing.assert_array_equal(model.predict_classes(few_digits), code[:, :6].argmax(axis=1))
 
 
+def test_networks_of_another_number_of_classes_are_refused():
+    model = semi_supervised(num_classes=4)
+    networks = model.encoder, model.decoder, model.discriminator
+    with pytest.raises(ValueError, match="probabilities of 4 classes, and `num_classes` is 5"):
+        tfae.SemiSupervisedAdversarialAutoencoder(*networks, num_classes=5)
+
+
 def test_few_labels_make_a_classifier(trained, digits):
     assert np.mean(trained.predict_classes(digits)[200:] == LABELS[200:]) > 0.8
     probabilities = trained.encode(digits)[:, :10]
@@ -129,3 +136,13 @@ def test_what_does_not_fit_is_refused(few_digits):
             tfae.SemiSupervisedAdversarialAutoencoder(*networks, num_classes=num_classes)
     with pytest.raises(ValueError, match="more numbers than its 9 classes"):
         tfae.SemiSupervisedAdversarialAutoencoder(*networks, num_classes=9)
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_labels_teach_in_half_precision(few_digits, policy):
+    model = quick_to_learn(dtype=policy)
+    data = {"x": few_digits, "label": LABELS[: len(few_digits)]}
+    history = model.fit(data, epochs=30, batch_size=32, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    assert history["classification_loss"][-1] < 0.5 * history["classification_loss"][0]
+    assert np.mean(model.predict_classes(few_digits) == data["label"]) > 0.7

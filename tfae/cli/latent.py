@@ -33,8 +33,11 @@ def interpolate(run: Path, number: int, steps: int, kind: str, seed: int, out: P
     """
     check_out(out)
     model, codes, label = _codes(run, 2 * number, seed)
+    if len(codes) < 2:
+        raise ValueError("A way has two ends, and there is only one held-out example.")
+    number = len(codes) // 2
     ends = np.random.default_rng(seed).permutation(len(codes))
-    first, last = ends[0::2], ends[1::2]
+    first, last = ends[: 2 * number].reshape(-1, 2).T
     ways = latent.interpolate(codes[first], codes[last], steps, kind)
     nearer = np.where(np.arange(steps) < steps / 2, first[:, None], last[:, None])
     examples = _decoded(model, ways, None if label is None else label[nearer])

@@ -13,6 +13,7 @@ from tfae.cli.demo import demo
 from tfae.cli.evaluate import evaluate
 from tfae.cli.explore import explore
 from tfae.cli.export import export
+from tfae.cli.fit import fit
 from tfae.cli.generate import generate
 from tfae.cli.latent import interpolate, traverse
 from tfae.cli.list import list_
@@ -56,5 +57,16 @@ def main(debug: bool) -> None:
     console.soft_wrap = not console.is_terminal
 
 
-for _command in (list_, train, evaluate, generate, interpolate, traverse, export, explore, demo):
+for _command in (
+    list_,
+    train,
+    evaluate,
+    fit,
+    generate,
+    interpolate,
+    traverse,
+    export,
+    explore,
+    demo,
+):
     main.add_command(_command)

@@ -129,6 +129,22 @@ def load_split(
     )
 
 
+def unseen_split(source: data.Source, config: dict[str, Any]) -> str:
+    """What a threshold is found on, so that test data can still judge it: validation, else test.
+
+    Raises:
+        ValueError: If there is nothing but training data.
+    """
+    if config["validation_split"] or "validation" in source.splits:
+        return "validation"
+    if "test" in source.splits:
+        return "test"
+    raise ValueError(
+        "The run has no data that it was not trained on; train with --validation-split, or fit "
+        "the threshold from Python, on other data."
+    )
+
+
 def held_out_split(source: data.Source, config: dict[str, Any]) -> str:
     """The best split for judging a model: test, else validation, else train."""
     if "test" in source.splits:

@@ -29,6 +29,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfae.export.whole import whole
 from tfae.training.backup import sync
 
 History = list[dict[str, float]]
@@ -203,6 +204,16 @@ def read_run(folder: Path) -> tuple[keras.Model, dict[str, Any]]:
         raise ValueError(f"{folder / 'model.keras'} is not whole; copy or train the run again.")
     config = json.loads((folder / "config.json").read_text())
     return keras.saving.load_model(folder / "model.keras"), config
+
+
+def replace_model(folder: Path, model: keras.Model) -> None:
+    """Keeps a model in place of that of a finished run, whose file is whole at every moment.
+
+    Raises:
+        OSError: If it cannot be written; the old one stays.
+    """
+    with whole(folder / "model.keras", replace=True) as path:
+        model.save(path)
 
 
 def _check_same(asked: dict[str, Any], begun: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from tfae.losses.likelihoods import Likelihood, at_least_float32
 from tfae.models.encoder_decoder import EncoderDecoder
 from tfae.networks.discriminator import discriminator as standard_discriminator
 from tfae.priors import Prior
+from tfae.training import CosineOverFit
 from tfae.training.batches import Batch
 from tfae.training.players import Player
 
@@ -74,7 +75,8 @@ class AdversarialAutoencoder(EncoderDecoder):
         "generator_loss",
         "gradient_penalty",
     )
-    _generator_rate = 3e-4  # of the default optimizer
+    # Of the default optimizers, those of the reconstruction, the discriminator and the generator.
+    _learning_rates = (2e-3, 3e-3, 3e-4)
     # What the code must keep of the data while it takes the prior's shape asks for depth.
     architecture_defaults: ClassVar[dict[str, dict]] = {"mlp": {"hidden_units": (512, 512, 256)}}
 
@@ -229,7 +231,7 @@ class AdversarialAutoencoder(EncoderDecoder):
 
     def compile(
         self,
-        optimizer: Any = "adam",
+        optimizer: Any = None,
         discriminator_optimizer: Any = None,
         generator_optimizer: Any = None,
         auto_scale_loss: bool = True,
@@ -237,24 +239,32 @@ class AdversarialAutoencoder(EncoderDecoder):
     ) -> None:
         """Configures training; every argument has a default that works.
 
+        By default all three are Adam, at rates that fall to zero over the steps of `fit`
+        (`tfae.training.CosineOverFit`): at constant rates the game never comes to rest. They fall
+        together: with an `optimizer` of your own those of the game, too, have constant rates.
+
         Args:
-            optimizer: Of encoder and decoder, for the reconstruction.
+            optimizer: Of encoder and decoder, for the reconstruction; by default Adam(2e-3).
             discriminator_optimizer: Of the discriminator; by default
                 Adam(3e-3, beta_1=0.5, epsilon=1e-6).
             generator_optimizer: Of the encoder, against the discriminator; by default
-                Adam(3e-4, beta_1=0.5, epsilon=1e-6), enough for normalised codes, and 1e-3 for
-                the semi-supervised model, whose codes are not. The larger its steps are beside
-                those of `optimizer`, the closer the codes come to the prior, and the less they
-                tell of the data.
+                Adam(3e-4, beta_1=0.5, epsilon=1e-6), enough for normalised codes. The
+                semi-supervised model, whose codes are not, has 1e-3 here and for `optimizer`.
+                The larger its steps are beside those of `optimizer`, the closer the codes come to
+                the prior, and the less they tell of the data.
             auto_scale_loss: Whether all three scale their losses under `mixed_float16`.
             **kwargs: As in `Trainer.compile`: `metrics`, `jit_compile`, `steps_per_execution`, ...
 
         Raises:
             ValueError: If one optimizer is given twice; each holds the state of one player.
         """
+        rates = self._learning_rates
+        if optimizer is None:
+            rates = [CosineOverFit(rate) for rate in rates]
+            optimizer = keras.optimizers.Adam(rates[0])
         given = {
-            "discriminator_optimizer": _optimizer(discriminator_optimizer, 3e-3),
-            "generator_optimizer": _optimizer(generator_optimizer, self._generator_rate),
+            "discriminator_optimizer": _of_game(discriminator_optimizer, rates[1]),
+            "generator_optimizer": _of_game(generator_optimizer, rates[2]),
         }
         optimizer = keras.optimizers.get(optimizer)
         if len({id(optimizer), *map(id, given.values())}) < 3:
@@ -302,7 +312,7 @@ def _normalized(encoder: keras.Model, prior: Prior) -> keras.Model:
     return keras.Model(encoder.input, code, name="encoder")
 
 
-def _optimizer(identifier: Any, learning_rate: float) -> keras.optimizers.Optimizer:
+def _of_game(identifier: Any, learning_rate: Any) -> keras.optimizers.Optimizer:
     """The optimizer of a player of the game; by default one of little momentum.
 
     Its aim keeps moving, and momentum carries it past. Gradients all but vanish where the game is

@@ -259,9 +259,10 @@ class Autoencoding(Fitted):
         return None
 
     def _checked_label(self, label: Any, n: int) -> tf.Tensor:
-        # A fitted density knows no labels; the networks of a conditional model do.
-        if self.num_classes is None or (self.fitted_prior is not None and not self.conditional):
-            raise ValueError(f"{type(self).__name__} has no classes here; leave `label` out.")
+        if self.num_classes is None:
+            raise ValueError(f"{type(self).__name__} has no classes; leave `label` out.")
+        if self.fitted_prior is not None and not self.conditional:
+            raise ValueError("The fitted density of codes knows no classes; leave `label` out.")
         label = np.asarray(label)
         if label.shape not in ((), (n,)):
             raise ValueError(

@@ -188,17 +188,18 @@ class EncoderDecoder(Autoencoding):
 
     @classmethod
     def hyperparameter_names(cls) -> list[str]:
-        """Names of the constructor's arguments, without the networks.
+        """Names of the constructor's arguments that have a default: all but the networks.
 
         A subclass that takes `**kwargs` has its parent's arguments as well.
         """
         names: dict[str, None] = {}
         for owner in cls.__mro__:
             parameters = inspect.signature(owner.__init__).parameters
-            names.update(dict.fromkeys(parameters))
+            with_default = (p for p in parameters.values() if p.default is not p.empty)
+            names.update(dict.fromkeys(p.name for p in with_default))
             if owner is EncoderDecoder or "kwargs" not in parameters:
                 break
-        return [n for n in names if n not in _NETWORK_ARGUMENTS]
+        return list(names)
 
     # ------------------------------------------------------------------ in the graph
 
@@ -289,19 +290,6 @@ class EncoderDecoder(Autoencoding):
                 for key, value in config.items()
             }
         )
-
-
-_NETWORK_ARGUMENTS = {
-    "self",
-    "encoder",
-    "decoder",
-    "encoders",
-    "decoders",
-    "discriminator",
-    "top_encoder",
-    "top_decoder",
-    "kwargs",
-}
 
 
 def _keyword_names(function: Callable) -> set[str]:

@@ -65,7 +65,7 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
 
     loss_names = (*AdversarialAutoencoder.loss_names, "classification_loss")
     architecture_defaults: ClassVar[dict[str, dict]] = {}
-    _generator_rate = 1e-3  # it also learns the labels, and the codes are not normalised
+    _learning_rates = (1e-3, 3e-3, 1e-3)  # the generator also learns the labels
 
     def __init__(
         self,
@@ -117,6 +117,16 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
         )
         parts = [num_classes, latent_dim]
         return encoder, decoder, standard_discriminator(parts, discriminator_units)
+
+    def _check_networks(self, input_shape: Sequence[int | None]) -> None:
+        super()._check_networks(input_shape)
+        for layer in self.encoder._flatten_layers():
+            for part in (layer, getattr(layer, "activation", None)):
+                if isinstance(part, ClassProbabilities) and part.num_classes != self.num_classes:
+                    raise ValueError(
+                        f"`encoder` gives probabilities of {part.num_classes} classes, and "
+                        f"`num_classes` is {self.num_classes}; make the two equal."
+                    )
 
     @property
     def _is_conditioned(self) -> bool:

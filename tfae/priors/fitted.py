@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfae.arguments import whole_number
 from tfae.priors.fitted_categorical import FittedCategorical
 from tfae.priors.prior import Prior
 
@@ -59,11 +60,9 @@ class FittedGaussianMixture(Prior):
                 f"A Gaussian is fitted to codes (n, latent_dim); received shape {codes.shape}."
             )
         numbers = [num_components] if np.ndim(num_components) == 0 else list(num_components)
-        if not numbers or not all(_is_whole(k) for k in numbers):
-            raise ValueError(
-                "`num_components` must be a whole number from 1, or several of them; received "
-                f"{num_components!r}."
-            )
+        numbers = [whole_number("num_components", k, minimum=1) for k in numbers]
+        if not numbers:
+            raise ValueError("`num_components` must name one number at least; received none.")
         if len(codes) < max(2, *numbers):
             raise ValueError(
                 f"A mixture of {max(numbers)} Gaussians needs at least {max(2, *numbers)} codes; "
@@ -149,7 +148,3 @@ def fit(codes: np.ndarray, kind: str, **options: Any) -> Prior:
     if kind not in FITTED:
         raise ValueError(f"`kind` must be one of {sorted(FITTED)}; received {kind!r}.")
     return FITTED[kind].fit(codes, **options)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1

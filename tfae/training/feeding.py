@@ -78,6 +78,14 @@ def checked_batches(
     return epoch_ordered(present, batch_size or 32, seed, shuffle=bool(shuffle))
 
 
+def num_batches(data: Any) -> int | None:
+    """How many batches a pass has; `None` where that is not known or there is no end."""
+    if isinstance(data, keras.utils.PyDataset):
+        return data.num_batches
+    cardinality = int(data.cardinality()) if isinstance(data, tf.data.Dataset) else -1
+    return cardinality if cardinality >= 0 else None
+
+
 def _checked_generator(batches: Iterator, contract: DataContract) -> Iterator:
     for data in batches:
         contract.checked_arrays(*keras.utils.unpack_x_y_sample_weight(data))

@@ -10,10 +10,12 @@ from tfae.epochs import host_variable
 from tfae.training.batches import Batch, unpack
 from tfae.training.compilation import faster_with_xla
 from tfae.training.contract import DataContract
+from tfae.training.decay import falling
 from tfae.training.feeding import (
     SeededOrder,
     checked_batches,
     is_in_batches,
+    num_batches,
     peek,
     split_off_last,
     with_callback,
@@ -307,7 +309,12 @@ class Trainer(Programs, SavedSeeds):
             validation_data = self._as_dataset(
                 val_x, val_y, val_weight, validation_batch_size or batch_size, shuffle=False
             )
-        with self._steps_per_execution(callbacks, data):
+        optimizers = [player.optimizer for player in self.players()] if self.compiled else []
+        steps = steps_per_epoch or num_batches(data)
+        with (
+            self._steps_per_execution(callbacks, data),
+            falling(optimizers, initial_epoch, epochs, steps),
+        ):
             if not is_in_batches(x) and not steps_per_epoch and self._keeps_epochs_apart():
                 # One iterator for all epochs: to make one takes as long as many small steps.
                 steps_per_epoch = int(data.cardinality())

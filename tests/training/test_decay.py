@@ -1,0 +1,160 @@
+"""A learning rate that falls over the steps of `fit`, whatever data it is given."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfae
+from tfae.training import CosineOverFit
+
+
+def model_with(optimizer, **options):
+    keras.utils.set_random_seed(1)
+    model = tfae.Autoencoder.from_shape((8, 8, 1), 3, hidden_units=(), seed=1)
+    model.compile(optimizer, jit_compile=False, **options)
+    return model
+
+
+class Rates(keras.callbacks.Callback):
+    """The rate at each beginning of an epoch, and at the end."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.seen.append(float(self.model.optimizer.learning_rate))
+
+    def on_train_end(self, logs=None):
+        self.seen.append(float(self.model.optimizer.learning_rate))
+
+
+def rates_of_fit(model, x, **options):
+    rates = Rates()
+    model.fit(x, callbacks=[rates], verbose=0, **options)
+    return rates.seen
+
+
+def half_cosine(parts, initial=1e-2):
+    return initial * (1 + np.cos(np.pi * np.arange(parts + 1) / parts)) / 2
+
+
+def test_it_falls_to_zero_in_each_fit_and_waits_at_its_initial_value(few_digits):
+    model = model_with(keras.optimizers.Adam(CosineOverFit(1e-2)))
+    assert float(model.optimizer.learning_rate) == pytest.approx(1e-2)
+    for epochs in (4, 2):  # the programs of the first fit run in the second one, too
+        seen = rates_of_fit(model, few_digits, epochs=epochs, batch_size=64)
+        np.testing.assert_allclose(seen, half_cosine(epochs), atol=1e-8)
+        assert float(model.optimizer.learning_rate) == pytest.approx(1e-2)
+
+
+def test_steps_use_the_rate_of_their_place(few_digits):
+    model = model_with(keras.optimizers.SGD(CosineOverFit(1e-2)), steps_per_execution=3)
+    by_hand = model_with(keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(1e-2, 14)))
+    for one in (model, by_hand):
+        one.fit(few_digits, epochs=2, batch_size=32, verbose=0)
+    for a, b in zip(model.get_weights(), by_hand.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def batches(x):
+    return tf.data.Dataset.from_tensor_slices(x).batch(64)
+
+
+class Sequence(keras.utils.PyDataset):
+    def __init__(self, x):
+        super().__init__()
+        self.x = x
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        x = self.x[64 * index : 64 * (index + 1)]
+        return x, x
+
+
+@pytest.mark.parametrize(
+    ("data", "options"),
+    [
+        (batches, {}),
+        (Sequence, {}),
+        (lambda x: batches(x).repeat(), {"steps_per_epoch": 4}),
+        (lambda x: ((x[:64],) for _ in range(99)), {"steps_per_epoch": 4}),
+    ],
+    ids=["dataset", "PyDataset", "endless dataset", "generator"],
+)
+def test_the_length_of_the_data_is_found(data, options, few_digits):
+    model = model_with(keras.optimizers.Adam(CosineOverFit(1e-2)))
+    seen = rates_of_fit(model, data(few_digits), epochs=3, **options)
+    np.testing.assert_allclose(seen, half_cosine(3), atol=1e-8)
+
+
+def test_over_data_of_unknown_length_it_stays(few_digits):
+    unknown = batches(few_digits).filter(lambda _: True)
+    model = model_with(keras.optimizers.Adam(CosineOverFit(1e-2)))
+    np.testing.assert_allclose(rates_of_fit(model, unknown, epochs=2), 1e-2, rtol=1e-6)
+
+
+def test_it_falls_under_loss_scaling(few_digits):
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(CosineOverFit(1e-2)))
+    model = model_with(optimizer)
+    rates = []
+    watch = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_: rates.append(float(optimizer.inner_optimizer.learning_rate))
+    )
+    model.fit(few_digits, epochs=3, batch_size=64, callbacks=[watch], verbose=0)
+    skipped = 12 - int(optimizer.iterations)
+    assert rates[-1] == pytest.approx(0, abs=1e-8) if skipped == 0 else rates[-1] < rates[0]
+
+
+def test_an_error_in_fit_brings_it_back(few_digits):
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    model = model_with(keras.optimizers.Adam(CosineOverFit(1e-2)))
+    callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=fail)]
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(few_digits, epochs=3, callbacks=callbacks, verbose=0)
+    assert float(model.optimizer.learning_rate) == pytest.approx(1e-2)
+
+
+def test_a_loaded_model_goes_on_where_it_was(few_digits, tmp_path):
+    whole = model_with(keras.optimizers.Adam(CosineOverFit(1e-2)))
+    checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
+    whole.fit(few_digits, epochs=4, callbacks=[checkpoint], verbose=0)
+    loaded = keras.saving.load_model(tmp_path / "2.keras")
+    seen = rates_of_fit(loaded, few_digits, epochs=4, initial_epoch=2)
+    np.testing.assert_allclose(seen, half_cosine(4)[2:], atol=1e-8)
+    for a, b in zip(whole.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_a_restored_run_goes_on_where_it_was(few_digits, tmp_path):
+    def stop(epoch, logs=None):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    def run(*callbacks):
+        keras.utils.set_random_seed(1)
+        model = tfae.AdversarialAutoencoder.from_shape((8, 8, 1), 2, hidden_units=(16,), seed=1)
+        model.compile(jit_compile=True)
+        model.fit(few_digits, epochs=4, verbose=0, callbacks=list(callbacks))
+        return model
+
+    whole = run()
+    with pytest.raises(KeyboardInterrupt):
+        run(
+            keras.callbacks.BackupAndRestore(tmp_path),
+            keras.callbacks.LambdaCallback(on_epoch_begin=stop),
+        )
+    resumed = run(keras.callbacks.BackupAndRestore(tmp_path))
+    for a, b in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("rate", [0, -1e-3, float("nan"), "1e-3"])
+def test_a_rate_that_is_none_is_refused(rate):
+    with pytest.raises(ValueError, match="`initial_learning_rate` must be a number above zero"):
+        CosineOverFit(rate)
