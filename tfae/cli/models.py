@@ -183,7 +183,7 @@ def has_architectures(cls: type) -> bool:
 
 def has_optimizer(cls: type) -> bool:
     """Whether `compile` takes an optimizer; some models minimise without one."""
-    return inspect.signature(cls.compile).parameters["optimizer"].default is not None
+    return inspect.signature(cls.compile).parameters["optimizer"].annotation is not None
 
 
 def _owners(cls: type) -> list[tuple[Any, str | None]]:

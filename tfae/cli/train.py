@@ -36,9 +36,7 @@ _OF_OPTIMIZERS = (
     click.Option(
         ["--learning-rate"],
         type=click.FloatRange(0, min_open=True),
-        default=1e-3,
-        show_default=True,
-        help="Of the optimizer Adam.",
+        help="Of the optimizer Adam.  [default: what `compile` of the model has, mostly 1e-3]",
     ),
 )
 _OF_ARCHITECTURES = (

@@ -67,10 +67,11 @@ def _new_model(config: dict[str, Any], description: data.Description) -> keras.M
         )
     else:
         model = cls(**hyperparameters)
-    if models.has_optimizer(cls):
-        model.compile(optimizer=keras.optimizers.Adam(training["learning_rate"]))
-    else:
+    rate = training.get("learning_rate")
+    if rate is None:
         model.compile()
+    else:
+        model.compile(optimizer=keras.optimizers.Adam(rate))
     return model
 
 
