@@ -93,6 +93,7 @@ def test_all_64_bits_of_the_seed_count(seed):
     assert (order_of(100, seed, 0) != order_of(100, seed + 1, 0)).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [3, 10])
 def test_every_row_falls_on_every_place_equally_often(n):
     passes = np.array([order_of(n, 11, e) for e in range(3000)])

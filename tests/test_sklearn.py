@@ -184,6 +184,7 @@ def test_a_model_is_a_pattern_that_fit_does_not_change(rows, trained):
     assert encoder.score(rows) < -trained.anomaly_score(rows.reshape(-1, 8, 8, 1)).mean()
 
 
+@pytest.mark.slow
 def test_random_state_decides_everything(rows):
     def codes(random_state):
         encoder = quick("VariationalAutoencoder", random_state=random_state)

@@ -56,6 +56,7 @@ def test_evaluate_prints_and_keeps_the_numbers(tfae, run, tmp_path):
     assert kept["validation"]["log_likelihood"] > kept["validation"]["elbo"]
 
 
+@pytest.mark.slow
 def test_evaluate_measures_what_the_model_says(tfae, run):
     import keras
 
@@ -282,6 +283,7 @@ def test_a_folder_that_is_no_run_is_explained(tfae, command):
     assert "is not the folder of a run" in tfae(f"{command} .", exit_code=2).output
 
 
+@pytest.mark.slow
 def test_demo(tfae):
     shown = tfae("demo --epochs 3").output
     for word in ("ELBO", "PCA", "3.331", "355 test digits", "tfae generate tfae-demo"):
@@ -310,6 +312,7 @@ def python(code, *arguments, **environment):
     )
 
 
+@pytest.mark.slow
 def test_the_terminal_stays_free_of_tensorflows_messages(tmp_path, run):
     out = str(tmp_path / "x.npy")
     result = python(["-m", "tfae"], "generate", str(run), "-n", "1", "--out", out)

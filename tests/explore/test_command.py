@@ -54,6 +54,7 @@ def test_it_tells_the_address_and_why_the_browser_does_not_decode(tfae, vae_run,
     assert opened == []
 
 
+@pytest.mark.slow
 def test_it_opens_the_page_at_the_port_that_was_asked_for(tfae, vae_run, monkeypatch):
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)

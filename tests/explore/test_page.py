@@ -443,6 +443,7 @@ def chosen_class(page):
     return int(page.browser.evaluate("document.querySelector('#class').value"))
 
 
+@pytest.mark.slow
 def test_the_class_that_is_chosen_goes_to_the_decoder(browser, classes, conditional):
     place, url = classes
     model, x, label = conditional
@@ -470,6 +471,7 @@ def test_the_class_that_is_chosen_goes_to_the_decoder(browser, classes, conditio
     np.testing.assert_allclose(page.pixels("#reconstruction"), reconstruction, atol=1)
 
 
+@pytest.mark.slow
 def test_an_image_of_ones_own_is_of_the_class_that_is_chosen(
     browser, classes, conditional, own_image
 ):

@@ -70,6 +70,7 @@ def test_a_model_without_a_decoder_is_refused(tmp_path):
         prepare(model, np.zeros((4, 3)), tmp_path, **NAMES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", [None, np.array([0, 1, -1, 1])])
 def test_a_conditional_model_is_given_the_labels_of_the_examples(tmp_path, labels):
     x = np.random.default_rng(0).random((4, 3)).astype("float32")

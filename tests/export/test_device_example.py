@@ -43,6 +43,7 @@ def assert_it_works(output):
 _RUN = "import run, sys; run.main(*sys.argv[1:])"
 
 
+@pytest.mark.slow
 def test_it_imports_neither_tensorflow_nor_keras_nor_tfae(folder):
     assert {path.name for path in folder.iterdir()} >= {"digits.tflite", "digits.npy", "device.py"}
     block = "import sys; sys.modules.update(dict.fromkeys(['tensorflow', 'keras', 'tfae']))\n"

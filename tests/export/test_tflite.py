@@ -143,6 +143,7 @@ def test_labels_go_into_the_file_of_a_conditional_model(trained, unseen, tmp_pat
         device.encode(unseen)
 
 
+@pytest.mark.slow
 def test_the_solver_of_sparse_coding_runs_on_the_device_but_not_in_int8(unseen, tmp_path):
     model = tfae.SparseCoding(16, 0.1, seed=7)
     model.compile()
@@ -155,6 +156,7 @@ def test_the_solver_of_sparse_coding_runs_on_the_device_but_not_in_int8(unseen, 
     assert [path.name for path in tmp_path.iterdir()] == ["m.tflite"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shape", "formats"), [((8, 8, 1), ["int8"]), ((7, 5, 3), list(BOUNDS))], ids=["even", "odd"]
 )
@@ -224,6 +226,7 @@ def test_the_decoder_of_a_generative_model_is_calibrated_for_codes_from_its_prio
     assert (-128 - zero_point) * scale < -2.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantize", [None, "int8"], ids=str)
 def test_a_batch_size_is_fixed_in_the_file_and_rows_are_independent_of_it(
     quantize, trained, unseen, tmp_path
@@ -239,6 +242,7 @@ def test_a_batch_size_is_fixed_in_the_file_and_rows_are_independent_of_it(
         np.testing.assert_allclose(codes, one.encode(unseen[:n])["code"], atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16", "float64"])
 def test_a_model_of_another_precision_becomes_a_float32_file(dtype, trained, unseen, tmp_path):
     model = trained(dtype=dtype)

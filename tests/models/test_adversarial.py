@@ -132,6 +132,10 @@ def test_by_default_all_rates_fall_together_and_with_an_own_optimizer_none(few_d
     model.fit(few_digits, epochs=1, callbacks=[watch], verbose=0)
     np.testing.assert_allclose(seen[4], [5e-3, 3e-3, 3e-4], rtol=1e-5)
 
+    with_classes = adversarial(prior="gaussian_ring")
+    with_classes.compile()
+    np.testing.assert_allclose(rates(with_classes), [2e-3, 3e-3, 2e-3], rtol=1e-5)
+
 
 def test_one_optimizer_for_two_players_is_refused():
     shared = keras.optimizers.Adam()
@@ -260,6 +264,7 @@ def test_codes_take_the_shape_of_the_prior(digits):
     np.testing.assert_allclose(codes.std(axis=0), 1.0, atol=0.2)
 
 
+@pytest.mark.slow
 def test_each_class_goes_to_its_part_of_the_prior(digits):
     labels = load_digits().target
     some = np.where(np.arange(len(labels)) % 2, labels, -1)

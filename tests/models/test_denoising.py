@@ -171,6 +171,7 @@ def test_an_unknown_corruption_is_refused_with_what_there_is():
         denoising(corruption="blur")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [0.2, 0.4, 0.6])
 def test_denoised_digits_are_nearer_than_those_of_a_median_filter(digits, level):
     from scipy.ndimage import median_filter

@@ -7,9 +7,12 @@ import pytest
 import tfae
 from tfae.models.fitted import conformal_threshold
 
+MODELS = [m for m in tfae.models.MODELS.values() if hasattr(m, "from_shape")]
+QUICK = (tfae.Autoencoder, tfae.VectorQuantizedVariationalAutoencoder)  # both kinds of codes
+
 every_model = pytest.mark.parametrize(
     "model_class",
-    [m for m in tfae.models.MODELS.values() if hasattr(m, "from_shape")],
+    [m if m in QUICK else pytest.param(m, marks=pytest.mark.slow) for m in MODELS],
     ids=lambda m: m.__name__,
 )
 

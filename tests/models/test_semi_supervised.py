@@ -69,6 +69,7 @@ def test_generated_examples_are_of_the_class_that_was_asked_for(trained):
     assert len(set(trained.predict_classes(trained.generate(100, seed=1)))) > 7
 
 
+@pytest.mark.slow
 def test_without_labels_classes_are_clusters(digits):
     model = quick_to_learn(num_classes=16)
     model.fit(digits, epochs=40, batch_size=64, verbose=0)
@@ -138,6 +139,7 @@ def test_what_does_not_fit_is_refused(few_digits):
         tfae.SemiSupervisedAdversarialAutoencoder(*networks, num_classes=9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_labels_teach_in_half_precision(few_digits, policy):
     model = quick_to_learn(dtype=policy)

@@ -191,6 +191,7 @@ def test_a_loaded_model_goes_on_as_if_it_had_never_stopped(atom_update, tmp_path
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("atom_update", ["gradient", "replace"])
 def test_xla_trains_as_the_graph_does_and_compiles_once(atom_update):
     x, _ = sparse_data(512)
@@ -204,6 +205,7 @@ def test_xla_trains_as_the_graph_does_and_compiles_once(atom_update):
     assert np.mean(np.sum(atoms[0] * atoms[1], axis=1) > 0.99) > 0.9
 
 
+@pytest.mark.slow
 def test_mixed_precision_solves_in_float32():
     x, _ = sparse_data(300)
     plain, mixed = learned(x), learned(x, dtype="mixed_float16")
@@ -306,6 +308,7 @@ def test_a_model_learns_after_another_of_its_shape_is_gone(atom_update):
     np.testing.assert_array_equal(*learned)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("atom_update", ["gradient", "replace"])
 def test_an_interrupted_run_resumes_to_the_same_atoms(atom_update, tmp_path):
     class Stop(keras.callbacks.Callback):

@@ -93,6 +93,7 @@ def test_shapes_are_inferred_as_far_as_they_are_known():
     assert z.rank is kl.rank is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "graph"])
 def test_replicas_give_the_same_bits(make_problem, assert_same_bits, two_replicas, compiled):
     problems = [make_problem((8, 5), seed=(i, 1)) for i in range(2)]

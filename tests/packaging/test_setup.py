@@ -65,6 +65,7 @@ def cuda(source_tree):
     return runpy.run_path("kernels/cuda.py")
 
 
+@pytest.mark.slow
 def test_kernels_for_gpus_need_nvcc_where_they_are_asked_for(source_tree):
     result = build_wheel(NVCC="no-such-nvcc", TFAE_CUDA="1", TFAE_BUILD_KERNELS="1")
     assert result.returncode != 0
@@ -87,6 +88,7 @@ esac
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("codes", "built", "missing"),
     [

@@ -133,6 +133,7 @@ def test_images_of_any_size_are_taken_where_the_network_takes_them(tmp_path):
         assert_close(ask["classify"](x=images)["scores"], classifier(images))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model_class", "policy"),
     [
@@ -438,6 +439,7 @@ def test_a_folder_that_cannot_be_written_stays_as_it_is(make_model, folder):
         assert not os.listdir(parent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model_class", "options"),
     [

@@ -75,6 +75,7 @@ def test_the_client_beside_the_model_finds_every_answer_as_expected(served):
         assert len(re.findall(rf"^{name}: .* as expected$", result.stdout, re.MULTILINE)) == 2
 
 
+@pytest.mark.slow
 def test_a_model_with_a_threshold_is_warmed_up_asked_and_answered(
     make_model, serve, digits, tmp_path
 ):

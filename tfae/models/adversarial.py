@@ -75,8 +75,6 @@ class AdversarialAutoencoder(EncoderDecoder):
         "generator_loss",
         "gradient_penalty",
     )
-    # Of the default optimizers, those of the reconstruction, the discriminator and the generator.
-    _learning_rates = (2e-3, 3e-3, 3e-4)
     # What the code must keep of the data while it takes the prior's shape asks for depth.
     architecture_defaults: ClassVar[dict[str, dict]] = {"mlp": {"hidden_units": (512, 512, 256)}}
 
@@ -213,6 +211,12 @@ class AdversarialAutoencoder(EncoderDecoder):
 
     # ------------------------------------------------------------------ three optimizers
 
+    @property
+    def _learning_rates(self) -> tuple[float, float, float]:
+        """Of the default optimizers: the reconstruction's, the discriminator's, the generator's."""
+        # Normalised codes are near the prior from the start, but not each class near its part.
+        return (2e-3, 3e-3, 2e-3 if self._is_conditioned else 3e-4)
+
     def players(self) -> Sequence[Player]:
         others = (self.discriminator, self.prior)
         return (
@@ -248,10 +252,11 @@ class AdversarialAutoencoder(EncoderDecoder):
             discriminator_optimizer: Of the discriminator; by default
                 Adam(3e-3, beta_1=0.5, epsilon=1e-6).
             generator_optimizer: Of the encoder, against the discriminator; by default
-                Adam(3e-4, beta_1=0.5, epsilon=1e-6), enough for normalised codes. The
-                semi-supervised model, whose codes are not, has 1e-3 here and for `optimizer`.
-                The larger its steps are beside those of `optimizer`, the closer the codes come to
-                the prior, and the less they tell of the data.
+                Adam(3e-4, beta_1=0.5, epsilon=1e-6), enough for normalised codes, and 2e-3 with a
+                prior that has parts for classes. The semi-supervised model, whose codes are not
+                normalised, has 1e-3 here and for `optimizer`. The larger its steps are beside those
+                of `optimizer`, the closer the codes come to the prior, and the less they tell of
+                the data.
             auto_scale_loss: Whether all three scale their losses under `mixed_float16`.
             **kwargs: As in `Trainer.compile`: `metrics`, `jit_compile`, `steps_per_execution`, ...
 

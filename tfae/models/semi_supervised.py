@@ -65,7 +65,6 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
 
     loss_names = (*AdversarialAutoencoder.loss_names, "classification_loss")
     architecture_defaults: ClassVar[dict[str, dict]] = {}
-    _learning_rates = (1e-3, 3e-3, 1e-3)  # the generator also learns the labels
 
     def __init__(
         self,
@@ -143,6 +142,10 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
 
     def term_weights(self) -> dict[str, tf.Tensor | float]:
         return {**super().term_weights(), "classification_loss": self.classification_weight}
+
+    @property
+    def _learning_rates(self) -> tuple[float, float, float]:
+        return (1e-3, 3e-3, 1e-3)  # the generator also learns the labels
 
     def players(self) -> Sequence[Player]:
         *others, generator = super().players()
