@@ -308,3 +308,17 @@ def test_data_is_checked(rows):
         encoder.transform(rows[:0])
     with pytest.raises(ValueError, match=r"codes of shape \(n, 3\); received \(2, 4\)"):
         encoder.inverse_transform(np.zeros((2, 4)))
+
+
+def test_the_learning_rate_of_an_adversarial_model_is_that_of_its_reconstruction(few_digits):
+    encoder = tfae.sklearn.Encoder(
+        "AdversarialAutoencoder",
+        latent_dim=2,
+        hidden_units=(8,),
+        learning_rate=5e-3,
+        epochs=1,
+        random_state=0,
+    ).fit(few_digits)
+    optimizers = (encoder.model_.optimizer, encoder.model_.generator_optimizer)
+    rates = [float(optimizer.learning_rate) for optimizer in optimizers]
+    assert rates == pytest.approx([5e-3, 3e-4], rel=1e-5)

@@ -15,7 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tfae.models import MODELS
-from tfae.training import Trainer
+from tfae.training import Trainer, set_learning_rate
 
 __all__ = ["Encoder"]
 
@@ -49,7 +49,8 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             `(28, 28, 1)` for convolutions. By default that of the data; a model has its own.
         epochs: Passes over the data.
         batch_size: Examples a step.
-        learning_rate: Of the optimizer; by default that of the compiled model, or 1e-3.
+        learning_rate: Of the optimizer; by default that of the compiled model, or what `compile`
+            takes by itself, mostly 1e-3. Of an adversarial model, of the reconstruction.
         validation_split: Fraction of the data, its last rows, held out for `callbacks` to look at.
         callbacks: Keras callbacks, such as `EarlyStopping`; each `fit` uses copies.
         jit_compile: As for `compile`; by default as the model is compiled, or `"auto"`. `False`
@@ -202,7 +203,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         else:
             model.compile(**options)
         if self.learning_rate is not None:
-            model.optimizer.learning_rate = self.learning_rate
+            set_learning_rate(model.optimizer, self.learning_rate)
         return model
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -168,3 +168,17 @@ def test_a_label_for_a_model_without_classes_is_refused():
     vae = tfae.VariationalAutoencoder.from_shape((4,), 2, hidden_units=())
     with pytest.raises(ValueError, match="no classes; leave `label` out"):
         vae.generate(3, label=1)
+
+
+def test_a_subclass_may_ask_for_an_argument_and_a_network_of_its_own():
+    class Tempered(tfae.Autoencoder):
+        network_names = (*tfae.Autoencoder.network_names, "critic")
+
+        def __init__(self, encoder, decoder, temperature, critic=None, **kwargs):
+            super().__init__(encoder, decoder, **kwargs)
+            self.temperature = temperature
+
+    assert Tempered.from_shape((4,), 2, hidden_units=(), temperature=3.0).temperature == 3.0
+    names = Tempered.hyperparameter_names()
+    assert "critic" not in names
+    assert {"temperature", "likelihood", "seed"} <= set(names)

@@ -25,18 +25,22 @@ with_those_without_networks = pytest.mark.parametrize(
 )
 
 
-def at_length(models):
-    """What costs seconds and is the trainer's own work: quick for one model, `slow` for others."""
-    quick = tfae.VariationalAutoencoder
+def at_length(models, *further):
+    """What costs seconds and is the trainer's own work: quick for one model, `slow` for others.
+
+    `further` are models for which it is quick, too.
+    """
+    quick = (tfae.VariationalAutoencoder, *further)
     return pytest.mark.parametrize(
         "model_class",
-        [m if m is quick else pytest.param(m, marks=pytest.mark.slow) for m in models],
+        [m if m in quick else pytest.param(m, marks=pytest.mark.slow) for m in models],
         ids=lambda m: m.__name__,
     )
 
 
 every_model_at_length = at_length(MODELS)
 with_those_without_networks_at_length = at_length(tfae.models.MODELS.values())
+every_way_of_weighing = at_length(MODELS, tfae.AdversarialAutoencoder)  # one player, several
 
 
 def small(model_class, seed=7, compiled=True, encoder=None, decoder=None, **hyperparameters):
@@ -223,7 +227,7 @@ def test_regularisers_of_the_users_layers_count(model_class, few_digits):
 # ---------------------------------------------------------------------------- sample weights
 
 
-@every_model_at_length
+@every_way_of_weighing
 def test_the_loss_is_the_weighted_sum_over_the_batch_size(model_class, few_digits):
     model = small(model_class, compiled=False)
     model.compile(keras.optimizers.SGD(0.0))
@@ -239,7 +243,7 @@ def test_the_loss_is_the_weighted_sum_over_the_batch_size(model_class, few_digit
         assert both[name] == pytest.approx(2.0 * 100 / len(few_digits) * first[name], rel=rel)
 
 
-@every_model_at_length
+@every_way_of_weighing
 def test_examples_of_weight_zero_teach_nothing(model_class, few_digits):
     model = small(model_class, compiled=False)
     model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
@@ -786,7 +790,7 @@ def test_two_replicas_train_as_one(model_class, replica_report):
     report = replica_report[model_class.__name__]
     assert report["replicas"] == 2
     assert not report["jit_compile"]
-    # Sums of squares over replicas, by which codes are normalised, round in another way.
+    # Its codes are normalised: sums of squares over replicas round in another way.
     tolerance = 1e-4 if model_class is tfae.AdversarialAutoencoder else 1e-5
     assert report["largest_weight_difference"] < tolerance
     assert report["logs"] == pytest.approx(report["logs_of_one"], rel=tolerance, abs=tolerance)

@@ -6,12 +6,12 @@ import pytest
 import tensorflow as tf
 
 import tfae
-from tfae.training import CosineOverFit
+from tfae.training import CosineOverFit, set_learning_rate
 
 
-def model_with(optimizer, **options):
+def model_with(optimizer, dtype="float32", **options):
     keras.utils.set_random_seed(1)
-    model = tfae.Autoencoder.from_shape((8, 8, 1), 3, hidden_units=(), seed=1)
+    model = tfae.Autoencoder.from_shape((8, 8, 1), 3, hidden_units=(), seed=1, dtype=dtype)
     model.compile(optimizer, jit_compile=False, **options)
     return model
 
@@ -97,16 +97,67 @@ def test_over_data_of_unknown_length_it_stays(few_digits):
     np.testing.assert_allclose(rates_of_fit(model, unknown, epochs=2), 1e-2, rtol=1e-6)
 
 
-def test_it_falls_under_loss_scaling(few_digits):
-    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(CosineOverFit(1e-2)))
-    model = model_with(optimizer)
-    rates = []
-    watch = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda *_: rates.append(float(optimizer.inner_optimizer.learning_rate))
-    )
-    model.fit(few_digits, epochs=3, batch_size=64, callbacks=[watch], verbose=0)
-    skipped = 12 - int(optimizer.iterations)
-    assert rates[-1] == pytest.approx(0, abs=1e-8) if skipped == 0 else rates[-1] < rates[0]
+def test_it_falls_under_loss_scaling_whatever_is_skipped(few_digits, tmp_path):
+    def rates(model, **options):
+        seen = []
+        inner = model.optimizer.inner_optimizer
+        watch = keras.callbacks.LambdaCallback(
+            on_train_batch_begin=lambda *_, **__: seen.append(float(inner.learning_rate))
+        )
+        keep = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
+        model.fit(
+            few_digits, epochs=4, batch_size=64, callbacks=[watch, keep], verbose=0, **options
+        )
+        return seen
+
+    adam = keras.optimizers.Adam(CosineOverFit(1e-2))
+    scaled = keras.optimizers.LossScaleOptimizer(adam, initial_scale=2.0**20)
+    model = model_with(scaled, dtype="mixed_float16")
+    seen = rates(model)
+    assert 0 < int(adam.iterations) < 16, "some steps are skipped, others not"
+    np.testing.assert_allclose(seen[::4], half_cosine(4)[:4], rtol=1e-5)
+    loaded = keras.saving.load_model(tmp_path / "2.keras")
+    np.testing.assert_allclose(rates(loaded, initial_epoch=2), seen[8:])
+    for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_it_falls_with_the_batches_whose_gradients_are_accumulated(few_digits):
+    adam = keras.optimizers.Adam(CosineOverFit(1e-2), gradient_accumulation_steps=4)
+    model = model_with(adam)
+    for _ in range(2):
+        seen = rates_of_fit(model, few_digits, epochs=4, batch_size=64)
+        rates = np.append(seen[:-1], 0)  # `learning_rate` is that of the last step
+        np.testing.assert_allclose(rates, half_cosine(4), atol=2e-3)
+
+
+def test_a_run_that_is_restored_into_the_model_it_left_falls_on(few_digits, tmp_path):
+    def stop(epoch, logs=None):
+        if epoch == 2 and not stopped:
+            stopped.append(epoch)
+            raise KeyboardInterrupt
+
+    stopped = []
+    model = model_with(keras.optimizers.Adam(CosineOverFit(1e-2)))
+    callbacks = [
+        keras.callbacks.BackupAndRestore(tmp_path),
+        keras.callbacks.LambdaCallback(on_epoch_end=stop),
+    ]
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(few_digits, epochs=4, callbacks=callbacks, verbose=0)
+    rates = Rates()
+    model.fit(few_digits, epochs=4, callbacks=[*callbacks, rates], verbose=0)
+    assert len(rates.seen) in (2, 3)
+    np.testing.assert_allclose(rates.seen, half_cosine(4)[-len(rates.seen) :], atol=1e-8)
+
+
+def test_another_rate_falls_as_the_old_one_did():
+    falling, constant = keras.optimizers.Adam(CosineOverFit(1e-2)), keras.optimizers.Adam(1e-2)
+    for optimizer in (falling, constant, keras.optimizers.LossScaleOptimizer(falling)):
+        set_learning_rate(optimizer, 5e-3)
+        assert float(optimizer.learning_rate) == pytest.approx(5e-3)
+    assert isinstance(falling.get_config()["learning_rate"], dict)
+    assert constant.get_config()["learning_rate"] == pytest.approx(5e-3)
 
 
 def test_an_error_in_fit_brings_it_back(few_digits):

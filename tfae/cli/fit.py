@@ -19,8 +19,8 @@ _EXAMPLES = 20_000  # at most, that a density is fitted to
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--prior",
-    type=click.Choice(sorted(FITTED)),
-    help="A density of the codes of the training data, which `generate` draws from.",
+    type=click.Choice([*sorted(FITTED), "none"]),
+    help="A density of the codes of the training data, which `generate` draws from; none drops it.",
 )
 @click.option(
     "--false-positive-rate",
@@ -39,21 +39,25 @@ def fit(run: Path, prior: str | None, false_positive_rate: float | None, seed: i
     model, config = read_run(run)
     source, of_data = open_data(config["data"]), config["data"]
     reading = {"labels": of_data["labels"], "shuffle": False}
-    if prior is not None:
-        dataset = load_split(source, of_data, "train", 256, **reading)
-        sample = evaluation.random_sample(dataset, _EXAMPLES, seed)
-        with console.status("fitting a density of the codes"):
-            model.fit_prior(sample, prior, seed=seed)
+    done = []
     if false_positive_rate is not None:
         split = unseen_split(source, of_data)
-        dataset = load_split(source, of_data, split, 256, **reading)
         with console.status("scoring"):
+            dataset = load_split(source, of_data, split, 256, **reading)
             model.fit_threshold(dataset, false_positive_rate)
-    replace_model(run, model)
-    if prior is not None:
-        console.print(f"A density of codes, {prior}, fitted to training data: kept in {run}")
-    if false_positive_rate is not None:
-        console.print(
+        done.append(
             f"Anomalies score above [bold]{model.threshold:.6g}[/], as {false_positive_rate:g} of "
-            f"normal {split} data does: kept in {run}"
+            f"normal {split} data does"
         )
+    if prior == "none":
+        model.forget_prior()
+        done.append("No density of codes any more")
+    elif prior is not None:
+        with console.status("fitting a density of the codes"):
+            dataset = load_split(source, of_data, "train", 256, **reading)
+            sample = evaluation.random_sample(dataset, _EXAMPLES, seed)
+            model.fit_prior(sample, prior, seed=seed)
+        done.append(f"A density of codes, {prior}, fitted to training data")
+    replace_model(run, model)
+    for what in done:
+        console.print(f"{what}: kept in {run}")

@@ -29,7 +29,7 @@ def generate(run: Path, number: int, label: int | None, seed: int, out: Path | N
             f"`tfae fit {run} --prior {model.prior_kinds[0]}`."
         )
     if label is not None:
-        _check_label(model, label)
+        _check_label(run, model, label)
     examples = model.generate(number, seed=seed, label=label)
     shape = examples.shape[1:]
     out = write_examples(examples, out, "samples", shape, pictures.image_grid)
@@ -37,7 +37,7 @@ def generate(run: Path, number: int, label: int | None, seed: int, out: Path | N
     console.print(f"{number} examples{of_class} of shape {shape}, seed {seed}: [bold]{out}[/]")
 
 
-def _check_label(model: keras.Model, label: int) -> None:
+def _check_label(run: Path, model: keras.Model, label: int) -> None:
     """Says which classes there are, before anything is computed."""
     if model.num_classes is None:
         raise ValueError(f"{type(model).__name__} has no classes to choose from; omit --label.")
@@ -45,4 +45,9 @@ def _check_label(model: keras.Model, label: int) -> None:
         raise ValueError(
             f"--label must be one of the {model.num_classes} classes of the model, 0 to "
             f"{model.num_classes - 1}; received {label}."
+        )
+    if model.fitted_prior is not None and not model.conditional:
+        raise ValueError(
+            f"The density that was fitted to the codes of {run} knows no classes; omit --label, or "
+            f"drop the density: `tfae fit {run} --prior none`."
         )

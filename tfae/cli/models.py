@@ -183,7 +183,8 @@ def has_architectures(cls: type) -> bool:
 
 def has_optimizer(cls: type) -> bool:
     """Whether `compile` takes an optimizer; some models minimise without one."""
-    return inspect.signature(cls.compile).parameters["optimizer"].annotation is not None
+    optimizer = inspect.signature(cls.compile).parameters["optimizer"]
+    return optimizer.annotation not in (None, "None")  # which say that only `None` is taken
 
 
 def _owners(cls: type) -> list[tuple[Any, str | None]]:

@@ -212,7 +212,7 @@ def replace_model(folder: Path, model: keras.Model) -> None:
     Raises:
         OSError: If it cannot be written; the old one stays.
     """
-    with whole(folder / "model.keras", replace=True) as path:
+    with whole((folder / "model.keras").resolve(), replace=True) as path:
         model.save(path)
 
 

@@ -36,7 +36,8 @@ _OF_OPTIMIZERS = (
     click.Option(
         ["--learning-rate"],
         type=click.FloatRange(0, min_open=True),
-        help="Of the optimizer Adam.  [default: what `compile` of the model has, mostly 1e-3]",
+        help="Of the optimizer of encoder and decoder, Adam.  [default: what `compile` of the "
+        "model takes by itself, mostly 1e-3]",
     ),
 )
 _OF_ARCHITECTURES = (

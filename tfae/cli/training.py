@@ -23,6 +23,7 @@ from tfae.cli.objects import make
 from tfae.cli.options import held_out_split, load_split, open_data
 from tfae.cli.progress import ShowProgress
 from tfae.cli.runs import History, PartialRun, write_history, write_json
+from tfae.training import set_learning_rate
 
 
 def train_run(config: dict[str, Any], out: Path, resume: bool) -> dict[str, float]:
@@ -67,11 +68,9 @@ def _new_model(config: dict[str, Any], description: data.Description) -> keras.M
         )
     else:
         model = cls(**hyperparameters)
-    rate = training.get("learning_rate")
-    if rate is None:
-        model.compile()
-    else:
-        model.compile(optimizer=keras.optimizers.Adam(rate))
+    model.compile()
+    if training.get("learning_rate") is not None:
+        set_learning_rate(model.optimizer, training["learning_rate"])
     return model
 
 

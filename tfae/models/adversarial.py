@@ -75,6 +75,7 @@ class AdversarialAutoencoder(EncoderDecoder):
         "generator_loss",
         "gradient_penalty",
     )
+    network_names = (*EncoderDecoder.network_names, "discriminator")
     # What the code must keep of the data while it takes the prior's shape asks for depth.
     architecture_defaults: ClassVar[dict[str, dict]] = {"mlp": {"hidden_units": (512, 512, 256)}}
 
@@ -244,8 +245,8 @@ class AdversarialAutoencoder(EncoderDecoder):
         """Configures training; every argument has a default that works.
 
         By default all three are Adam, at rates that fall to zero over the steps of `fit`
-        (`tfae.training.CosineOverFit`): at constant rates the game never comes to rest. They fall
-        together: with an `optimizer` of your own those of the game, too, have constant rates.
+        (`tfae.training.CosineOverFit`): at constant rates the game never comes to rest. Where an
+        `optimizer` is given, those of the game that are not have constant rates, too.
 
         Args:
             optimizer: Of encoder and decoder, for the reconstruction; by default Adam(2e-3).

@@ -262,7 +262,10 @@ class Autoencoding(Fitted):
         if self.num_classes is None:
             raise ValueError(f"{type(self).__name__} has no classes; leave `label` out.")
         if self.fitted_prior is not None and not self.conditional:
-            raise ValueError("The fitted density of codes knows no classes; leave `label` out.")
+            raise ValueError(
+                "The fitted density of codes knows no classes; leave `label` out, or call "
+                "`forget_prior` first."
+            )
         label = np.asarray(label)
         if label.shape not in ((), (n,)):
             raise ValueError(

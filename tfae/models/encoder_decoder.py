@@ -35,6 +35,8 @@ class EncoderDecoder(Autoencoding):
 
     loss_names = ("reconstruction_loss",)
     _variational = False  # Whether `from_shape` builds an encoder with two heads.
+    # The constructor's arguments that `_networks` gives, in its order.
+    network_names: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
     # What `from_shape` gives the builder of an architecture unless told otherwise.
     architecture_defaults: ClassVar[dict[str, dict]] = {}
 
@@ -188,18 +190,18 @@ class EncoderDecoder(Autoencoding):
 
     @classmethod
     def hyperparameter_names(cls) -> list[str]:
-        """Names of the constructor's arguments that have a default: all but the networks.
+        """Names of the constructor's arguments, without the networks.
 
         A subclass that takes `**kwargs` has its parent's arguments as well.
         """
         names: dict[str, None] = {}
+        variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         for owner in cls.__mro__:
             parameters = inspect.signature(owner.__init__).parameters
-            with_default = (p for p in parameters.values() if p.default is not p.empty)
-            names.update(dict.fromkeys(p.name for p in with_default))
+            names.update(dict.fromkeys(n for n, p in parameters.items() if p.kind not in variadic))
             if owner is EncoderDecoder or "kwargs" not in parameters:
                 break
-        return list(names)
+        return [n for n in names if n not in ("self", *cls.network_names)]
 
     # ------------------------------------------------------------------ in the graph
 

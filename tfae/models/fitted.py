@@ -61,7 +61,7 @@ class Fitted(Trainer):
         the fitted density, which often lies closer to the codes. They are those of `draw_codes`.
 
         The density is kept in `.keras` and weights files and in exported SavedModels. It is of the
-        weights that the model has now: fit it again after more training.
+        weights that the model has now: fit it again after more training. `forget_prior` drops it.
 
         Args:
             x: Array `(n, ...)` or batched dataset; the training data is the usual choice.
@@ -96,6 +96,10 @@ class Fitted(Trainer):
             )
         self._fitted.prior = self._density_of(x, kind, seed, batch_size, **options)
         return self._fitted.prior
+
+    def forget_prior(self) -> None:
+        """Drops what `fit_prior` has found: `generate` draws from the model's own prior again."""
+        self._fitted.prior = None
 
     def _density_of(
         self, x: Any, kind: str, seed: int, batch_size: int, **options: Any

@@ -62,6 +62,8 @@ class HierarchicalVariationalAutoencoder(VariationalAutoencoder):
 
     monitor_names = ("top_kl_loss",)
 
+    network_names = (*VariationalAutoencoder.network_names, "top_encoder", "top_decoder")
+
     def __init__(
         self,
         encoder: keras.Model,

@@ -61,6 +61,8 @@ class StackedAutoencoder(EncoderDecoder):
         "Stacked Denoising Autoencoders", 2010.
     """
 
+    network_names = ("encoders", "decoders")
+
     def __init__(
         self,
         encoders: Sequence[keras.layers.Layer],

@@ -1,8 +1,7 @@
 """A learning rate that falls over whatever `fit` turns out to be."""
 
-import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -46,29 +45,50 @@ class CosineOverFit(LearningRateSchedule):
         return {"initial_learning_rate": self.initial_learning_rate}
 
 
-@contextlib.contextmanager
-def falling(
-    optimizers: Sequence[keras.optimizers.Optimizer | None],
-    initial_epoch: int,
-    epochs: int,
-    steps_per_epoch: int | None,
-) -> Iterator[None]:
-    """While entered, every `CosineOverFit` of the optimizers falls over the steps of a `fit`.
+class Fall(keras.callbacks.Callback):
+    """Lets every `CosineOverFit` of the optimizers fall over the epochs of a `fit`.
 
-    A run that goes on at `initial_epoch` has the steps before it behind itself; one that a callback
-    is about to restore has taken none yet.
+    Each epoch takes its place from its number, whatever was restored, loaded or skipped before it:
+    a resumed run has the rates of one that was not interrupted.
+
+    Args:
+        optimizers: Of the model; others than those with a `CosineOverFit` are left alone.
+        epochs: After how many epochs the rates are to be zero.
+        steps_per_epoch: `None` where that is not known: the rates stay as they are.
     """
-    schedules = []
-    for optimizer in optimizers:
-        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-        schedule = getattr(optimizer, "_learning_rate", None)
-        if isinstance(schedule, CosineOverFit):
-            schedules.append(schedule)
-            steps = steps_per_epoch or 0
-            taken = int(keras.ops.convert_to_numpy(optimizer.iterations))
-            schedule.spans(taken - initial_epoch * steps, epochs * steps)
-    try:
-        yield
-    finally:
-        for schedule in schedules:
-            schedule.spans(0, 0)
+
+    def __init__(
+        self,
+        optimizers: Sequence[keras.optimizers.Optimizer | None],
+        epochs: int,
+        steps_per_epoch: int | None,
+    ):
+        super().__init__()
+        inner = [getattr(optimizer, "inner_optimizer", optimizer) for optimizer in optimizers]
+        self._optimizers = [optimizer for optimizer in inner if falls(optimizer)]
+        self._epochs = epochs
+        self._steps = steps_per_epoch
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        for optimizer in self._optimizers if self._steps else ():
+            # Not `iterations`, which counts the updates that accumulated gradients have made.
+            taken = int(keras.ops.convert_to_numpy(optimizer._iterations))
+            first = taken - epoch * self._steps
+            optimizer._learning_rate.spans(first, self._epochs * self._steps)
+
+    def end(self) -> None:
+        """Brings the rates back to their initial values, however the `fit` has ended."""
+        for optimizer in self._optimizers:
+            optimizer._learning_rate.spans(0, 0)
+
+
+def falls(optimizer: keras.optimizers.Optimizer | None) -> bool:
+    """Whether the rate of an optimizer is a `CosineOverFit`."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    return isinstance(getattr(optimizer, "_learning_rate", None), CosineOverFit)
+
+
+def set_learning_rate(optimizer: keras.optimizers.Optimizer, learning_rate: float) -> None:
+    """Gives an optimizer another rate, which falls over `fit` if the old one did."""
+    new = CosineOverFit(learning_rate) if falls(optimizer) else learning_rate
+    optimizer.learning_rate = new

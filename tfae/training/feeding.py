@@ -1,7 +1,7 @@
 """From whatever Keras takes as data to checked batches in an order that can be resumed."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -82,7 +82,10 @@ def num_batches(data: Any) -> int | None:
     """How many batches a pass has; `None` where that is not known or there is no end."""
     if isinstance(data, keras.utils.PyDataset):
         return data.num_batches
-    cardinality = int(data.cardinality()) if isinstance(data, tf.data.Dataset) else -1
+    cardinality = getattr(data, "cardinality", None)
+    if cardinality is None:
+        return len(data) if hasattr(data, "__len__") else None
+    cardinality = int(cardinality() if callable(cardinality) else cardinality)
     return cardinality if cardinality >= 0 else None
 
 
@@ -135,17 +138,20 @@ class SeededOrder(EpochOrder):
         super().on_epoch_begin(epoch, logs)
 
 
-def with_callback(
-    callbacks: Any, extra: keras.callbacks.Callback, model: keras.Model
+def with_callbacks(
+    callbacks: Any,
+    before: Sequence[keras.callbacks.Callback],
+    after: Sequence[keras.callbacks.Callback],
+    model: keras.Model,
 ) -> list | keras.callbacks.CallbackList:
-    """Adds a callback to whatever the user gave to `fit`, which is left as it is."""
+    """Puts callbacks around those that the user gave to `fit`, which are left as they are."""
     if isinstance(callbacks, keras.callbacks.CallbackList):
         return keras.callbacks.CallbackList(
-            [*callbacks.callbacks, extra], model=model, **(callbacks.params or {})
+            [*before, *callbacks.callbacks, *after], model=model, **(callbacks.params or {})
         )
-    if callbacks is None:
-        return [extra]
-    return [*(callbacks if isinstance(callbacks, list | tuple) else [callbacks]), extra]
+    if not isinstance(callbacks, list | tuple):
+        callbacks = [] if callbacks is None else [callbacks]
+    return [*before, *callbacks, *after]
 
 
 def split_off_last(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[tuple, tuple]:

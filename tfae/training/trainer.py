@@ -10,7 +10,7 @@ from tfae.epochs import host_variable
 from tfae.training.batches import Batch, unpack
 from tfae.training.compilation import faster_with_xla
 from tfae.training.contract import DataContract
-from tfae.training.decay import falling
+from tfae.training.decay import Fall
 from tfae.training.feeding import (
     SeededOrder,
     checked_batches,
@@ -18,7 +18,7 @@ from tfae.training.feeding import (
     num_batches,
     peek,
     split_off_last,
-    with_callback,
+    with_callbacks,
 )
 from tfae.training.players import Player
 from tfae.training.programs import Programs
@@ -310,30 +310,30 @@ class Trainer(Programs, SavedSeeds):
                 val_x, val_y, val_weight, validation_batch_size or batch_size, shuffle=False
             )
         optimizers = [player.optimizer for player in self.players()] if self.compiled else []
-        steps = steps_per_epoch or num_batches(data)
-        with (
-            self._steps_per_execution(callbacks, data),
-            falling(optimizers, initial_epoch, epochs, steps),
-        ):
+        fall = Fall(optimizers, epochs, steps_per_epoch or num_batches(data))
+        with self._steps_per_execution(callbacks, data):
             if not is_in_batches(x) and not steps_per_epoch and self._keeps_epochs_apart():
                 # One iterator for all epochs: to make one takes as long as many small steps.
                 steps_per_epoch = int(data.cardinality())
                 data = data.repeat()
             self._steps_per_epoch = steps_per_epoch
-            if isinstance(data, tf.data.Dataset):
-                callbacks = with_callback(callbacks, SeededOrder(data, seed), self)
-            return super().fit(
-                data,
-                epochs=epochs,
-                verbose=verbose,
-                callbacks=callbacks,
-                validation_data=validation_data,
-                shuffle=shuffle and isinstance(data, keras.utils.PyDataset),
-                initial_epoch=initial_epoch,
-                steps_per_epoch=steps_per_epoch,
-                validation_steps=validation_steps,
-                validation_freq=validation_freq,
-            )
+            order = [SeededOrder(data, seed)] if isinstance(data, tf.data.Dataset) else []
+            callbacks = with_callbacks(callbacks, [fall], order, self)
+            try:
+                return super().fit(
+                    data,
+                    epochs=epochs,
+                    verbose=verbose,
+                    callbacks=callbacks,
+                    validation_data=validation_data,
+                    shuffle=shuffle and isinstance(data, keras.utils.PyDataset),
+                    initial_epoch=initial_epoch,
+                    steps_per_epoch=steps_per_epoch,
+                    validation_steps=validation_steps,
+                    validation_freq=validation_freq,
+                )
+            finally:
+                fall.end()
 
     def evaluate(
         self,
