@@ -201,7 +201,8 @@ class EncoderDecoder(Autoencoding):
             names.update(dict.fromkeys(n for n, p in parameters.items() if p.kind not in variadic))
             if owner is EncoderDecoder or "kwargs" not in parameters:
                 break
-        return [n for n in names if n not in ("self", *cls.network_names)]
+        networks = {n for owner in cls.__mro__ for n in getattr(owner, "network_names", ())}
+        return [n for n in names if n not in networks | {"self"}]
 
     # ------------------------------------------------------------------ in the graph
 
