@@ -3,6 +3,7 @@
 A new file in tfae/models/ is found by itself. What only one model does is tested in its own file.
 """
 
+import inspect
 import json
 import subprocess
 import sys
@@ -514,7 +515,9 @@ def test_the_order_of_arrays_follows_from_seed_and_epoch(model_class, few_digits
 def test_eager_graph_and_xla_train_alike(model_class, few_digits):
     def trained(**options):
         model = small(model_class, compiled=False)
-        model.compile(keras.optimizers.Adam(1e-2), **options)
+        # Adam would make whole steps of gradients that are nothing but rounding errors.
+        names = [n for n in inspect.signature(model.compile).parameters if n.endswith("optimizer")]
+        model.compile(**{name: keras.optimizers.SGD(1e-2) for name in names}, **options)
         model.fit(few_digits, epochs=2, verbose=0)
         return model
 
@@ -790,10 +793,8 @@ def test_two_replicas_train_as_one(model_class, replica_report):
     report = replica_report[model_class.__name__]
     assert report["replicas"] == 2
     assert not report["jit_compile"]
-    # Its codes are normalised: sums of squares over replicas round in another way.
-    tolerance = 1e-4 if model_class is tfae.AdversarialAutoencoder else 1e-5
-    assert report["largest_weight_difference"] < tolerance
-    assert report["logs"] == pytest.approx(report["logs_of_one"], rel=tolerance, abs=tolerance)
+    assert report["largest_weight_difference"] < 1e-5
+    assert report["logs"] == pytest.approx(report["logs_of_one"], rel=1e-5, abs=1e-5)
 
 
 @pytest.mark.slow
