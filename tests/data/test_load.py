@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfae import data
-from tfae.epochs import set_epoch
+from tfae.batches.order import set_epoch
 
 KINDS = ("digits", "npy", "npz", "csv", "folder", "mnist as tfrecord", "mnist as array_record")
 

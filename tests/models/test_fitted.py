@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import tfae
-from tfae.models.fitted import conformal_threshold
+from tfae.bases.fitted_state import conformal_threshold
 
 MODELS = [m for m in tfae.models.MODELS.values() if hasattr(m, "from_shape")]
 QUICK = (tfae.Autoencoder, tfae.VectorQuantizedVariationalAutoencoder)  # both kinds of codes

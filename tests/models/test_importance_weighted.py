@@ -67,7 +67,7 @@ def test_with_the_exact_posterior_every_weight_is_p_of_x(linear_gaussian):
 
 def test_the_first_two_terms_are_the_negative_elbo_and_the_third_is_never_positive(few_digits):
     model = IWAE.from_shape((8, 8, 1), 3, hidden_units=(24,), num_samples=4, seed=1)
-    terms = model.loss_terms(tfae.training.batches.unpack(few_digits), training=True)
+    terms = model.loss_terms(tfae.batches.batch.unpack(few_digits), training=True)
     assert float(tf.reduce_max(terms["importance_weighting_loss"])) <= 1e-4
 
 

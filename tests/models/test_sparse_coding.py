@@ -9,7 +9,7 @@ import tensorflow as tf
 from sklearn.decomposition import sparse_encode
 
 import tfae
-from tfae.models.atom_updates import Explained, badly_explained, descend, swap, unit_norm
+from tfae.ops.atom_updates import Explained, badly_explained, descend, swap, unit_norm
 from tfae.ops.lasso import lasso
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 import tfae
-from tfae.models.classifier import Classifier
+from tfae.classifier import Classifier
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 import tfae
-from tfae.training.batches import unpack
+from tfae.batches.batch import unpack
 
 VQVAE = tfae.VectorQuantizedVariationalAutoencoder
 FLAT = {"latent_dim": 8, "embedding_dim": 2, "hidden_units": (64,)}

@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 
 import tfae
+from tfae.classifier import Classifier
 from tfae.export import saved_model
-from tfae.models.classifier import Classifier
 
 HERE = Path(__file__).parent
 

@@ -15,8 +15,8 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 import tfae
+from tfae.classifier import Classifier
 from tfae.export import saved_model
-from tfae.models.classifier import Classifier
 
 AUTOENCODERS = list(tfae.models.MODELS.values())
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from tfae.epochs import as_int64
+from tfae.batches.order import as_int64
 
 _PHILOX = 1  # TensorFlow's number of the algorithm, in the operations that take a key and counter
 _LANES = 4  # values drawn for one step of Philox' counter

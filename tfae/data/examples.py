@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfae.epochs import Place, epoch_variable, ordered_rows
+from tfae.batches.order import Place, epoch_variable, ordered_rows
 
 SPLITS = {"train": "train", "test": "test", "validation": "validation", "val": "validation"}
 """What folders and arrays may be called, and the split that each is."""
 
 
 class Order(NamedTuple):
-    """How to go through the examples; see `tfae.epochs.epoch_ordered`."""
+    """How to go through the examples; see `tfae.batches.order.epoch_ordered`."""
 
     batch_size: int
     seed: int

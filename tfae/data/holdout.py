@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from tfae.batches.order import pass_order
 from tfae.data.examples import Examples
-from tfae.epochs import pass_order
 
 
 def hold_out(examples: Examples, fraction: float) -> tuple[Examples, Examples]:

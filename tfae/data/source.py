@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfae.batches.order import epoch_variable
 from tfae.data import binarize as binarization
 from tfae.data.examples import Examples, InMemory, Order
 from tfae.data.holdout import hold_out
 from tfae.data.scaling import Scaling, scaling_for
-from tfae.epochs import epoch_variable
 
 BINARIZE = ("threshold", "static", "dynamic")
 """Values of `binarize` besides `None`."""

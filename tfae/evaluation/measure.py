@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfae.bases.autoencoding import Autoencoding
+from tfae.batches.batch import unpack
 from tfae.evaluation.active_units import active_units
 from tfae.evaluation.elbo import elbo_of, has_elbo
 from tfae.evaluation.features import feature_rows
@@ -15,8 +17,6 @@ from tfae.evaluation.mutual_information import mutual_information
 from tfae.evaluation.precision_recall import precision_recall
 from tfae.evaluation.samples import random_sample
 from tfae.evaluation.two_sample import mmd_test
-from tfae.models.autoencoding import Autoencoding
-from tfae.training.batches import unpack
 
 MMD_SIZE = 1000  # rows of each sample: time and memory of the test grow with the square
 

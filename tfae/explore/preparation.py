@@ -11,9 +11,9 @@ import keras
 import numpy as np
 
 from tfae import export
+from tfae.bases.autoencoding import Autoencoding
 from tfae.device import read_metadata
 from tfae.losses.divergence import gaussian_kl_per_dimension
-from tfae.models.autoencoding import Autoencoding
 
 _EXAMPLES, _BYTES = 2000, 2**25  # at most; the page holds them in memory
 

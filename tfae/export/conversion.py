@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfae.bases.autoencoding import Autoencoding
 from tfae.export.examples import Examples, answers
 from tfae.export.quiet import quiet
 from tfae.export.signatures import Signature
-from tfae.models.autoencoding import Autoencoding
 
 
 def convert(

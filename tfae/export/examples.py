@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfae.bases.autoencoding import Autoencoding
+from tfae.batches.batch import unpack
 from tfae.export.signatures import Signature
-from tfae.models.autoencoding import Autoencoding
-from tfae.training.batches import unpack
 
 MOST_EXAMPLES = 1000
 """So many at most are taken of what is given."""

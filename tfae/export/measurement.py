@@ -9,13 +9,13 @@ import scipy.stats
 from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.interpreter import Interpreter
 
+from tfae.bases.autoencoding import Autoencoding
 from tfae.device import DeviceModel, score
 from tfae.export import flatbuffer
 from tfae.export.examples import Examples, answers
 from tfae.export.quiet import quiet
 from tfae.export.report import Report, SignatureReport
 from tfae.export.signatures import Signature
-from tfae.models.autoencoding import Autoencoding
 
 _FEWEST_FOR_CORRELATION = 10
 _TINY = float(np.finfo("float32").tiny)  # in the place of zero, to divide by

@@ -5,10 +5,10 @@ import os
 import warnings
 from pathlib import Path
 
+from tfae.bases.autoencoding import Autoencoding
+from tfae.classifier import Classifier
 from tfae.export.signatures import signatures
 from tfae.export.whole import whole
-from tfae.models.autoencoding import Autoencoding
-from tfae.models.classifier import Classifier
 
 
 def onnx(model: Autoencoding | Classifier, path: str | os.PathLike) -> Path:

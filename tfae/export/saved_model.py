@@ -10,6 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfae.bases.autoencoding import Autoencoding
+from tfae.classifier import Classifier
 from tfae.export import serving
 from tfae.export.requests import (
     Example,
@@ -20,8 +22,6 @@ from tfae.export.requests import (
 from tfae.export.signatures import Signature, signatures
 from tfae.export.stock_ops import check_stock_ops
 from tfae.export.whole import check_absent, whole
-from tfae.models.autoencoding import Autoencoding
-from tfae.models.classifier import Classifier
 
 
 def saved_model(

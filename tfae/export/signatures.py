@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfae.models.autoencoding import Autoencoding
-from tfae.models.classifier import Classifier
+from tfae.bases.autoencoding import Autoencoding
+from tfae.classifier import Classifier
 
 Outputs = dict[str, tf.Tensor]
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tfae.bases.autoencoding import Autoencoding
 from tfae.export import examples
 from tfae.export.conversion import convert, in_float32
 from tfae.export.examples import Examples
 from tfae.export.report import BOUNDS, QuantizationError, Report
 from tfae.export.signatures import signatures
 from tfae.export.whole import whole
-from tfae.models.autoencoding import Autoencoding
 
 SIGNATURES = ("encode", "decode", "reconstruct")
 

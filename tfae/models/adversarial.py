@@ -9,13 +9,13 @@ import tensorflow as tf
 
 from tfae import priors
 from tfae.arguments import non_negative
+from tfae.bases.encoder_decoder import EncoderDecoder
+from tfae.batches.batch import Batch
 from tfae.layers.seeds import next_seed
 from tfae.losses.likelihoods import Likelihood, at_least_float32
-from tfae.models.encoder_decoder import EncoderDecoder
 from tfae.networks.discriminator import discriminator as standard_discriminator
 from tfae.priors import Prior
 from tfae.training import CosineOverFit
-from tfae.training.batches import Batch
 from tfae.training.players import Player
 
 __all__ = ["AdversarialAutoencoder"]

@@ -2,8 +2,8 @@
 
 import keras
 
+from tfae.bases.encoder_decoder import EncoderDecoder
 from tfae.losses.likelihoods import Likelihood
-from tfae.models.encoder_decoder import EncoderDecoder
 
 __all__ = ["Autoencoder"]
 

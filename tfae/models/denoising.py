@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from tfae.bases.encoder_decoder import EncoderDecoder
+from tfae.batches.batch import Batch
 from tfae.layers import corruption as corruptions
 from tfae.layers.seeds import seed_unseeded
 from tfae.losses.likelihoods import Likelihood
-from tfae.models.encoder_decoder import EncoderDecoder
-from tfae.training.batches import Batch
 
 __all__ = ["DenoisingAutoencoder"]
 

@@ -6,13 +6,13 @@ import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
+from tfae.batches.batch import Batch
 from tfae.layers import GaussianSampling
 from tfae.losses.divergence import gaussian_kl, gaussian_log_density
 from tfae.losses.likelihoods import Likelihood, at_least_float32
 from tfae.models.variational import VariationalAutoencoder
 from tfae.networks import mlp
 from tfae.priors import Prior
-from tfae.training.batches import Batch
 
 __all__ = ["HierarchicalVariationalAutoencoder"]
 

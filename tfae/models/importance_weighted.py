@@ -6,9 +6,9 @@ import keras
 import tensorflow as tf
 
 from tfae import priors
+from tfae.batches.batch import Batch
 from tfae.losses.likelihoods import Likelihood, at_least_float32
 from tfae.models.variational import VariationalAutoencoder
-from tfae.training.batches import Batch
 
 __all__ = ["ImportanceWeightedAutoencoder"]
 

@@ -6,13 +6,13 @@ from typing import Any, Self
 import keras
 import tensorflow as tf
 
+from tfae.bases.encoder_decoder import EncoderDecoder
+from tfae.batches.batch import Batch
 from tfae.layers import TopK
 from tfae.losses.likelihoods import Likelihood
 from tfae.losses.sparsity import KL, L1, Sparsity, zero_fraction
-from tfae.models.encoder_decoder import EncoderDecoder
-from tfae.models.features import hidden_model, last_layer
+from tfae.networks.layer_outputs import hidden_model, last_layer
 from tfae.networks.outputs import activation_of, output_layer
-from tfae.training.batches import Batch
 
 __all__ = ["SparseAutoencoder"]
 

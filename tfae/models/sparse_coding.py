@@ -10,7 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfae.arguments import positive, whole_number
-from tfae.models.atom_updates import (
+from tfae.bases.autoencoding import Autoencoding
+from tfae.batches.batch import Batch, unpack
+from tfae.batches.contract import DataContract
+from tfae.ops.atom_updates import (
     Descent,
     Explained,
     Replacement,
@@ -19,10 +22,7 @@ from tfae.models.atom_updates import (
     solver_dtype,
     unit_norm,
 )
-from tfae.models.autoencoding import Autoencoding
 from tfae.ops.lasso import Solution, lasso
-from tfae.training.batches import Batch, unpack
-from tfae.training.contract import DataContract
 
 __all__ = ["SparseCoding"]
 

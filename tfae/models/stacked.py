@@ -8,13 +8,13 @@ from typing import Any, Self
 
 import keras
 
+from tfae.bases.encoder_decoder import EncoderDecoder
+from tfae.classifier import Classifier
 from tfae.layers.dropout import Dropout
 from tfae.losses.likelihoods import Likelihood
-from tfae.models.classifier import Classifier
-from tfae.models.encoder_decoder import EncoderDecoder
-from tfae.models.pretraining import pretrain
 from tfae.networks.chains import chain, pairs
 from tfae.networks.outputs import activation_of, output_layer
+from tfae.training.greedy import pretrain
 
 __all__ = ["StackedAutoencoder"]
 

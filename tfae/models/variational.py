@@ -10,6 +10,8 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from tfae import priors
 from tfae.arguments import is_number, non_negative, whole_number
+from tfae.bases.encoder_decoder import EncoderDecoder
+from tfae.batches.batch import Batch
 from tfae.layers import GaussianSampling
 from tfae.layers.seeds import random_seed
 from tfae.losses.divergence import (
@@ -19,8 +21,6 @@ from tfae.losses.divergence import (
     gaussian_log_density,
 )
 from tfae.losses.likelihoods import Likelihood, at_least_float32
-from tfae.models.encoder_decoder import EncoderDecoder
-from tfae.training.batches import Batch
 
 __all__ = ["VariationalAutoencoder"]
 

@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from tfae import priors
 from tfae.arguments import non_negative
+from tfae.bases.encoder_decoder import EncoderDecoder
+from tfae.batches.batch import Batch
 from tfae.layers.vector_quantizer import VectorQuantizer
 from tfae.losses.likelihoods import Likelihood
-from tfae.models.encoder_decoder import EncoderDecoder
 from tfae.networks import conv
-from tfae.training.batches import Batch
 
 __all__ = ["VectorQuantizedVariationalAutoencoder"]
 

@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from tfae import priors
 from tfae.arguments import non_negative
+from tfae.bases.encoder_decoder import EncoderDecoder
+from tfae.batches.batch import Batch
 from tfae.losses.likelihoods import Likelihood, at_least_float32
 from tfae.losses.mmd import inverse_multiquadratic_kernel, squared_mmd
-from tfae.models.encoder_decoder import EncoderDecoder
-from tfae.training.batches import Batch
 
 __all__ = ["WassersteinAutoencoder"]
 

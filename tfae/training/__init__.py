@@ -1,6 +1,6 @@
 """How every tfae model trains: the train step, its data, its random state, its speed."""
 
-from tfae.training.decay import CosineOverFit, set_learning_rate
+from tfae.training.learning_rate import CosineOverFit, set_learning_rate
 from tfae.training.trainer import Trainer
 
 __all__ = ["CosineOverFit", "Trainer", "set_learning_rate"]

@@ -6,12 +6,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfae.epochs import host_variable
-from tfae.training.batches import Batch, unpack
-from tfae.training.compilation import faster_with_xla
-from tfae.training.contract import DataContract
-from tfae.training.decay import Fall
-from tfae.training.feeding import (
+from tfae.batches.batch import Batch, unpack
+from tfae.batches.contract import DataContract
+from tfae.batches.feeding import (
     SeededOrder,
     checked_batches,
     is_in_batches,
@@ -20,9 +17,12 @@ from tfae.training.feeding import (
     split_off_last,
     with_callbacks,
 )
+from tfae.batches.order import host_variable
+from tfae.training.compilation import faster_with_xla
+from tfae.training.learning_rate import Fall
 from tfae.training.players import Player
 from tfae.training.programs import Programs
-from tfae.training.saved_seeds import SavedSeeds
+from tfae.training.random_state import SavedSeeds
 
 
 class Trainer(Programs, SavedSeeds):

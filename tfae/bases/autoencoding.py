@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfae.arguments import whole_number
+from tfae.bases.fitted_state import Fitted
+from tfae.batches.batch import Batch, unpack
+from tfae.batches.contract import DataContract, checked_label
 from tfae.layers.seeds import random_seed
-from tfae.models.fitted import Fitted
 from tfae.priors import Prior
-from tfae.training.batches import Batch, unpack
-from tfae.training.contract import DataContract, checked_label
 
 
 class Autoencoding(Fitted):

@@ -10,13 +10,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfae.arguments import non_negative, whole_number
+from tfae.batches.batch import Batch, unpack
+from tfae.batches.contract import DataContract
+from tfae.batches.feeding import is_in_batches
+from tfae.batches.label_contract import LabelContract
 from tfae.layers.dropout import Dropout
 from tfae.training import Trainer
-from tfae.training.batches import Batch, unpack
-from tfae.training.contract import DataContract
-from tfae.training.copies import frozen, new_optimizer, way_to_run
-from tfae.training.feeding import is_in_batches
-from tfae.training.labels import LabelContract
+from tfae.training.network_copies import frozen, new_optimizer, way_to_run
 
 HEADS = ("softmax", "svm")
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfae.epochs import (
+from tfae.batches.order import (
     EpochOrder,
     count_passes,
     epoch_ordered,

@@ -10,19 +10,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfae.bases.encoder_decoder import EncoderDecoder
+from tfae.batches.batch import Batch, unpack
+from tfae.batches.feeding import split_off_last
 from tfae.layers import TopK
 from tfae.layers import corruption as corruptions
 from tfae.layers.seeds import seed_unseeded
 from tfae.losses.codes import likelihood_of_codes
 from tfae.models.autoencoder import Autoencoder
 from tfae.models.denoising import DenoisingAutoencoder
-from tfae.models.encoder_decoder import EncoderDecoder
 from tfae.models.sparse import SparseAutoencoder
 from tfae.networks.outputs import activation_of, output_layer
 from tfae.training.backup import Backup, EarlyStop, save_weights_at_once
-from tfae.training.batches import Batch, unpack
-from tfae.training.copies import frozen, new_optimizer, way_to_run
-from tfae.training.feeding import split_off_last
+from tfae.training.network_copies import frozen, new_optimizer, way_to_run
 
 if TYPE_CHECKING:
     from tfae.models.stacked import StackedAutoencoder

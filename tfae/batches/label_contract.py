@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfae.training.batches import unpack
-from tfae.training.contract import DataContract
+from tfae.batches.batch import unpack
+from tfae.batches.contract import DataContract
 
 
 class LabelContract(NamedTuple):

@@ -9,12 +9,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfae.bases.autoencoding import Autoencoding
+from tfae.batches.batch import Batch
+from tfae.batches.contract import DataContract
 from tfae.losses import likelihoods
-from tfae.models.autoencoding import Autoencoding
-from tfae.models.features import feature_model
 from tfae.networks import ARCHITECTURES
-from tfae.training.batches import Batch
-from tfae.training.contract import DataContract
+from tfae.networks.layer_outputs import feature_model
 
 
 class EncoderDecoder(Autoencoding):

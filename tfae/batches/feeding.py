@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfae.epochs import EpochOrder, epoch_ordered
-from tfae.training.contract import DataContract
+from tfae.batches.contract import DataContract
+from tfae.batches.order import EpochOrder, epoch_ordered
 
 
 def is_in_batches(x: Any) -> bool:

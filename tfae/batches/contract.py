@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfae.training.batches import unpack
+from tfae.batches.batch import unpack
 
 
 class DataContract(NamedTuple):

@@ -1,0 +1,1 @@
+"""What the models share: codes and their scores, a pair of networks, a Gaussian posterior."""

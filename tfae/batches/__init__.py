@@ -1,0 +1,1 @@
+"""From whatever Keras takes as data to checked batches, in an order that can be resumed."""
