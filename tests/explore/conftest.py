@@ -50,7 +50,7 @@ def vae(digits) -> keras.Model:
     model = tfae.VariationalAutoencoder.from_shape(
         (8, 8, 1), latent_dim=2, hidden_units=(64,), seed=0
     )
-    model.compile()
+    model.compile(jit_compile=False)
     model.fit(digits[:1400], epochs=8, batch_size=64, verbose=0)
     return model
 
@@ -71,16 +71,18 @@ def run(vae, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def serve():
-    """Starts a server in a thread: `serve(folder, web_runtime)` returns its URL."""
-    servers = []
+    """Serves in a thread, a folder once: `serve(folder, web_runtime)` returns the URL."""
+    servers = {}
 
     def start(folder: Path, web_runtime: Path | None = None) -> str:
-        servers.append(PageServer(folder, web_runtime))
-        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
-        return servers[-1].url
+        key = folder, web_runtime
+        if key not in servers:
+            servers[key] = PageServer(folder, web_runtime)
+            threading.Thread(target=servers[key].serve_forever, daemon=True).start()
+        return servers[key].url
 
     yield start
-    for server in servers:
+    for server in servers.values():
         server.shutdown()
         server.server_close()
 

@@ -1,8 +1,10 @@
 """The command `tfae explore`: what it says, and what it refuses."""
 
+import errno
 import os
 import shlex
 import shutil
+import signal
 import socket
 
 import keras
@@ -70,6 +72,31 @@ def test_a_port_in_use_is_refused(tfae, vae_run):
         port = taken.getsockname()[1]
         said = tfae(f"vae --no-browser --port {port}", exit_code=2)
     assert f"Error: Port {port} is in use; choose another with --port" in said
+
+
+def test_a_port_that_is_kept_from_the_user_is_refused(tfae, vae_run, monkeypatch):
+    def refused(server, *arguments):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(PageServer, "__init__", refused)
+    said = tfae("vae --no-browser --port 80", exit_code=2)
+    assert "Error: Port 80 is not open to this user; choose another with --port" in said
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_that_ends_it_leaves_no_temporary_folder(tfae, vae_run, monkeypatch, name):
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+    seen = []
+
+    def ended(server):
+        seen.extend(os.listdir("temporary"))
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(PageServer, "serve_forever", ended)
+    tfae("vae --no-browser", exit_code=128 + number)
+    assert len(seen) == 1  # and the fixture sees that it is gone
+    assert signal.getsignal(number) is before
 
 
 def test_a_folder_that_is_no_run_is_refused(tfae):

@@ -32,7 +32,7 @@ def explore(run: Path, port: int, browser: bool) -> None:
     into the user's cache; without npm they run in this process. Nothing leaves this machine.
     """
     try:
-        from tfae.explore import PageServer, install
+        from tfae.explore import PageServer, exit_on_signals, install
     except ImportError as error:
         raise ValueError(
             f"The page needs LiteRT ({error}). Install it: pip install 'tfae[device]'"
@@ -44,7 +44,7 @@ def explore(run: Path, port: int, browser: bool) -> None:
     except OSError as error:
         web_runtime, reason = None, str(error)
         console.print(f"The page decodes in this process instead of in the browser: {reason}.")
-    with tempfile.TemporaryDirectory(prefix="tfae-explore-") as folder:
+    with exit_on_signals(), tempfile.TemporaryDirectory(prefix="tfae-explore-") as folder:
         with console.status("Preparing the page"):
             _prepare(model, config, Path(folder), run=run.name, server_reason=reason)
         with _listen(PageServer, Path(folder), web_runtime, port) as server:
@@ -95,7 +95,7 @@ def _listen(server: type, folder: Path, web_runtime: Path | None, port: int) -> 
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
-        problem = "in use" if error.errno == errno.EADDRINUSE else "not allowed here"
+        problem = "in use" if error.errno == errno.EADDRINUSE else "not open to this user"
         raise ValueError(
             f"Port {port} is {problem}; choose another with --port, or leave it out for a free one."
         ) from error

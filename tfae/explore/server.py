@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import sys
 import threading
@@ -12,7 +13,7 @@ from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 
@@ -44,6 +45,7 @@ class PageServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = 512  # connections that wait; the system drops those beyond it
 
     def __init__(self, run: Path, web_runtime: Path | None = None, port: int = 0):
         self.folders = {"run": run, **({"litert": web_runtime} if web_runtime else {})}
@@ -59,7 +61,7 @@ class PageServer(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A page that is closed while it loads is no error."""
-        if not isinstance(sys.exception(), ConnectionError):
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 
     def run_model(
@@ -89,15 +91,16 @@ class PageServer(ThreadingHTTPServer):
 class _Handler(SimpleHTTPRequestHandler):
     server: PageServer
     protocol_version = "HTTP/1.1"
+    timeout = 60  # seconds that a silent connection keeps its thread
     disable_nagle_algorithm = True  # else an answer waits 40 ms for the header's acknowledgement
     extensions_map = _TYPES
 
     def do_GET(self) -> None:
-        if self._is_for_this_machine():
+        if self._is_acceptable():
             super().do_GET()
 
     def do_HEAD(self) -> None:
-        if self._is_for_this_machine():
+        if self._is_acceptable():
             super().do_HEAD()
 
     def do_POST(self) -> None:
@@ -105,7 +108,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
         The class of all rows comes as `?label=3`.
         """
-        if not self._is_for_this_machine():
+        if not self._is_acceptable():
             return
         url = urlsplit(self.path)
         signature = url.path.removeprefix("/")
@@ -113,17 +116,20 @@ class _Handler(SimpleHTTPRequestHandler):
         is_json = self.headers.get_content_type() == "application/json"
         if signature not in ("encode", "decode") or not is_json:
             self.send_error(HTTPStatus.NOT_FOUND)
-        elif not length.isdigit() or int(length) > _LARGEST_REQUEST:
+        elif not re.fullmatch("[0-9]+", length):
+            self.send_error(HTTPStatus.LENGTH_REQUIRED)
+        elif len(length) > 18 or int(length) > _LARGEST_REQUEST:
             self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         else:
             try:
                 rows = json.loads(self.rfile.read(int(length)))
                 label = parse_qs(url.query).get("label")
                 outputs = self.server.run_model(signature, rows, label and int(label[0]))
-            except (ValueError, TypeError) as error:
-                self._send_json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
+                body = json.dumps(outputs, allow_nan=False)
+            except (ValueError, TypeError, OverflowError, RecursionError) as error:
+                self._send_json(json.dumps({"error": str(error)}), HTTPStatus.BAD_REQUEST)
             else:
-                self._send_json(outputs)
+                self._send_json(body)
 
     def translate_path(self, path: str) -> str:
         """The file of a URL: of the page, or under one of the server's folders."""
@@ -144,16 +150,27 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None: ...
 
-    def _is_for_this_machine(self) -> bool:
-        """Turns away what another site's page has sent here under a name of its own."""
-        host = self.headers.get("Host", "").rpartition(":")[0]
-        if host in ("127.0.0.1", "localhost"):
-            return True
-        self.send_error(HTTPStatus.FORBIDDEN)
-        return False
+    def _is_acceptable(self) -> bool:
+        """Answers a request that is malformed, or for another host than this machine.
 
-    def _send_json(self, value: Any, status: HTTPStatus = HTTPStatus.OK) -> None:
-        body = json.dumps(value).encode()
+        Another site's page may send requests here under a name of its own.
+        """
+        host = self.headers.get("Host", "").rpartition(":")[0]
+        if host not in ("127.0.0.1", "localhost"):
+            self.send_error(HTTPStatus.FORBIDDEN)
+            return False
+        try:
+            os.fsencode(self.translate_path(urlsplit(self.path).path))
+        except ValueError:  # a surrogate, or a bracket that no other follows
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return False
+        if "\0" in unquote(self.path):
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return False
+        return True
+
+    def _send_json(self, content: str, status: HTTPStatus = HTTPStatus.OK) -> None:
+        body = content.encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
