@@ -9,7 +9,7 @@ import click
 import numpy as np
 from matplotlib.figure import Figure
 
-from tfae.export.whole import whole
+from tfae.files import atomic_write
 
 OUT = click.option(
     "--out",
@@ -58,7 +58,7 @@ def write_examples(
             f"The examples are of shape {shape}, which are no images; write them with --out "
             f"{name}.npy."
         )
-    with whole(out, replace=True) as new:
+    with atomic_write(out, replace=True) as new:
         if out.suffix.lower() == ".png":
             draw(examples).savefig(new, dpi=120)
         else:

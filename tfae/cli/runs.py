@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import fcntl
 import json
 import os
 import shutil
@@ -29,8 +28,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfae.export.whole import whole
-from tfae.training.backup import sync
+from tfae.files import BusyError, atomic_write, locked
 
 History = list[dict[str, float]]
 """For each epoch its number, from 1, its seconds, and the losses."""
@@ -63,45 +61,49 @@ class PartialRun:
             ValueError: when the run exists, is being made by another process, was interrupted and
                 is not to go on, or was made with other options.
         """
-        if os.path.lexists(self.out):
-            raise ValueError(f"{self.out} exists already; choose another folder with --out.")
+        self._check_absent()
         self.out.parent.mkdir(parents=True, exist_ok=True)
-        interrupted = self.config_file.exists()
-        if interrupted and not resume:
-            raise ValueError(
-                f"A run to {self.out} was interrupted. Add --resume to the command to go on with "
-                f"it, or remove {self.folder} to begin anew."
-            )
         self.folder.mkdir(exist_ok=True)
-        with (self.folder / "lock").open("w") as lock:
+        with contextlib.ExitStack() as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise ValueError(f"Another process is making the run {self.out}.") from error
-            if os.path.lexists(self.out):  # finished by a process that held the lock until now
-                raise ValueError(f"{self.out} exists already; choose another folder with --out.")
-            if interrupted:
-                _check_same(config, json.loads(self.config_file.read_text()))
-            write_json(self.config_file, config)
+                lock.enter_context(locked(self.folder / "lock"))
+            except BusyError as error:
+                raise ValueError(
+                    f"Process {error.process} is making the run {self.out}. Wait until it is done, "
+                    "or choose another folder with --out."
+                ) from None
+            interrupted = self.config_file.exists()
             try:
+                self._check_absent()  # a process that held the lock until now may have finished
+                if interrupted and not resume:
+                    raise ValueError(
+                        f"A run to {self.out} was interrupted. Add --resume to the command to go "
+                        f"on with it, or remove {self.folder} to begin anew."
+                    )
+                if interrupted:
+                    _check_same(config, json.loads(self.config_file.read_text()))
+                write_json(self.config_file, config)
                 yield
             except BaseException:
                 if not self._whole_checkpoints() and not self.pretraining.exists():
                     shutil.rmtree(self.folder, ignore_errors=True)  # there is nothing to resume
                 raise
 
+    def _check_absent(self) -> None:
+        if os.path.lexists(self.out):
+            raise ValueError(f"{self.out} exists already; choose another folder with --out.")
+
     def save_checkpoint(self, model: keras.Model, history: History) -> None:
         """Keeps the state after the last epoch of `history`, and drops older ones."""
         name = f"{len(history):05}"
-        new = self.checkpoints / f"{name}.new"
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(parents=True)
-        model.save(new / "model.keras")
-        sync(new / "model.keras")
-        write_json(new / "history.json", history)
-        os.rename(new, self.checkpoints / name)
+        shutil.rmtree(self.checkpoints / name, ignore_errors=True)  # one that is damaged
+        with atomic_write(self.checkpoints / name) as new:
+            new.mkdir()
+            model.save(new / "model.keras")
+            write_json(new / "history.json", history)
+        kept = self._whole_checkpoints()[-2:]  # two, in case that the newest gets damaged
         for old in self.checkpoints.iterdir():
-            if old.name != name:
+            if old not in kept:
                 shutil.rmtree(old, ignore_errors=True)
 
     def last_checkpoint(self) -> tuple[keras.Model, History] | None:
@@ -114,7 +116,7 @@ class PartialRun:
         return keras.saving.load_model(newest / "model.keras"), history
 
     def _whole_checkpoints(self) -> list[Path]:
-        whole = (path for path in self.checkpoints.glob("*") if path.name.isdigit())
+        whole = (path for path in self.checkpoints.glob("*") if _is_number(path.name))
         return sorted(whole, key=lambda path: int(path.name))
 
     def log(self, history: History) -> TensorBoardLog:
@@ -181,10 +183,8 @@ def write_history(path: Path, history: History) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Writes a file that is whole at every moment."""
-    new = path.with_name(path.name + ".new")
-    new.write_text(json.dumps(value, indent=2) + "\n")
-    sync(new)
-    os.replace(new, path)
+    with atomic_write(path, replace=True) as new:
+        new.write_text(json.dumps(value, indent=2) + "\n")
 
 
 def read_run(folder: Path) -> tuple[keras.Model, dict[str, Any]]:
@@ -212,7 +212,7 @@ def replace_model(folder: Path, model: keras.Model) -> None:
     Raises:
         OSError: If it cannot be written; the old one stays.
     """
-    with whole((folder / "model.keras").resolve(), replace=True) as path:
+    with atomic_write((folder / "model.keras").resolve(), replace=True) as path:
         model.save(path)
 
 
@@ -235,3 +235,7 @@ def _check_same(asked: dict[str, Any], begun: dict[str, Any]) -> None:
             "--resume goes on with the options of the interrupted run, but "
             f"{'; '.join(differences)}."
         )
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit()

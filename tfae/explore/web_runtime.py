@@ -7,8 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
+
+from tfae.files import atomic_write
 
 _HERE = Path(__file__).parent
 _MANIFESTS = ("package.json", "package-lock.json")
@@ -32,17 +33,15 @@ def install() -> Path:
         if npm is None:
             raise OSError("npm was not found; install Node.js")
         installed.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".npm-", dir=installed.parent) as folder:
-            new = Path(folder) / "new"
-            new.mkdir()
-            for file in manifests:
-                shutil.copy(file, new)
-            _run_npm(npm, new)
-            try:
-                os.rename(new, installed)  # so it is there whole or not at all
-            except OSError:
-                if not installed.exists():  # else another process was quicker
-                    raise
+        try:
+            with atomic_write(installed) as new:
+                new.mkdir()
+                for file in manifests:
+                    shutil.copy(file, new)
+                _run_npm(npm, new)
+        except ValueError:
+            if not installed.exists():  # else another process was quicker
+                raise
     return installed / "node_modules" / "@litertjs"
 
 

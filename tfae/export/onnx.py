@@ -8,7 +8,7 @@ from pathlib import Path
 from tfae.bases.autoencoding import Autoencoding
 from tfae.classifier import Classifier
 from tfae.export.signatures import signatures
-from tfae.export.whole import whole
+from tfae.files import atomic_write
 
 
 def onnx(model: Autoencoding | Classifier, path: str | os.PathLike) -> Path:
@@ -38,7 +38,7 @@ def onnx(model: Autoencoding | Classifier, path: str | os.PathLike) -> Path:
     inputs = next(iter(signatures(model).values())).inputs
     # As `call` takes them.
     signature = inputs if len(inputs) == 1 else [{spec.name: spec for spec in inputs}]
-    with whole(path, replace=True) as new:
+    with atomic_write(path, replace=True) as new:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning, module="keras")  # np.object
             model.export(str(new), format="onnx", input_signature=signature, verbose=False)

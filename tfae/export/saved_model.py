@@ -21,7 +21,7 @@ from tfae.export.requests import (
 )
 from tfae.export.signatures import Signature, signatures
 from tfae.export.stock_ops import check_stock_ops
-from tfae.export.whole import check_absent, whole
+from tfae.files import atomic_write, check_absent
 
 
 def saved_model(
@@ -73,9 +73,9 @@ def saved_model(
         function = archive.add_endpoint(name, signature.function, signature.inputs)
         examples[name] = [_example(name, function, signature, rows) for rows in (1, 4)]
     with contextlib.ExitStack() as appearing:
-        folder = appearing.enter_context(whole(target))
+        folder = appearing.enter_context(atomic_write(target))
         if not (directory / serving.FOLDER).exists():
-            beside = appearing.enter_context(whole(directory / serving.FOLDER))
+            beside = appearing.enter_context(atomic_write(directory / serving.FOLDER))
             serving.write(beside, directory.name, version, found)
         try:
             archive.write_out(str(folder), _OPTIONS, verbose=False)

@@ -12,7 +12,7 @@ from tfae.export.conversion import convert, in_float32
 from tfae.export.examples import Examples
 from tfae.export.report import BOUNDS, QuantizationError, Report
 from tfae.export.signatures import signatures
-from tfae.export.whole import whole
+from tfae.files import atomic_write
 
 SIGNATURES = ("encode", "decode", "reconstruct")
 
@@ -99,7 +99,7 @@ def tflite(
     if validation is None and calibration is not None:
         calibration, validation = examples.split(calibration, at_least=batch_size)
 
-    with whole(path, replace=True) as new:
+    with atomic_write(path, replace=True) as new:
         reference = in_float32(model)
         found = signatures(reference, label_dtype=examples.LABEL)
         in_file = {name: found[name] for name in SIGNATURES}

@@ -2,13 +2,14 @@
 
 import json
 import math
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import keras
 import numpy as np
+
+from tfae.files import atomic_write
 
 
 class EarlyStop(keras.callbacks.Callback):
@@ -85,19 +86,15 @@ class Backup(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self.history.append({name: float(value) for name, value in logs.items()})
         name = f"{len(self.history):05}"
-        new = self.folder / f"{name}.new"
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(parents=True)
-        self.model.save_weights(new / "model.weights.h5")
-        state = {"history": self.history}
-        if self.early_stop is not None:
-            state.update(best=self.early_stop.best, waited=self.early_stop.waited)
-            if self.early_stop.best_weights is not None:
-                np.savez(new / "best.npz", *self.early_stop.best_weights)
-        (new / "state.json").write_text(json.dumps(state))
-        for file in new.iterdir():
-            sync(file)
-        os.rename(new, self.folder / name)
+        with atomic_write(self.folder / name) as new:
+            new.mkdir()
+            self.model.save_weights(new / "model.weights.h5")
+            state = {"history": self.history}
+            if self.early_stop is not None:
+                state.update(best=self.early_stop.best, waited=self.early_stop.waited)
+                if self.early_stop.best_weights is not None:
+                    np.savez(new / "best.npz", *self.early_stop.best_weights)
+            (new / "state.json").write_text(json.dumps(state))
         for old in self.folder.iterdir():
             if old.name != name:
                 shutil.rmtree(old, ignore_errors=True)
@@ -105,14 +102,5 @@ class Backup(keras.callbacks.Callback):
 
 def save_weights_at_once(model: keras.Model, path: Path) -> None:
     """Saves weights so that at every moment the file is whole: the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"new.{path.name}")
-    model.save_weights(new)
-    sync(new)
-    os.replace(new, path)
-
-
-def sync(path: Path) -> None:
-    """Waits until a file is on the disk."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    with atomic_write(path, replace=True) as new:
+        model.save_weights(new)

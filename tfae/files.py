@@ -1,0 +1,165 @@
+"""Files and folders that appear whole or not at all, and locks between processes."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+_WRITING = ".writing"
+_LOCK = ".tfae-lock"
+
+
+class BusyError(ValueError):
+    """Another process holds a lock.
+
+    Attributes:
+        process: The number of that process, as text; empty when it has not said yet.
+    """
+
+    def __init__(self, path: Path, process: str):
+        super().__init__(f"process {process or '(unknown)'} holds {path}")
+        self.process = process
+
+
+@contextlib.contextmanager
+def atomic_write(target: str | os.PathLike, replace: bool = False) -> Iterator[Path]:
+    """Gives a path to write a file or a folder to, which appears at `target` when the block ends.
+
+    It is written in a hidden folder beside `target`, brought to the disk, and renamed. When the
+    block raises, nothing is left: not the folders above `target` either, if they were made here.
+    What a killed process left beside `target` is removed by the next call.
+
+    Args:
+        target: Where the file or folder is to appear.
+        replace: Whether a file that exists is replaced; a folder never is.
+
+    Raises:
+        ValueError: If `target` exists.
+        OSError: If it cannot be written; names `target`.
+    """
+    target = Path(target)
+    if not (replace and target.is_file()):
+        check_absent(target)
+    missing = [parent for parent in target.parents if not parent.exists()]
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(target.parent)
+        with _hidden_folder(target) as folder:
+            new = folder / target.name
+            yield new
+            _sync_tree(new)
+            _rename(new, target, replace)
+        sync(target.parent)
+    except BaseException as error:
+        for parent in missing:
+            with contextlib.suppress(OSError):  # someone else has put something there
+                parent.rmdir()
+        if isinstance(error, OSError):
+            message = f"cannot write {target}: {error.strerror or error}"
+            raise OSError(*filter(None, [error.errno]), message) from error
+        raise
+
+
+def check_absent(target: Path) -> None:
+    """Raises `ValueError` if there is a file or folder `target`."""
+    if os.path.lexists(target):
+        raise ValueError(f"{target} exists already; it is left as it is. Choose another name.")
+
+
+def sync(path: Path) -> None:
+    """Waits until a file, or the list of a folder's entries, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds the lock file `path`, which has this process's number in it, during the block.
+
+    The lock ends with the process, however that ends.
+
+    Raises:
+        BusyError: If another process, or another call in this one, holds it.
+        OSError: If it cannot be made, or the file system has no locks.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            process = os.read(descriptor, 32).decode(errors="replace").strip()
+            os.close(descriptor)
+            raise BusyError(path, process) from None
+        except OSError:
+            os.close(descriptor)
+            raise
+        if os.fstat(descriptor).st_nlink:
+            break
+        os.close(descriptor)  # its holder removed it after it was opened here
+    try:
+        os.truncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _hidden_folder(target: Path) -> Iterator[Path]:
+    while True:
+        # The name is cut, so that it is not too long where that of the target just fits.
+        prefix = f".{target.name[:60]}.{os.getpid()}-"
+        folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=_WRITING, dir=target.parent))
+        with contextlib.ExitStack() as lock:
+            try:
+                lock.enter_context(locked(folder / _LOCK))
+            except (BusyError, FileNotFoundError):  # another process took it for a leftover
+                continue
+            except OSError:  # without locks nobody removes leftovers
+                pass
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+            return
+
+
+def _remove_leftovers(parent: Path) -> None:
+    """Removes the hidden folders whose writers are dead: nobody holds their locks."""
+    for folder in parent.glob(f".*-*{_WRITING}"):
+        with contextlib.suppress(OSError, BusyError):
+            if not (folder / _LOCK).exists():
+                folder.rmdir()  # only if it is empty: its writer died before it had a lock
+                continue
+            with locked(folder / _LOCK):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sync_tree(path: Path) -> None:
+    for inner in path.rglob("*") if path.is_dir() else ():
+        if not inner.is_symlink():
+            sync(inner)
+    sync(path)
+
+
+def _rename(new: Path, target: Path, replace: bool) -> None:
+    if not replace and new.is_file():
+        # A rename would replace a file that appeared meanwhile; a link does not.
+        try:
+            os.link(new, target)
+            return
+        except FileExistsError:
+            check_absent(target)
+        except OSError:  # a file system without links
+            pass
+    if not replace:
+        check_absent(target)
+    os.rename(new, target)
