@@ -26,7 +26,7 @@ def grey(value, size=(4, 6)):
 def test_subfolders_are_classes_in_alphabetical_order(folder, pixels, classes):
     batch = only_batch(folder, labels=True)
     order = np.argsort(classes, kind="stable")
-    np.testing.assert_array_equal(batch["x"], pixels[order] / np.float32(255))
+    np.testing.assert_array_equal(batch["x"], pixels[order] * np.float32(1 / 255))
     np.testing.assert_array_equal(batch["label"], classes[order])
     assert data.find(folder).describe().class_names == tuple(f"d{i}" for i in range(10))
 

@@ -1,9 +1,14 @@
 """How stored numbers become float32."""
 
+import json
+
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfae import data
+from tfae.data import examples
+from tfae.data.statistics import extremes, moments
 
 
 def loaded(tmp_path, x, **kwargs):
@@ -32,15 +37,14 @@ def test_auto(tmp_path, dtype, top, shape, divisor):
     x = (np.arange(np.prod(shape)).reshape(shape) * top / (np.prod(shape) - 1)).astype(dtype)
     scaled = loaded(tmp_path, x)
     assert scaled.dtype == np.float32
-    np.testing.assert_array_equal(
-        scaled.ravel(), x.ravel().astype(np.float32) / np.float32(divisor)
-    )
+    np.testing.assert_allclose(scaled.ravel(), x.ravel() / divisor, rtol=2e-7)
+    assert scaled.max() == np.float32(x.max() / divisor)  # never above 1
 
 
 def test_none_number_minmax_and_standard(tmp_path):
     x = np.array([[0, 5, 3], [10, 5, 4], [5, 5, 8]], np.uint8)
     np.testing.assert_array_equal(loaded(tmp_path, x, scale=None), x)
-    np.testing.assert_array_equal(loaded(tmp_path, x, scale=10), x / np.float32(10))
+    np.testing.assert_allclose(loaded(tmp_path, x, scale=10), x / 10, rtol=2e-7)
     np.testing.assert_allclose(
         loaded(tmp_path, x, scale="minmax"), [[0, 0, 0], [1, 0, 0.2], [0.5, 0, 1]], atol=1e-7
     )
@@ -57,6 +61,55 @@ def test_statistics_are_those_of_the_training_split(tmp_path):
     np.testing.assert_array_equal(next(iter(test)), [[-2], [0], [3]])
 
 
-def test_statistics_need_memory(folder):
-    with pytest.raises(ValueError, match="memory_limit"):
-        data.load(folder, scale="minmax", memory_limit=0)
+def test_statistics_are_without_the_examples_held_out(tmp_path):
+    x = np.random.default_rng(0).normal(3, 2, (50, 4)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    found = data.find(tmp_path / "x.npy")
+    train = next(iter(found.load("train", 50, validation_split=0.3, scale="standard"))).numpy()
+    np.testing.assert_allclose(train.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(train.std(axis=0), 1, atol=1e-5)
+    scaling = found.scaling("standard", validation_split=0.3)
+    held_out = next(iter(found.load("validation", 50, validation_split=0.3, scale="standard")))
+    original = next(iter(found.load("validation", 50, validation_split=0.3, scale=None)))
+    np.testing.assert_array_equal(scaling.scale(original), held_out)
+    np.testing.assert_allclose(scaling.unscale(held_out), original, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale", ["minmax", "standard", "auto", 7])
+def test_statistics_from_disk_are_those_from_memory(folder, scale):
+    streamed, in_memory = (
+        data.find(folder, memory_limit=limit).scaling(scale, validation_split=0.2)
+        for limit in (0, 10**9)
+    )
+    np.testing.assert_allclose(streamed.shift, in_memory.shift, rtol=1e-6)
+    np.testing.assert_allclose(streamed.factor, in_memory.factor, rtol=1e-6)
+    assert streamed.clip == in_memory.clip == (scale == "minmax")
+
+
+def test_moments_add_up_over_parts(monkeypatch):
+    monkeypatch.setattr(examples, "_PART", 64)
+    x = np.random.default_rng(0).normal(1e4, 1, (1001, 3)).astype(np.float32)
+    x[:, 2] = 0.1
+    mean, deviation = moments(examples.InMemory(x))
+    np.testing.assert_allclose(mean, x.mean(axis=0, dtype=np.float64), rtol=1e-12)
+    np.testing.assert_allclose(deviation[:2], x[:, :2].std(axis=0, dtype=np.float64), rtol=1e-9)
+    assert deviation[2] == 0  # though 0.1 has no exact mean
+    low, high = extremes(examples.InMemory(x))
+    np.testing.assert_array_equal([low, high], [x.min(axis=0), x.max(axis=0)])
+
+
+def test_a_scaling_goes_through_json_and_back(tmp_path):
+    x = np.random.default_rng(0).normal(3, 2, (50, 4)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    for scale in ("standard", "minmax", 255, None):
+        scaling = data.find(tmp_path / "x.npy").scaling(scale)
+        again = data.Scaling.from_config(json.loads(json.dumps(scaling.get_config())))
+        np.testing.assert_array_equal(again.scale(x), scaling.scale(x))
+        np.testing.assert_array_equal(scaling.scale(tf.constant(x)), scaling.scale(x))
+        np.testing.assert_allclose(again.unscale(again.scale(x)), x, rtol=1e-5)
+
+
+def test_scaling_leaves_the_array_that_it_is_given():
+    x = np.ones((2, 3), np.float32)
+    data.Scaling(shift=np.float32(1)).scale(x)
+    assert (x == 1).all()

@@ -97,7 +97,17 @@ def test_damaged_files_are_named(tmp_path, pixels):
 def test_labels_become_numbers(tmp_path, label, numbers, names):
     np.savez(tmp_path / "x.npz", x=np.ones((3, 2)), y=label)
     assert only_batch(tmp_path / "x.npz", labels=True)["label"].numpy().tolist() == numbers
-    assert data.find(tmp_path / "x.npz").describe().class_names == names
+    description = data.find(tmp_path / "x.npz").describe()
+    assert description.class_names == names
+    assert description.num_classes == max(numbers) + 1
+
+
+def test_classes_are_counted_over_training_and_the_split_itself(tmp_path):
+    ones = np.ones((3, 2))
+    np.savez(tmp_path / "x.npz", x_train=ones, y_train=[0, 4, -1], x_test=ones, y_test=[0, 1, 0])
+    found = data.find(tmp_path / "x.npz")
+    assert found.describe("train", validation_split=0.4).num_classes == 5
+    assert found.describe("test").num_classes == 5
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def test_all_examples_are_read_with_their_labels(tfds_dir, pixels, classes):
             parts = batches(tfds_dir, split=split, batch_size=16, memory_limit=memory_limit)
             x = np.concatenate([part["x"] for part in parts])
             label = np.concatenate([part["label"] for part in parts])
-            wanted = zip(pixels[rows] / np.float32(255), classes[rows], strict=True)
+            wanted = zip(pixels[rows] * np.float32(1 / 255), classes[rows], strict=True)
             assert sorted((bytes(a), int(b)) for a, b in zip(x, label, strict=True)) == sorted(
                 (bytes(a), int(b)) for a, b in wanted
             )
@@ -51,7 +51,7 @@ def test_resizing_and_colour(tfds_dir):
 def test_shapes_are_known_without_reading(tfds_dir, monkeypatch):
     monkeypatch.setattr(reader._Content, "extract", lambda *_: pytest.fail("read a record"))
     description = data.find("mnist", tfds_dir).describe("test")
-    assert description == data.Description(20, (28, 28, 1), True, tuple(map(str, range(10))))
+    assert description == data.Description(20, (28, 28, 1), True, tuple(map(str, range(10))), 10)
 
 
 def test_a_data_set_that_needs_a_download_without_network(tmp_path, monkeypatch):

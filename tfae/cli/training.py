@@ -60,8 +60,8 @@ def _new_model(config: dict[str, Any], description: data.Description) -> keras.M
     cls = models.resolve(config["model"])
     hyperparameters = {key: make(value) for key, value in config["hyperparameters"].items()}
     hyperparameters["seed"] = training["seed"]
-    if description.class_names and "num_classes" in models.hyperparameters(cls):
-        hyperparameters.setdefault("num_classes", len(description.class_names))
+    if description.num_classes and "num_classes" in models.hyperparameters(cls):
+        hyperparameters.setdefault("num_classes", description.num_classes)
     if models.has_architectures(cls):
         model = cls.from_shape(
             description.shape, training["latent_dim"], training["architecture"], **hyperparameters

@@ -2,6 +2,7 @@
 
 from tfae.data import patches
 from tfae.data.load import find, load
+from tfae.data.scaling import Scaling
 from tfae.data.source import BINARIZE, Description, Source
 
-__all__ = ["BINARIZE", "Description", "Source", "find", "load", "patches"]
+__all__ = ["BINARIZE", "Description", "Scaling", "Source", "find", "load", "patches"]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tfae.batches.order import Place, epoch_variable, ordered_rows
+
+_PART = 2**25  # bytes that are read at a time, where all is read
 
 SPLITS = {"train": "train", "test": "test", "validation": "validation", "val": "validation"}
 """What folders and arrays may be called, and the split that each is."""
@@ -40,6 +42,7 @@ class Examples(abc.ABC):
         dtype: as stored, before scaling.
         has_labels: whether each has a class number, int64, -1 for unlabelled.
         class_names: name of each class number, or `None`.
+        num_classes: how many classes the labels tell apart; `None` without labels.
     """
 
     size: int
@@ -47,6 +50,7 @@ class Examples(abc.ABC):
     dtype: np.dtype
     has_labels: bool = False
     class_names: tuple[str, ...] | None = None
+    num_classes: int | None = None
 
     @abc.abstractmethod
     def take(self, rows: np.ndarray) -> Examples:
@@ -60,17 +64,28 @@ class Examples(abc.ABC):
         """The same examples, all read now."""
         x = np.empty((self.size, *self.shape), self.dtype)
         label = np.empty(self.size, np.int64) if self.has_labels else None
-        order = Order(1024, seed=0, shuffle=False, epoch=epoch_variable())
-        batches = self.batches(order, lambda number, first, x, label: (first, x, label))
-        for first, some_x, some_labels in batches.prefetch(2):
+        batches = self._in_order(lambda number, first, x, label: (first, x, label))
+        for first, some_x, some_labels in batches:
             x[int(first) : int(first) + len(some_x)] = some_x
             if label is not None:
                 label[int(first) : int(first) + len(some_x)] = some_labels
         return InMemory(x, label, self.class_names)
 
+    def parts(self) -> Iterator[np.ndarray]:
+        """All x as stored, in arrays `(some, *shape)` of bounded size, for one pass in order."""
+        return self._in_order(lambda number, first, x, label: x).as_numpy_iterator()
+
+    def rows_a_part(self) -> int:
+        """How many examples are read at a time, where all are read."""
+        return max(1, _PART // max(1, math.prod(self.shape) * self.dtype.itemsize))
+
     def bytes_in_memory(self) -> int:
         """What `in_memory` takes once it is float32."""
         return 4 * self.size * math.prod(self.shape)
+
+    def _in_order(self, finish: Finish) -> tf.data.Dataset:
+        order = Order(self.rows_a_part(), seed=0, shuffle=False, epoch=epoch_variable())
+        return self.batches(order, finish).prefetch(1)
 
 
 class ReadByRow(Examples):
@@ -81,13 +96,13 @@ class ReadByRow(Examples):
         """A function from rows, int64 `(batch,)`, to `x` as stored and labels `(batch,)`."""
 
     def batches(self, order: Order, finish: Finish) -> tf.data.Dataset:
-        places = ordered_rows(self.size, **order._asdict())
         fetch = self.reader()
 
-        def read(place: Place) -> Any:
-            return finish(place.number, place.first, *fetch(place.rows))
+        def read(batch: Place) -> Any:
+            return finish(batch.number, batch.first, *fetch(batch.rows))
 
-        return places.map(read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        ordered = ordered_rows(self.size, **order._asdict())
+        return ordered.map(read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
 class InMemory(ReadByRow):
@@ -107,7 +122,7 @@ class InMemory(ReadByRow):
     ):
         self.x, self.label, self.class_names = x, label, class_names
         self.size, self.shape, self.dtype = len(x), tuple(x.shape[1:]), x.dtype
-        self.has_labels = label is not None
+        self.has_labels, self.num_classes = label is not None, count_classes(label, class_names)
 
     def take(self, rows: np.ndarray) -> InMemory:
         label = None if self.label is None else self.label[rows]
@@ -116,12 +131,23 @@ class InMemory(ReadByRow):
     def in_memory(self) -> InMemory:
         return self
 
+    def parts(self) -> Iterator[np.ndarray]:
+        step = self.rows_a_part()
+        return (self.x[start : start + step] for start in range(0, self.size, step))
+
     def reader(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor | None]]:
         x, label = on_host(self.x), on_host(self.label)
         return lambda rows: (
             tf.gather(x, rows),
             None if label is None else tf.gather(label, rows),
         )
+
+
+def count_classes(label: np.ndarray | None, class_names: tuple[str, ...] | None) -> int | None:
+    """How many classes labels tell apart: those with names, else one above the highest number."""
+    if label is None:
+        return None
+    return len(class_names) if class_names else int(label.max(initial=-1)) + 1
 
 
 def on_host(array: np.ndarray | None) -> tf.Tensor | None:

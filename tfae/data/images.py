@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfae.data.examples import SPLITS, InMemory, ReadByRow, on_host
+from tfae.data.examples import SPLITS, InMemory, ReadByRow, count_classes, on_host
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
 
@@ -72,6 +72,7 @@ class ImageFiles(ReadByRow):
         self.paths = paths
         self.size, self.dtype = len(paths), np.dtype(np.uint8)
         self.label, self.has_labels, self.class_names = label, label is not None, class_names
+        self.num_classes = count_classes(label, class_names)
         if None in shape:
             first = decode(paths[0], shape[2] or 0).shape
             first = (*first[:2], 1 if first[2] <= 2 else 3)  # an alpha channel does not count

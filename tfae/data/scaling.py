@@ -1,94 +1,107 @@
-"""From the numbers as stored to float32, by default in [0, 1]."""
+"""From the numbers as stored to those that a model learns from, and back."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tfae.data.examples import Examples, InMemory
+from tfae.arguments import is_number, positive
+from tfae.data.examples import Examples
+from tfae.data.statistics import extremes, moments
 
 NAMES = ("auto", "minmax", "standard")
 
 
 class Scaling(NamedTuple):
-    """`(x - offset) / divisor`, clipped to [0, 1] where asked.
+    """`(x - shift) * factor` in float32, clipped to [0, 1] where asked.
+
+    `Source.scaling` fits one on the training examples.
 
     Attributes:
-        offset, divisor: float32 numbers, or arrays of the shape of one example.
-        clip: whether values outside [0, 1] are moved to its ends.
+        shift, factor: float32 numbers, or arrays of the shape of one example; no factor is zero.
+        clip: whether results outside [0, 1] are moved to its ends.
     """
 
-    offset: np.ndarray | np.float32 = np.float32(0)
-    divisor: np.ndarray | np.float32 = np.float32(1)
+    shift: np.ndarray | np.float32 = np.float32(0)
+    factor: np.ndarray | np.float32 = np.float32(1)
     clip: bool = False
 
-    def __call__(self, x: tf.Tensor) -> tf.Tensor:
-        """Scales a batch `(batch, *shape)` in a graph."""
-        x = tf.cast(x, tf.float32)
-        if np.any(self.offset):
-            x -= self.offset
-        if np.any(self.divisor != 1):
-            x /= self.divisor
-        return tf.clip_by_value(x, 0.0, 1.0) if self.clip else x
+    def scale(self, x: Any) -> Any:
+        """Scales stored numbers `(n, *shape)`; float32, a tensor for a tensor."""
+        x = tf.cast(x, tf.float32) if tf.is_tensor(x) else np.array(x, np.float32)
+        if np.any(self.shift):
+            x -= self.shift
+        if np.any(self.factor != 1):
+            x *= self.factor
+        if not self.clip:
+            return x
+        return tf.clip_by_value(x, 0.0, 1.0) if tf.is_tensor(x) else np.clip(x, 0, 1, out=x)
 
-    def of_array(self, x: np.ndarray) -> np.ndarray:
-        """Scales a whole array `(n, *shape)`; the very same numbers as in a graph."""
-        x = x.astype(np.float32)
-        if np.any(self.offset):
-            x -= self.offset
-        if np.any(self.divisor != 1):
-            x /= self.divisor
-        return np.clip(x, 0, 1, out=x) if self.clip else x
+    def unscale(self, x: Any) -> Any:
+        """Gives scaled numbers `(n, *shape)` the units that they are stored in; float32.
+
+        What was clipped stays so.
+        """
+        x = tf.cast(x, tf.float32) if tf.is_tensor(x) else np.array(x, np.float32)
+        return x / self.factor + self.shift
+
+    def get_config(self) -> dict[str, Any]:
+        """The attributes as numbers and lists, which JSON can hold without loss."""
+        return {
+            "shift": np.asarray(self.shift).tolist(),
+            "factor": np.asarray(self.factor).tolist(),
+            "clip": self.clip,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Scaling:
+        """The scaling of which `get_config` made `config`."""
+        shift, factor = (np.array(config[name], np.float32)[()] for name in ("shift", "factor"))
+        return cls(shift, factor, config["clip"])
 
 
-def scaling_for(scale: str | float | None, examples: Examples) -> Scaling:
-    """Chooses the scaling that `load(scale=...)` documents.
+def fit_scaling(scale: str | float | None, examples: Examples) -> Scaling:
+    """Fits the scaling that `load(scale=...)` documents.
 
     Args:
         scale: "auto", "minmax", "standard", a number to divide by, or `None`.
-        examples: the training examples.
+        examples: the training examples; read once, in parts, where their values count.
 
     Raises:
-        ValueError: for anything else, or statistics of examples that are not in memory.
+        ValueError: for another `scale`.
     """
     if scale is None:
         return Scaling()
-    if isinstance(scale, (int, float)) and not isinstance(scale, bool):
-        if not (np.isfinite(scale) and scale > 0):
-            raise ValueError(f"scale must be a positive number to divide by, received {scale!r}.")
-        return Scaling(divisor=np.float32(scale))
-    if scale not in NAMES:
+    if is_number(scale):
+        return Scaling(factor=np.float32(1 / positive("scale", scale)))
+    if not isinstance(scale, str) or scale not in NAMES:
         raise ValueError(
-            f"scale must be one of {', '.join(map(repr, NAMES))}, None or a number to divide by, "
-            f"received {scale!r}."
+            f"`scale` must be one of {', '.join(map(repr, NAMES))}, None or a number above zero to "
+            f"divide by; received {scale!r}."
         )
     if scale == "auto":
-        return Scaling(divisor=np.float32(_largest_pixel(examples)))
-    if not isinstance(examples, InMemory):
-        raise ValueError(
-            f"scale={scale!r} needs the data in memory; raise memory_limit or give a number."
-        )
-    x = examples.x
+        return Scaling(factor=np.float32(1 / _largest_pixel(examples)))
     if scale == "minmax":
-        low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
+        low, high = extremes(examples)
         return _scaling(low, high - low, clip=True)
-    return _scaling(x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64))
+    return _scaling(*moments(examples))
 
 
-def _scaling(offset: np.ndarray, divisor: np.ndarray, clip: bool = False) -> Scaling:
-    divisor = np.where(divisor > 0, divisor, 1)  # a feature that never changes
-    return Scaling(offset.astype(np.float32), divisor.astype(np.float32), clip)
+def _scaling(shift: np.ndarray, divisor: np.ndarray, clip: bool = False) -> Scaling:
+    # A feature that never changes, or too little for float32, becomes zero.
+    divisor = np.where(divisor > np.finfo(np.float32).tiny, divisor, 1)
+    return Scaling(shift.astype(np.float32), (1 / divisor).astype(np.float32), clip)
 
 
 def _largest_pixel(examples: Examples) -> int:
     """The largest value that this kind of image can hold; 1 for everything else."""
-    if examples.dtype.kind == "u" and examples.dtype.itemsize <= 2:
-        return np.iinfo(examples.dtype).max
-    is_image = len(examples.shape) == 3
-    if examples.dtype.kind in "iu" and is_image and isinstance(examples, InMemory):
-        low, high = examples.x.min(), examples.x.max()
-        if low >= 0 and 1 < high <= 255:
+    dtype, is_image = examples.dtype, len(examples.shape) == 3
+    if dtype.kind == "u" and dtype.itemsize <= 2:
+        return np.iinfo(dtype).max
+    if dtype.kind in "iu" and is_image:
+        low, high = extremes(examples)
+        if low.min() >= 0 and 1 < high.max() <= 255:
             return 255  # 8-bit pixels in a wider type
     return 1

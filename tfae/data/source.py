@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfae.arguments import whole_number
 from tfae.batches.order import epoch_variable
 from tfae.data import binarize as binarization
 from tfae.data.examples import Examples, InMemory, Order
 from tfae.data.holdout import hold_out
-from tfae.data.scaling import Scaling, scaling_for
+from tfae.data.scaling import Scaling, fit_scaling
+from tfae.data.statistics import extremes
 
 BINARIZE = ("threshold", "static", "dynamic")
 """Values of `binarize` besides `None`."""
@@ -28,12 +30,15 @@ class Description(NamedTuple):
         shape: of one example: `(height, width, channels)`, `(features,)`, ...
         has_labels: whether `labels=True` works.
         class_names: name of each class number, or `None`.
+        num_classes: how many classes the labels of this split and of "train" tell apart, named or
+            not; `None` without labels.
     """
 
     num_examples: int
     shape: tuple[int, ...]
     has_labels: bool
     class_names: tuple[str, ...] | None
+    num_classes: int | None
 
 
 class Source:
@@ -50,6 +55,7 @@ class Source:
         self._splits = splits
         self._memory_limit = memory_limit
         self._read: dict[str, Examples] = {}
+        self._scalings: dict[tuple[str, float], Scaling] = {}
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -60,9 +66,34 @@ class Source:
         """What `load` with the same arguments yields; reads nothing that is not needed for it."""
         origin = self._origin(split, validation_split)
         examples = self._splits[origin]
+        counts = [examples.num_classes]
+        if "train" in self._splits:
+            counts.append(self._splits["train"].num_classes)
         if validation_split and split in ("train", "validation"):
             examples = hold_out(examples, validation_split)[split == "validation"]
-        return Description(examples.size, examples.shape, examples.has_labels, examples.class_names)
+        return Description(
+            examples.size,
+            examples.shape,
+            examples.has_labels,
+            examples.class_names,
+            max(count or 0 for count in counts) if examples.has_labels else None,
+        )
+
+    def scaling(self, scale: str | float | None = "auto", validation_split: float = 0.0) -> Scaling:
+        """The scaling that `load` with the same arguments applies.
+
+        It is fitted on the training examples, without those that `validation_split` holds out; on
+        all that there are where the data has no training split.
+        """
+        if "train" not in self._splits:
+            return fit_scaling(scale, self._examples(next(iter(self._splits))))
+        key = (repr(scale), validation_split)
+        if key not in self._scalings:
+            examples = self._examples("train")
+            if validation_split:
+                examples = hold_out(examples, validation_split)[0]
+            self._scalings[key] = fit_scaling(scale, examples)
+        return self._scalings[key]
 
     def load(
         self,
@@ -87,20 +118,23 @@ class Source:
                 f"labels=True, but {self.name!r} has none. Labels come from class subfolders of "
                 "images, an array 'y' in an .npz, or a column 'label' of a .csv (or label_column)."
             )
-        scaling = scaling_for(scale, self._examples("train" if "train" in self._splits else origin))
+        scaling = self.scaling(scale, validation_split)
         if binarize:
             _check_probabilities(examples, scaling, binarize)
-        if isinstance(examples, InMemory):
-            examples = _done_once(examples, scaling, binarize, seed)
-            scaling, binarize = Scaling(), binarize if binarize == "dynamic" else None
+        if binarize == "static":  # before any are held out: each example has its own draw
+            examples, scaling, binarize = _drawn_once(examples, scaling, seed), Scaling(), None
         if validation_split and split in ("train", "validation"):
             examples = hold_out(examples, validation_split)[split == "validation"]
+        if isinstance(examples, InMemory) and examples.bytes_in_memory() <= self._memory_limit:
+            # Now, in memory, instead of in each pass.
+            examples = InMemory(scaling.scale(examples.x), examples.label, examples.class_names)
+            scaling = Scaling()
         shuffle = split == "train" if shuffle is None else shuffle
 
         def finish(
             number: tf.Tensor, first: tf.Tensor, x: tf.Tensor, label: tf.Tensor | None
         ) -> Any:
-            x = scaling(x)
+            x = scaling.scale(x)
             if binarize == "threshold":
                 x = binarization.threshold(x)
             elif binarize == "dynamic":
@@ -142,41 +176,37 @@ class Source:
         return self._read[split]
 
 
-def _done_once(examples: InMemory, scaling: Scaling, binarize: str | None, seed: int) -> InMemory:
-    """Does to data in memory now what need not be done in each pass."""
-    x = scaling.of_array(examples.x)
-    if binarize == "threshold":
-        x = (x >= 0.5).astype(np.float32)
-    elif binarize == "static":
-        x = binarization.bernoulli_once(x, seed)
+def _drawn_once(examples: Examples, scaling: Scaling, seed: int) -> InMemory:
+    if not isinstance(examples, InMemory):
+        raise ValueError(
+            'binarize="static" keeps the data in memory, but it takes more than memory_limit '
+            'bytes: raise that, or use "threshold" or "dynamic".'
+        )
+    x = binarization.bernoulli_once(scaling.scale(examples.x), seed)
     return InMemory(x, examples.label, examples.class_names)
 
 
 def _check_probabilities(examples: Examples, scaling: Scaling, binarize: str) -> None:
     """Makes sure that values can be taken as probabilities, in the way that is asked for."""
-    if not isinstance(examples, InMemory):
-        if binarize == "static":
-            raise ValueError(
-                'binarize="static" keeps the data in memory, but it takes more than memory_limit '
-                'bytes: raise that, or use "threshold" or "dynamic".'
-            )
-        return
+    if examples.dtype.kind == "u" and examples.dtype.itemsize <= 2:
+        ends = 0, np.iinfo(examples.dtype).max  # likely enough, and nothing need be read
+        low, high = (scaling.scale(np.full(examples.shape, end)) for end in ends)
+        if low.min() >= 0 and high.max() <= 1:
+            return
     # Scaling is monotone in each element, so the ends of each element's range are enough.
-    low = float(scaling.of_array(examples.x.min(axis=0)).min())
-    high = float(scaling.of_array(examples.x.max(axis=0)).max())
-    if low < 0 or high > 1:
+    low, high = (scaling.scale(end) for end in extremes(examples))
+    if low.min() < 0 or high.max() > 1:
         raise ValueError(
-            f"binarize={binarize!r} takes values as probabilities, but they range from {low:g} to "
-            f'{high:g}; pass scale= a number to divide by, or "minmax".'
+            f"binarize={binarize!r} takes values as probabilities, but they range from "
+            f'{low.min():g} to {high.max():g}; pass scale= a number to divide by, or "minmax".'
         )
 
 
 def _check(batch_size: int | None, binarize: str | None) -> None:
-    is_whole = isinstance(batch_size, int) and not isinstance(batch_size, bool) and batch_size > 0
-    if batch_size is not None and not is_whole:
-        raise ValueError(f"batch_size must be a positive integer or None, received {batch_size!r}.")
+    if batch_size is not None:
+        whole_number("batch_size", batch_size, minimum=1)
     if binarize is not None and binarize not in BINARIZE:
         raise ValueError(
-            f"binarize must be None or one of {', '.join(map(repr, BINARIZE))}, received "
+            f"`binarize` must be None or one of {', '.join(map(repr, BINARIZE))}; received "
             f"{binarize!r}."
         )

@@ -122,6 +122,7 @@ class _Content:
         self.has_labels = self.label_key is not None
         names = self.has_labels and self.features[self.label_key].names
         self.class_names = tuple(names) if names else None
+        self.num_classes = self.features[self.label_key].num_classes if self.has_labels else None
 
     def extract(self, record: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         """x in its final shape and the label (-1 without) of one record."""
@@ -145,6 +146,7 @@ class _Indexed(ReadByRow):
         self._rows = np.arange(len(source)) if rows is None else rows
         self.size, self.shape, self.dtype = len(self._rows), content.shape, content.dtype
         self.has_labels, self.class_names = content.has_labels, content.class_names
+        self.num_classes = content.num_classes
 
     def take(self, rows: np.ndarray) -> _Indexed:
         return _Indexed(self._content, self._source, self._rows[rows])
@@ -180,6 +182,7 @@ class _Streamed(Examples):
         self.size = self._total if keep is None else len(keep)
         self.shape, self.dtype = content.shape, content.dtype
         self.has_labels, self.class_names = content.has_labels, content.class_names
+        self.num_classes = content.num_classes
 
     def take(self, rows: np.ndarray) -> _Streamed:
         keep = rows if self._keep is None else self._keep[rows]
