@@ -3,8 +3,9 @@
 //     conformance MODEL_DIRECTORY
 //
 // Checks, of the highest version: the names, types and batch axis of every signature; that the
-// warm-up requests give the recorded answers; that a batch gives what its rows give alone; and that
-// eight threads at once get the same bits. Exits with 1 at the first failure.
+// warm-up requests give the recorded answers; that a batch gives what its rows give alone; that
+// eight threads at once get the same bits; and that inputs of other shapes are refused. Exits with 1
+// at the first failure.
 
 #include <algorithm>
 #include <cmath>
@@ -237,6 +238,14 @@ class Model {
   const std::map<std::string, Signature>& signatures() const { return signatures_; }
 
   Tensors Run(const std::string& name, const Tensors& inputs) const {
+    std::string message;
+    const Tensors outputs = TryToRun(name, inputs, message);
+    Check(message.empty(), name + ": " + message);
+    return outputs;
+  }
+
+  // Gives the message of an error in the inputs, and fails on any other error.
+  Tensors TryToRun(const std::string& name, const Tensors& inputs, std::string& message) const {
     const Signature& signature = signatures_.at(name);
     std::vector<TF_Output> fed, fetched;
     std::vector<TF_Tensor*> values;
@@ -251,7 +260,10 @@ class Model {
     TF_SessionRun(session_, nullptr, fed.data(), values.data(), static_cast<int>(fed.size()),
                   fetched.data(), results.data(), static_cast<int>(fetched.size()), nullptr, 0,
                   nullptr, status.get());
-    Check(TF_GetCode(status.get()) == TF_OK, name + ": " + TF_Message(status.get()));
+    message = TF_Message(status.get());
+    Check(TF_GetCode(status.get()) == TF_OK || TF_GetCode(status.get()) == TF_INVALID_ARGUMENT,
+          name + ": " + message);
+    if (!message.empty()) return {};
     Tensors outputs;
     size_t i = 0;
     for (const auto& [output, port] : signature.outputs) outputs[output] = Own(results[i++]);
@@ -439,6 +451,25 @@ void CheckThreads(const Model& model, const std::string& name, const Tensors& ba
   for (std::thread& thread : threads) thread.join();
 }
 
+// An input without its last axis, and with one more.
+void CheckShapes(const Model& model, const std::string& name, const Tensors& batch) {
+  for (const auto& [input, tensor] : batch) {
+    std::vector<int64_t> fewer = ShapeOf(tensor), more = fewer;
+    fewer.pop_back();
+    more.push_back(1);
+    for (const std::vector<int64_t>& shape : {fewer, more}) {
+      Tensors inputs = batch;
+      inputs[input] = Allocate(TF_TensorType(tensor.get()), shape);
+      std::memset(TF_TensorData(inputs[input].get()), 0, TF_TensorByteSize(inputs[input].get()));
+      std::string message;
+      model.TryToRun(name, inputs, message);
+      Check(message.find("is not compatible with expected shape") != std::string::npos &&
+                message.find(input) != std::string::npos,
+            name + " does not refuse another shape of " + input + ": " + message);
+    }
+  }
+}
+
 std::filesystem::path HighestVersion(const std::filesystem::path& directory) {
   int64_t highest = -1;
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
@@ -474,6 +505,7 @@ int main(int count, char** arguments) {
     const Tensors batch = RandomInputs(signature, kRows, random);
     CheckRowsAlone(model, name, batch);
     CheckThreads(model, name, batch);
+    CheckShapes(model, name, batch);
     Print(name + ":", signature.inputs);
     Print("->", signature.outputs);
     std::printf("\n");

@@ -73,9 +73,7 @@ class Model:
         self.inputs, self.functions = {}, {}
         for name, function in self.loaded.signatures.items():
             self.inputs[name] = function.structured_input_signature[1]
-            self.functions[name] = (
-                function if batching is None else batched(name, function, batching)
-            )
+            self.functions[name] = of_any_shape(name, function, batching)
         warm_up = folder / "assets.extra" / "tf_serving_warmup_requests"
         for record in tf.data.TFRecordDataset(str(warm_up)):
             request = PredictionLog.FromString(record.numpy()).predict_log.request
@@ -91,38 +89,42 @@ class Model:
         if set(inputs) != set(specs):
             raise ValueError(f"input keys {sorted(inputs)} instead of {sorted(specs)}")
         for name, array in inputs.items():
-            if array.dtype != specs[name].dtype or not specs[name].shape.is_compatible_with(
-                array.shape
-            ):
-                raise ValueError(f"{name}: {array.dtype} {array.shape} instead of {specs[name]}")
+            if array.dtype != specs[name].dtype:
+                raise ValueError(f"{name}: {array.dtype} instead of {specs[name].dtype.name}")
         outputs = self.functions[signature](**{k: tf.constant(v) for k, v in inputs.items()})
         return {name: tensor.numpy() for name, tensor in outputs.items()}
 
 
-def batched(name, function, parameters):
-    """Joins the rows of concurrent calls."""
+def of_any_shape(name, function, batching):
+    """The function of a signature without the check of shapes that Python adds to it."""
+    specs = function.structured_input_signature[1]
     names = sorted(function.structured_outputs)
 
-    @tf.nondifferentiable_batch_function(
+    def call(*inputs):
+        outputs = function(**dict(zip(specs, inputs, strict=True)))
+        return [outputs[output] for output in names]
+
+    if batching is not None:
+        call = batched(call, batching)
+
+    @tf.function(autograph=False)
+    def named(*inputs):
+        with tf.name_scope(name):  # the queue of a batch has the name of its scope
+            return dict(zip(names, call(*inputs), strict=True))
+
+    concrete = named.get_concrete_function(*(tf.TensorSpec(None, s.dtype) for s in specs.values()))
+    return lambda **inputs: concrete(*(inputs[key] for key in specs))
+
+
+def batched(function, parameters):
+    """Joins the rows of concurrent calls."""
+    return tf.nondifferentiable_batch_function(
         num_batch_threads=parameters.get("num_batch_threads", os.cpu_count()),
         max_batch_size=parameters["max_execution_batch_size"],
         batch_timeout_micros=parameters["batch_timeout_micros"],
         max_enqueued_batches=parameters["max_enqueued_batches"],
         autograph=False,
-    )
-    def in_batches(*inputs):
-        outputs = function(**dict(zip(specs, inputs, strict=True)))
-        return [outputs[output] for output in names]
-
-    specs = function.structured_input_signature[1]
-
-    @tf.function(autograph=False)
-    def call(*inputs):
-        with tf.name_scope(name):  # the queue has the name of its scope
-            return dict(zip(names, in_batches(*inputs), strict=True))
-
-    concrete = call.get_concrete_function(*specs.values())
-    return lambda **inputs: concrete(*(inputs[key] for key in specs))
+    )(function)
 
 
 class Servicer(PredictionServiceServicer):
@@ -137,7 +139,7 @@ class Servicer(PredictionServiceServicer):
         inputs = {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
         try:
             outputs = self.model.predict(spec.signature_name, inputs)
-        except (LookupError, ValueError) as error:
+        except (LookupError, ValueError, tf.errors.OpError) as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
         response = PredictResponse()
         response.model_spec.CopyFrom(spec)
@@ -169,7 +171,7 @@ def rest_handler(model):
                     for name, value in body["inputs"].items()
                 }
                 outputs = model.predict(signature, inputs)
-            except (LookupError, ValueError) as error:
+            except (LookupError, ValueError, tf.errors.OpError) as error:
                 return self.answer(400, {"error": str(error)})
             lists = {name: array.tolist() for name, array in outputs.items()}
             single = len(lists) == 1

@@ -463,3 +463,62 @@ def test_a_fitted_prior_is_exported_with_the_model(
     rows = generate(seed=tf.constant([3, 5], tf.int64))["x"].numpy()
     for row, seed in zip(rows, (3, 5), strict=True):
         np.testing.assert_allclose(row, model.generate(1, seed=seed)[0], rtol=1e-5, atol=1e-6)
+
+
+# ---------------------------------------------------------------------------- what is no data
+
+
+@pytest.fixture(scope="module")
+def with_threshold(few_digits, tmp_path_factory):
+    """A model with classes and a threshold, and its signatures for tensors of any shape."""
+    model = tfae.ConditionalVariationalAutoencoder.from_shape(
+        (8, 8, 1), 3, hidden_units=(8,), num_classes=3, seed=0
+    )
+    model.fit_threshold(few_digits, 0.1)
+    signatures = loaded(saved_model(model, tmp_path_factory.mktemp("threshold") / "m").parent)
+
+    def of_any_shape(signature):
+        types = [tf.TensorSpec(None, t) for t in (tf.float32, tf.int64)]
+        function = signature.signature
+        return tf.function(lambda x, label: function(x=x, label=label), types, autograph=False)
+
+    kept = signatures  # with the variables of the graphs
+    return model, {n: of_any_shape(kept[n]) for n in ("encode", "score")}, kept
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, 255, np.nan, np.inf, -np.inf])
+def test_a_row_outside_the_support_is_infinitely_anomalous(with_threshold, few_digits, value):
+    model, ask, _ = with_threshold
+    x, label = few_digits[:9].copy(), np.full(9, -1)
+    x[3, 2, 2] = value
+    answer = {name: output.numpy() for name, output in ask["score"](x, label).items()}
+    expected = model.anomaly_score(few_digits[:9])
+    expected[3] = np.inf
+    np.testing.assert_allclose(answer["anomaly_score"], expected, rtol=1e-5)
+    np.testing.assert_array_equal(answer["is_anomaly"], ~(expected <= model.threshold))
+    assert answer["is_anomaly"][3]
+
+
+@pytest.mark.parametrize("signature", ["encode", "score"])
+@pytest.mark.parametrize(
+    ("x", "label", "message"),
+    [
+        ((2, 8, 8), (2,), r"Shape of tensor x \[2,8,8\] .*expected shape \[\?,8,8,1\]"),
+        ((2, 64), (2,), r"Shape of tensor x \[2,64\] .*expected shape \[\?,8,8,1\]"),
+        ((8, 8, 1), (2,), r"Shape of tensor x \[8,8,1\] .*expected shape \[\?,8,8,1\]"),
+        ((2, 8, 8, 1), (2, 1), r"Shape of tensor label \[2,1\] .*expected shape \[\?\]"),
+        ((2, 8, 8, 1), (), r"Shape of tensor label \[\] .*expected shape \[\?\]"),
+        ((2, 8, 8, 1), (1,), "`x` and `label` must have the same number of rows"),
+    ],
+)
+def test_every_shape_is_asserted_in_the_graph(with_threshold, signature, x, label, message):
+    _, ask, _ = with_threshold
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        ask[signature](tf.zeros(x), tf.zeros(label, tf.int64))
+
+
+@pytest.mark.parametrize("label", [-2, 3])
+def test_a_label_that_is_no_class_is_refused_in_the_graph(with_threshold, few_digits, label):
+    _, ask, _ = with_threshold
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"`label` must lie from -1 .* to 2\."):
+        ask["encode"](few_digits[:2], np.array([0, label]))

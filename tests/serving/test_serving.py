@@ -146,9 +146,11 @@ def test_the_commands_of_the_readme_beside_the_model_run(served):
         ("imagine", {"x": np.zeros((1, 8, 8, 1), "float32")}),
         ("encode", {"y": np.zeros((1, 8, 8, 1), "float32")}),
         ("encode", {"x": np.zeros((1, 8, 7, 1), "float32")}),
+        ("score", {"x": np.zeros((1, 8, 8), "float32")}),
+        ("score", {"x": np.zeros((1, 64), "float32")}),
         ("encode", {"x": np.zeros((1, 8, 8, 1), "float64")}),
     ],
-    ids=["signature", "name", "shape", "type"],
+    ids=["signature", "name", "size", "rank", "flat", "type"],
 )
 def test_a_bad_request_is_refused_and_the_next_one_is_answered(served, signature, inputs):
     _, directory, port, _ = served

@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfae.bases.autoencoding import Autoencoding
 from tfae.classifier import Classifier
 from tfae.export import serving
+from tfae.export.assertions import with_assertions
 from tfae.export.requests import (
     Example,
     example_inputs,
@@ -66,7 +67,10 @@ def saved_model(
         )
     target = directory / str(version)
     check_absent(target)
-    found = signatures(model, uint8)
+    found = {
+        name: with_assertions(signature, getattr(model, "num_classes", None))
+        for name, signature in signatures(model, uint8).items()
+    }
     archive = keras.export.ExportArchive()  # it stores the variables that are used, once
     examples = {}
     for name, signature in found.items():

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfae.bases.autoencoding import Autoencoding
@@ -62,13 +63,18 @@ def signatures(
     def reconstructed(x: tf.Tensor, *label: tf.Tensor) -> Outputs:
         return {"reconstruction": model.decoded(model.code(x, *label), *label)}
 
+    support = model.data_contract().support
+
     def scored(x: tf.Tensor, *label: tf.Tensor) -> Outputs:
-        score = model.score(x, *label)
+        """No data can be refused on a server: what no data can be is infinitely anomalous."""
+        valid = _are_data(x, support)
+        of_rows = tf.reshape(valid, [-1] + [1] * (x.shape.rank - 1))
+        score = model.score(tf.where(of_rows, x, tf.zeros_like(x)), *label)
+        score = tf.where(valid, score, tf.constant(np.inf, score.dtype))
         if model.threshold is None:
             return {"anomaly_score": score}
-        # No data is refused on a server, so NaN may come, which is above nothing.
-        is_anomaly = (score > tf.constant(model.threshold, score.dtype)) | tf.math.is_nan(score)
-        return {"anomaly_score": score, "is_anomaly": is_anomaly}
+        is_normal = score <= tf.constant(model.threshold, score.dtype)  # which NaN is not
+        return {"anomaly_score": score, "is_anomaly": ~is_normal}
 
     def decoded(code: tf.Tensor, *label: tf.Tensor) -> Outputs:
         return {"x": model.decoded(code, *label)}
@@ -92,6 +98,14 @@ def signatures(
             generated, seed + (also if model.num_classes is None else label)
         )
     return found
+
+
+def _are_data(x: tf.Tensor, support: tuple[float, float] | None) -> tf.Tensor:
+    """Which rows `(batch, ...)` hold finite values in the support only, as booleans `(batch,)`."""
+    valid = tf.math.is_finite(x)
+    if support is not None:
+        valid &= (x >= support[0]) & (x <= support[1])
+    return tf.reduce_all(valid, axis=list(range(1, x.shape.rank)))
 
 
 def _generates(model: Autoencoding) -> bool:

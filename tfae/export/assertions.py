@@ -1,0 +1,41 @@
+"""Assertions in the graph: what a server does not check by itself.
+
+TensorFlow Serving compares the names and types of inputs with a signature, but not their shapes:
+a graph may answer for shapes that it was never made for, by broadcasting.
+"""
+
+import tensorflow as tf
+
+from tfae.export.signatures import Outputs, Signature
+
+
+def with_assertions(signature: Signature, num_classes: int | None) -> Signature:
+    """The same signature, which answers inputs of its shapes only.
+
+    Args:
+        signature: Any.
+        num_classes: Of the model: an input "label" must lie from -1 to `num_classes - 1`.
+    """
+
+    def asserted(*inputs: tf.Tensor) -> Outputs:
+        # Static shapes are those of the specification, so that TensorFlow would take any other
+        # assertion about them for true and leave it out.
+        inputs = [
+            tf.ensure_shape(tensor, spec.shape, name=f"shape_of_{spec.name}")
+            for tensor, spec in zip(inputs, signature.inputs, strict=True)
+        ]
+        checks = []
+        first = signature.inputs[0].name
+        for tensor, spec in zip(inputs[1:], signature.inputs[1:], strict=True):
+            message = f"`{first}` and `{spec.name}` must have the same number of rows."
+            same = tf.debugging.assert_equal(tf.shape(inputs[0])[0], tf.shape(tensor)[0], message)
+            checks.append(same)
+        for tensor, spec in zip(inputs, signature.inputs, strict=True):
+            if spec.name == "label" and num_classes is not None:
+                inside = tf.reduce_all((tensor >= -1) & (tensor < num_classes))
+                message = f"`label` must lie from -1 (unknown) to {num_classes - 1}."
+                checks.append(tf.debugging.Assert(inside, [message]))
+        with tf.control_dependencies(checks):
+            return signature.function(*map(tf.identity, inputs))
+
+    return signature._replace(function=asserted)
