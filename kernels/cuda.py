@@ -129,6 +129,7 @@ def build_standalone(library: str) -> None:
             "kernels/xla/gaussian_sample_kl_ffi.cc",
             "kernels/core/gaussian_sample_kl_cpu.cc",
             "kernels/core/parallel_for_cpu.cc",
+            "kernels/core/sample_arguments.cc",
         ]
     command = [found.nvcc, *flags, "-shared", "--cudart=static", *sources, "-o", library]
     subprocess.run(command, check=True)

@@ -12,12 +12,12 @@ namespace tfae {
 namespace {
 
 constexpr char kBadArguments[] =
-    "type must be one of TFAE_FLOAT32 ... TFAE_BFLOAT16, and no size negative";
+    "type must be one of TFAE_FLOAT32 ... TFAE_BFLOAT16, samples at least 1, no size negative";
 
 // Returns what `function` returns for a value of the type that the core has for `type`, or `error`.
 template <typename Result, typename Function>
 Result WithElement(int32_t type, SampleShape shape, Result error, Function&& function) {
-  if (shape.samples < 0 || shape.rows < 0 || shape.columns < 0) return error;
+  if (shape.samples < 1 || shape.rows < 0 || shape.columns < 0) return error;
   switch (type) {
     case TFAE_FLOAT32:
       return function(float{});

@@ -5,7 +5,7 @@
  * the memory of the GPU, and of the type that `type` names:
  *
  *   mean, log_variance, and their gradients   [rows, columns]
- *   z, z_gradient                             [samples, rows, columns]
+ *   z, z_gradient                             [samples, rows, columns], 1 sample or more
  *   kl, kl_gradient                           [rows]; double for TFAE_FLOAT64, else float
  *   seed                                      int64_t[2], read when the kernel runs
  *

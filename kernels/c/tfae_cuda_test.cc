@@ -54,6 +54,7 @@ std::string ErrorOfForward(int32_t type, int64_t rows, int64_t columns) {
 TEST(CInterface, SaysWhatIsWrong) {
   EXPECT_EQ(tfae_cuda_workspace_bytes(4, 1, 1, 1), -1);
   EXPECT_EQ(tfae_cuda_workspace_bytes(TFAE_FLOAT32, 1, -1, 1), -1);
+  EXPECT_EQ(tfae_cuda_workspace_bytes(TFAE_FLOAT32, 0, 1, 1), -1);  // no sample: no divergence
   EXPECT_NE(ErrorOfForward(4, 1, 1).find("type must be"), std::string::npos);
   EXPECT_NE(ErrorOfForward(TFAE_FLOAT32, -1, 1).find("no size negative"), std::string::npos);
   EXPECT_NE(ErrorOfForward(TFAE_FLOAT32, 1, 16384).find("workspace is NULL"), std::string::npos);

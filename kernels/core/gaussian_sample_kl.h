@@ -23,7 +23,7 @@
 namespace tfae {
 
 struct SampleShape {
-  int64_t samples;
+  int64_t samples;  // at least 1
   int64_t rows;
   int64_t columns;
 };

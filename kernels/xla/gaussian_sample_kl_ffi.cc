@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "kernels/core/gaussian_sample_kl.h"
 #include "kernels/core/gaussian_sample_kl_cuda.h"
+#include "kernels/core/sample_arguments.h"
 #include "xla/ffi/api/ffi.h"
 
 namespace tfae {
@@ -19,18 +21,71 @@ namespace ffi = xla::ffi;
 CpuDevice DeviceOf(ffi::ThreadPool* pool) {
   CpuDevice device;
   device.threads.count = static_cast<int>(pool->num_threads());
-  device.threads.schedule = [pool](std::function<void()> work) {
-    pool->Schedule(std::move(work));
-  };
+  device.threads.schedule = [pool](std::function<void()> work) { pool->Schedule(std::move(work)); };
   return device;
 }
 
-SampleShape ShapeOf(const ffi::AnyBuffer& mean, const ffi::AnyBuffer& z) {
-  const auto sizes = mean.dimensions();
-  SampleShape shape = {1, 1, sizes.back()};
-  for (size_t axis = 0; axis + 1 < sizes.size(); ++axis) shape.rows *= sizes[axis];
-  if (z.dimensions().size() > sizes.size()) shape.samples = z.dimensions().front();
-  return shape;
+// As XLA writes it, where a program is likely to have it.
+const char* NameOf(ffi::DataType type) {
+  switch (type) {
+    case ffi::F32:
+      return "f32";
+    case ffi::F64:
+      return "f64";
+    case ffi::F16:
+      return "f16";
+    case ffi::BF16:
+      return "bf16";
+    case ffi::S32:
+      return "s32";
+    case ffi::S64:
+      return "s64";
+    case ffi::U32:
+      return "u32";
+    case ffi::U64:
+      return "u64";
+    default:
+      return "another type";
+  }
+}
+
+Argument ArgumentOf(const char* name, const ffi::AnyBuffer& buffer) {
+  const auto sizes = buffer.dimensions();
+  return {name, NameOf(buffer.element_type()), sizes.begin(), sizes.size()};
+}
+
+// An attribute such as num_samples would be ignored in silence.
+ffi::Error ErrorOfCheck(const ffi::Dictionary& attributes, const std::string& wrong) {
+  if (attributes.size() > 0) {
+    return ffi::Error::InvalidArgument("there are no attributes, but the call has one named " +
+                                       std::string(*attributes.begin()));
+  }
+  return wrong.empty() ? ffi::Error::Success() : ffi::Error::InvalidArgument(wrong);
+}
+
+ffi::Error CheckForwardBuffers(const ffi::Dictionary& attributes, const ffi::AnyBuffer& mean,
+                               const ffi::AnyBuffer& log_variance, const ffi::AnyBuffer& seed,
+                               const ffi::AnyBuffer& z, const ffi::AnyBuffer& kl,
+                               SampleShape* shape) {
+  return ErrorOfCheck(
+      attributes,
+      CheckForward(ArgumentOf("mean", mean), ArgumentOf("log_variance", log_variance),
+                   ArgumentOf("seed", seed), ArgumentOf("z", z), ArgumentOf("kl", kl), shape));
+}
+
+ffi::Error CheckBackwardBuffers(const ffi::Dictionary& attributes, const ffi::AnyBuffer& mean,
+                                const ffi::AnyBuffer& log_variance, const ffi::AnyBuffer& seed,
+                                const ffi::AnyBuffer& z, const ffi::AnyBuffer& z_gradient,
+                                const ffi::AnyBuffer& kl_gradient,
+                                const ffi::AnyBuffer& mean_gradient,
+                                const ffi::AnyBuffer& log_variance_gradient, SampleShape* shape) {
+  return ErrorOfCheck(
+      attributes,
+      CheckBackward(ArgumentOf("mean", mean), ArgumentOf("log_variance", log_variance),
+                    ArgumentOf("seed", seed), ArgumentOf("z", z),
+                    ArgumentOf("z_gradient", z_gradient), ArgumentOf("kl_gradient", kl_gradient),
+                    ArgumentOf("mean_gradient", mean_gradient),
+                    ArgumentOf("log_variance_gradient", log_variance_gradient), shape));
 }
 
 PhiloxStream StreamOf(const ffi::AnyBuffer& seed) {
@@ -61,7 +116,7 @@ ffi::Error WithElement(const ffi::AnyBuffer& buffer, Function&& function) {
     case ffi::BF16:
       return function(Bfloat16{});
     default:
-      return ffi::Error::InvalidArgument("mean must be f32, f16, bf16 or f64");
+      return ffi::Error::Internal("no such type passes the checks");
   }
 }
 
@@ -80,33 +135,49 @@ BackwardTensors<T, Noise> TensorsOf(Noise noise, const ffi::AnyBuffer& mean,
                                     const ffi::AnyBuffer& kl_gradient,
                                     const ffi::AnyBuffer& mean_gradient,
                                     const ffi::AnyBuffer& log_variance_gradient) {
-  return {Data<T>(mean),          Data<T>(log_variance),
-          noise,                  Data<T>(z),
-          Data<T>(z_gradient),    Data<ComputeType<T>>(kl_gradient),
-          Data<T>(mean_gradient), Data<T>(log_variance_gradient)};
+  return {Data<T>(mean),
+          Data<T>(log_variance),
+          noise,
+          Data<T>(z),
+          Data<T>(z_gradient),
+          Data<ComputeType<T>>(kl_gradient),
+          Data<T>(mean_gradient),
+          Data<T>(log_variance_gradient)};
 }
 
-ffi::Error ForwardCpu(ffi::ThreadPool pool, ffi::AnyBuffer mean, ffi::AnyBuffer log_variance,
-                      ffi::AnyBuffer seed, ffi::Result<ffi::AnyBuffer> z,
-                      ffi::Result<ffi::AnyBuffer> kl) {
+ffi::Error ForwardCpu(ffi::ThreadPool pool, ffi::Dictionary attributes, ffi::AnyBuffer mean,
+                      ffi::AnyBuffer log_variance, ffi::AnyBuffer seed,
+                      ffi::Result<ffi::AnyBuffer> z, ffi::Result<ffi::AnyBuffer> kl) {
+  SampleShape shape;
+  if (ffi::Error error = CheckForwardBuffers(attributes, mean, log_variance, seed, *z, *kl, &shape);
+      error.failure()) {
+    return error;
+  }
   return WithElement(mean, [&](auto element) {
     using T = decltype(element);
-    GaussianSampleKl<T>(DeviceOf(&pool), ShapeOf(mean, *z),
+    GaussianSampleKl<T>(DeviceOf(&pool), shape,
                         TensorsOf<T>(StreamOf(seed), mean, log_variance, *z, *kl));
     return ffi::Error::Success();
   });
 }
 
-ffi::Error BackwardCpu(ffi::ThreadPool pool, ffi::AnyBuffer mean, ffi::AnyBuffer log_variance,
-                       ffi::AnyBuffer seed, ffi::AnyBuffer z, ffi::AnyBuffer z_gradient,
-                       ffi::AnyBuffer kl_gradient, ffi::Result<ffi::AnyBuffer> mean_gradient,
+ffi::Error BackwardCpu(ffi::ThreadPool pool, ffi::Dictionary attributes, ffi::AnyBuffer mean,
+                       ffi::AnyBuffer log_variance, ffi::AnyBuffer seed, ffi::AnyBuffer z,
+                       ffi::AnyBuffer z_gradient, ffi::AnyBuffer kl_gradient,
+                       ffi::Result<ffi::AnyBuffer> mean_gradient,
                        ffi::Result<ffi::AnyBuffer> log_variance_gradient) {
+  SampleShape shape;
+  if (ffi::Error error =
+          CheckBackwardBuffers(attributes, mean, log_variance, seed, z, z_gradient, kl_gradient,
+                               *mean_gradient, *log_variance_gradient, &shape);
+      error.failure()) {
+    return error;
+  }
   return WithElement(mean, [&](auto element) {
     using T = decltype(element);
-    GaussianSampleKlGradient<T>(
-        DeviceOf(&pool), ShapeOf(mean, z),
-        TensorsOf<T>(StreamOf(seed), mean, log_variance, z, z_gradient, kl_gradient,
-                     *mean_gradient, *log_variance_gradient));
+    GaussianSampleKlGradient<T>(DeviceOf(&pool), shape,
+                                TensorsOf<T>(StreamOf(seed), mean, log_variance, z, z_gradient,
+                                             kl_gradient, *mean_gradient, *log_variance_gradient));
     return ffi::Error::Success();
   });
 }
@@ -120,12 +191,17 @@ ffi::Error ErrorOf(const char* message) {
   return message == nullptr ? ffi::Error::Success() : ffi::Error::Internal(message);
 }
 
-ffi::Error ForwardCuda(CUstream_st* stream, ffi::ScratchAllocator allocator, ffi::AnyBuffer mean,
-                       ffi::AnyBuffer log_variance, ffi::AnyBuffer seed,
-                       ffi::Result<ffi::AnyBuffer> z, ffi::Result<ffi::AnyBuffer> kl) {
+ffi::Error ForwardCuda(CUstream_st* stream, ffi::ScratchAllocator allocator,
+                       ffi::Dictionary attributes, ffi::AnyBuffer mean, ffi::AnyBuffer log_variance,
+                       ffi::AnyBuffer seed, ffi::Result<ffi::AnyBuffer> z,
+                       ffi::Result<ffi::AnyBuffer> kl) {
+  SampleShape shape;
+  if (ffi::Error error = CheckForwardBuffers(attributes, mean, log_variance, seed, *z, *kl, &shape);
+      error.failure()) {
+    return error;
+  }
   return WithElement(mean, [&](auto element) {
     using T = decltype(element);
-    const SampleShape shape = ShapeOf(mean, *z);
     CudaDevice device = {stream};
     if (const int64_t bytes = WorkspaceBytes<T>(shape); bytes > 0) {
       const std::optional<void*> workspace = allocator.Allocate(bytes, alignof(double));
@@ -139,14 +215,22 @@ ffi::Error ForwardCuda(CUstream_st* stream, ffi::ScratchAllocator allocator, ffi
   });
 }
 
-ffi::Error BackwardCuda(CUstream_st* stream, ffi::AnyBuffer mean, ffi::AnyBuffer log_variance,
-                        ffi::AnyBuffer seed, ffi::AnyBuffer z, ffi::AnyBuffer z_gradient,
-                        ffi::AnyBuffer kl_gradient, ffi::Result<ffi::AnyBuffer> mean_gradient,
+ffi::Error BackwardCuda(CUstream_st* stream, ffi::Dictionary attributes, ffi::AnyBuffer mean,
+                        ffi::AnyBuffer log_variance, ffi::AnyBuffer seed, ffi::AnyBuffer z,
+                        ffi::AnyBuffer z_gradient, ffi::AnyBuffer kl_gradient,
+                        ffi::Result<ffi::AnyBuffer> mean_gradient,
                         ffi::Result<ffi::AnyBuffer> log_variance_gradient) {
+  SampleShape shape;
+  if (ffi::Error error =
+          CheckBackwardBuffers(attributes, mean, log_variance, seed, z, z_gradient, kl_gradient,
+                               *mean_gradient, *log_variance_gradient, &shape);
+      error.failure()) {
+    return error;
+  }
   return WithElement(mean, [&](auto element) {
     using T = decltype(element);
     return ErrorOf(GaussianSampleKlGradient<T>(
-        {stream}, ShapeOf(mean, z),
+        {stream}, shape,
         TensorsOf<T>(DeviceSeedOf(seed), mean, log_variance, z, z_gradient, kl_gradient,
                      *mean_gradient, *log_variance_gradient)));
   });
@@ -157,6 +241,7 @@ ffi::Error BackwardCuda(CUstream_st* stream, ffi::AnyBuffer mean, ffi::AnyBuffer
 template <typename Binding>
 auto BindForward(Binding binding) {
   return std::move(binding)
+      .template Attrs<ffi::Dictionary>()
       .template Arg<ffi::AnyBuffer>()
       .template Arg<ffi::AnyBuffer>()
       .template Arg<ffi::AnyBuffer>()
@@ -167,6 +252,7 @@ auto BindForward(Binding binding) {
 template <typename Binding>
 auto BindBackward(Binding binding) {
   return std::move(binding)
+      .template Attrs<ffi::Dictionary>()
       .template Arg<ffi::AnyBuffer>()
       .template Arg<ffi::AnyBuffer>()
       .template Arg<ffi::AnyBuffer>()
@@ -183,9 +269,9 @@ auto BindBackward(Binding binding) {
 XLA_FFI_DEFINE_HANDLER_SYMBOL(TfaeGaussianSampleKlCpu, tfae::ForwardCpu,
                               tfae::BindForward(xla::ffi::Ffi::Bind().Ctx<xla::ffi::ThreadPool>()));
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(TfaeGaussianSampleKlGradCpu, tfae::BackwardCpu,
-                              tfae::BindBackward(
-                                  xla::ffi::Ffi::Bind().Ctx<xla::ffi::ThreadPool>()));
+XLA_FFI_DEFINE_HANDLER_SYMBOL(
+    TfaeGaussianSampleKlGradCpu, tfae::BackwardCpu,
+    tfae::BindBackward(xla::ffi::Ffi::Bind().Ctx<xla::ffi::ThreadPool>()));
 
 #if defined(TFAE_CUDA)
 XLA_FFI_DEFINE_HANDLER_SYMBOL(TfaeGaussianSampleKlCuda, tfae::ForwardCuda,
@@ -195,6 +281,5 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(TfaeGaussianSampleKlCuda, tfae::ForwardCuda,
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(
     TfaeGaussianSampleKlGradCuda, tfae::BackwardCuda,
-    tfae::BindBackward(
-        xla::ffi::Ffi::Bind().Ctx<xla::ffi::PlatformStream<CUstream_st*>>()));
+    tfae::BindBackward(xla::ffi::Ffi::Bind().Ctx<xla::ffi::PlatformStream<CUstream_st*>>()));
 #endif

@@ -11,6 +11,9 @@ extern "C" {
 // (mean, log_variance, seed) -> (z, kl), with the tensors of kernels/core/gaussian_sample_kl.h.
 // mean and log_variance are f32, f16, bf16 or f64, s32 or s64 the seed. z has one axis more than
 // mean if it has an axis of samples. A GPU reads the seed from its own memory, too.
+//
+// Shapes and types are checked: an error names the tensor that is wrong. Layouts cannot be, for XLA
+// does not tell them: all are descending, which is the default of jax.ffi. There are no attributes.
 XLA_FFI_Error* TfaeGaussianSampleKlCpu(XLA_FFI_CallFrame* call_frame);
 XLA_FFI_Error* TfaeGaussianSampleKlCuda(XLA_FFI_CallFrame* call_frame);
 
