@@ -9,7 +9,15 @@ import tensorflow as tf
 from sklearn.decomposition import sparse_encode
 
 import tfae
-from tfae.ops.atom_updates import Explained, badly_explained, descend, swap, unit_norm
+from tfae.ops import atom_updates
+from tfae.ops.atom_updates import (
+    Explained,
+    Replacement,
+    badly_explained,
+    descend,
+    swap,
+    unit_norm,
+)
 from tfae.ops.lasso import lasso
 
 
@@ -78,7 +86,7 @@ def test_dead_atoms_are_replaced_and_counted(atom_update):
     atoms[:5] = np.eye(16)[0]  # what no patch has
     model.atoms = atoms
     history = model.fit(x, batch_size=100, epochs=4, verbose=0).history
-    if atom_update == "gradient":  # the other way swaps what is useless before it is dead
+    if atom_update == "gradient":  # replacing swaps what is useless before it is dead
         assert max(history["dead_atoms"]) > 0
     assert history["dead_atoms"][-1] == 0
     assert np.abs(model.atoms[:, 0]).max() < 0.5
@@ -124,29 +132,95 @@ def test_descending_never_raises_the_error_and_keeps_length_one():
     assert error[-1] < 0.8 * error[0]
 
 
-def test_no_swap_raises_the_objective_of_the_batch():
-    x, true = sparse_data(300)
-    random = np.random.default_rng(1).normal(size=(8, 16))
-    atoms = unit_norm(tf.constant(random, tf.float32))
-    before = lasso(x, atoms, 0.1, 1e-7)
-    batch = Explained(x, before.codes, x - before.codes @ atoms, tf.ones(300))
+def with_solution(x, atoms, penalty=0.1, tolerance=1e-7):
+    solution = lasso(x, atoms, penalty, tolerance)
+    residual = x - solution.codes @ atoms
+    return Explained(x, solution.codes, residual, solution.gap, tf.ones(len(x)))
+
+
+def least_objective(x, atoms, penalty=0.1):
+    return float(np.mean(lasso(x, atoms, penalty, 1e-7).objective))
+
+
+def swap_data(num_rows=200):
+    """Patches, eight bad atoms, and a pool of better ones."""
+    x, true = sparse_data(num_rows)
+    atoms = unit_norm(tf.constant(np.random.default_rng(1).normal(size=(8, 16)), tf.float32))
     pool = unit_norm(tf.constant(np.concatenate([true, x[:20], np.zeros((4, 16))]), tf.float32))
-    after, replaced, worth = swap(atoms, batch, pool, 0.1, tf.zeros(8))
+    return x, atoms, pool
+
+
+def test_no_swaps_raise_the_least_objective_of_the_batch():
+    x, atoms, pool = swap_data()
+    update = Replacement(8, 0.1)
+    update.build((8, 16))
+    objectives, num_swaps = [least_objective(x, atoms)], 0
+    for i in range(5):
+        update.pool.assign(tf.roll(pool, 8 * i, axis=0)[:8])
+        batch = with_solution(x, atoms, tolerance=1e-3)  # as training has it
+        atoms, is_new = update.improve(atoms, batch, tf.zeros([]), update.pool)
+        num_swaps += np.sum(is_new)
+        objectives.append(least_objective(x, atoms))
+    assert num_swaps > 2
+    assert np.diff(objectives).max() <= 1e-6
+    assert objectives[-1] < 0.95 * objectives[0]
+
+
+def test_every_swap_lowers_the_objective_at_the_codes_that_the_swaps_before_have_left():
+    x, before, pool = swap_data()
+    batch = with_solution(x, before)
+    after, replaced, worth, fall = swap(before, batch, pool, tf.constant(0.1), tf.zeros(8))
+    assert np.sum(replaced) > 2
+    # Again by the definition: one after the other, all codes fixed but those of the atom.
+    atoms, codes = np.array(before), np.array(batch.codes)
+
+    def objective():
+        return 0.5 * np.sum((x - codes @ atoms) ** 2) + 0.1 * np.abs(codes).sum()
+
+    objectives = [objective()]
+    for k in np.argsort(np.mean(codes**2, axis=0), kind="stable"):
+        without = x - np.delete(codes, k, axis=1) @ np.delete(atoms, k, axis=0)
+        product = without @ np.array(after[k])
+        best = np.sign(product) * np.maximum(np.abs(product) - 0.1, 0)
+        np.testing.assert_allclose(worth[k], np.mean(0.5 * best**2), rtol=1e-3)
+        if replaced[k]:
+            atoms[k], codes[:, k] = after[k], best
+            objectives.append(objective())
+    assert np.diff(objectives).max() < 0
+    assert float(fall) == pytest.approx((objectives[0] - objectives[-1]) / len(x), rel=1e-3)
+
+
+def test_swaps_take_patches_of_the_pool_and_leave_the_other_atoms():
+    x, atoms, pool = swap_data()
+    batch = with_solution(x, atoms)
+    after, replaced, *_ = swap(atoms, batch, pool, tf.constant(0.1), tf.zeros(8))
     assert np.sum(replaced) > 2
     np.testing.assert_array_equal(after[~replaced], atoms[~replaced])
-    assert {row.tobytes() for row in after[replaced].numpy()} <= {
-        row.tobytes() for row in pool[:44].numpy()
-    }
-    objective = lasso(x, after, 0.1, 1e-7).objective
-    promised = np.mean(worth[replaced]) * np.sum(replaced) - np.sum(
-        np.mean(0.5 * before.codes.numpy() ** 2, axis=0)[replaced]
-    )
-    assert promised > 0
-    assert np.mean(objective) <= np.mean(before.objective) - promised + 1e-4
+    taken = [row.tobytes() for row in after[replaced].numpy()]
+    assert set(taken) <= {row.tobytes() for row in pool[:44].numpy()}
+    assert len(set(taken)) == len(taken), "each once"
     # What was more useful in the past than any patch is on this batch stays.
-    same, replaced, _ = swap(atoms, batch, pool, 0.1, tf.fill([8], 1e3))
+    same, replaced, *_ = swap(atoms, batch, pool, tf.constant(0.1), tf.fill([8], 1e3))
     assert not np.any(replaced)
     np.testing.assert_array_equal(same, atoms)
+
+
+@pytest.mark.parametrize("is_lower", [True, False])
+def test_swaps_within_the_duality_gap_are_judged_by_solving_anew(is_lower, monkeypatch):
+    x, atoms, pool = swap_data()
+    update = Replacement(8, 0.1)
+    update.build((8, 16))
+    update.pool.assign(pool[:8])
+    batch = with_solution(x, atoms)
+    fall = float(swap(atoms, batch, update.pool, tf.constant(0.1), tf.zeros(8)).fall)
+    batch = batch._replace(gap=tf.fill([200], fall * 1.01))  # so they say
+    if not is_lower:  # what is found is no lower than what there was
+        monkeypatch.setattr(
+            atom_updates, "lasso", lambda x, *_, **__: lasso(x, atoms, tf.constant(0.1), 1e-7)
+        )
+    after, is_new = update.improve(atoms, batch, tf.zeros([]), update.pool)
+    assert np.any(is_new) == is_lower
+    assert np.any(after != atoms) == is_lower
 
 
 def test_badly_explained_examples_are_drawn_in_proportion_to_their_error():
@@ -189,6 +263,21 @@ def test_a_loaded_model_goes_on_as_if_it_had_never_stopped(atom_update, tmp_path
         m.fit(x, batch_size=100, epochs=3, initial_epoch=1, verbose=0)
     for a, b in zip(model.weights, loaded.weights, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_codes_are_those_of_the_weights_however_a_model_is_compiled(tmp_path):
+    x, _ = sparse_data(300)
+    model = learned(x)
+    model.save_weights(tmp_path / "m.weights.h5")
+    codes = model.encode(x)
+    for options in (None, {"jit_compile": True}):
+        loaded = tfae.SparseCoding(24, 0.1)
+        loaded.build((None, 16))
+        loaded.load_weights(tmp_path / "m.weights.h5")
+        if options is not None:
+            loaded.compile(**options)
+        np.testing.assert_array_equal(loaded.encode(x), codes)
+        np.testing.assert_array_equal(loaded.anomaly_score(x), model.anomaly_score(x))
 
 
 @pytest.mark.slow

@@ -110,3 +110,12 @@ def test_no_gradient_flows_through_codes():
         tape.watch((x, atoms))
         codes = solve(x, atoms, 0.1).codes
     assert tape.gradient(codes, (x, atoms)) == (None, None)
+
+
+def test_under_xla_any_number_of_atoms_follows_any_other():
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    for num_atoms in (4, 3, 1, 2, 1):
+        atoms = tf.eye(num_atoms, 4)
+        codes = lasso(x, atoms, 0.5, jit_compile=True).codes
+        expected = np.sign(x) * np.maximum(np.abs(x) - 0.5, 0)
+        np.testing.assert_allclose(codes, expected[:, :num_atoms], atol=1e-4)

@@ -185,7 +185,9 @@ class SparseCoding(Autoencoding):
             weights = batch.sample_weight
             weights = tf.ones_like(error) if weights is None else tf.reshape(weights, [-1])
             weights = tf.cast(weights, x.dtype)
-            dead = self._improve_atoms(Explained(x, solution.codes, residual, weights))
+            dead = self._improve_atoms(
+                Explained(x, solution.codes, residual, solution.gap, weights)
+            )
         return {
             "reconstruction_loss": error,
             "sparsity_loss": self.penalty * tf.reduce_sum(tf.abs(solution.codes), axis=1),
@@ -258,16 +260,16 @@ class SparseCoding(Autoencoding):
         seed = tf.cast(self._random.next(), tf.int64)  # not folded: replicas draw the same
         candidates, num_candidates = badly_explained(batch.x, errors, self.num_atoms, seed)
         candidates = unit_norm(candidates)
-        improved = self._update.improve(
+        improved, is_new = self._update.improve(
             self._atoms.value, batch, fading, candidates, jit_compile=self._xla_inside
         )
         atoms = tf.where(count > 0, improved, self._atoms)
 
-        dead = self._dead()
+        dead = self._dead() & ~is_new
         rank = tf.maximum(tf.cumsum(tf.cast(dead, tf.int32)) - 1, 0)
         renewed = dead & (rank < num_candidates)
         self._atoms.assign(tf.where(renewed[:, None], tf.gather(candidates, rank), atoms))
-        self._unused_for.assign(tf.where(renewed, tf.zeros_like(count), self._unused_for))
+        self._unused_for.assign(tf.where(renewed | is_new, tf.zeros_like(count), self._unused_for))
         self._update.forget(renewed)
         return dead
 
@@ -335,26 +337,29 @@ class SparseCoding(Autoencoding):
 
     @contextlib.contextmanager
     def _compiled_inside(self) -> Iterator[None]:
-        """While entered, XLA compiles the loops of what is traced, where it may.
+        """While entered, XLA compiles the loops of what is traced.
 
         They are programs for every size of a batch, and quick to compile. What is exported is
         traced outside of this and stays plain TensorFlow.
         """
-        self._xla_inside = (
+        before, self._xla_inside = self._xla_inside, True
+        try:
+            yield
+        finally:
+            self._xla_inside = before
+
+    def compute_loss(self, *args, **kwargs) -> tf.Tensor:
+        may_compile = (
             self._requested["jit_compile"] is not False
             and not self.run_eagerly
             and self.distribute_strategy.num_replicas_in_sync == 1
         )
-        try:
-            yield
-        finally:
-            self._xla_inside = False
-
-    def compute_loss(self, *args, **kwargs) -> tf.Tensor:
-        with self._compiled_inside():
+        with self._compiled_inside() if may_compile else contextlib.nullcontext():
             return super().compute_loss(*args, **kwargs)
 
     def _map(self, *args, **kwargs) -> Any:
+        # However it is compiled: codes are unique up to the tolerance only, and one that is loaded
+        # and not compiled, or otherwise, must give the same.
         with self._compiled_inside():
             return super()._map(*args, **kwargs)
 

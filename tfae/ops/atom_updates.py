@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from tfae.ops.lasso import lasso
+
 
 class Explained(NamedTuple):
     """A batch with its solution.
@@ -14,12 +16,14 @@ class Explained(NamedTuple):
         x: `(batch, dimension)`.
         codes: `(batch, num_atoms)`.
         residual: `x - codes @ atoms`, `(batch, dimension)`.
+        gap: How far the objective may be above its minimum over the codes, `(batch,)`.
         weights: Of the examples, `(batch,)`, zero or more.
     """
 
     x: tf.Tensor
     codes: tf.Tensor
     residual: tf.Tensor
+    gap: tf.Tensor
     weights: tf.Tensor
 
 
@@ -47,15 +51,26 @@ class Descent(keras.layers.Layer):
         fading: tf.Tensor,
         candidates: tf.Tensor,
         jit_compile: bool = False,
-    ) -> tf.Tensor:
-        """Improves the atoms, `(num_atoms, dimension)`, by a batch; `fading` weighs the past."""
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Improves the atoms by a batch.
+
+        Args:
+            atoms: `(num_atoms, dimension)`.
+            batch: With its solution.
+            fading: Weight of the statistics so far, in [0, 1].
+            candidates: Not used here.
+            jit_compile: Whether XLA compiles the loop.
+
+        Returns:
+            Atoms `(num_atoms, dimension)`, and which of them are new, bool `(num_atoms,)`: none.
+        """
         weighted = batch.codes * batch.weights[:, None]
         new = tf.matmul(weighted, batch.codes, transpose_a=True)
         self.codes_codes.assign(fading * self.codes_codes + new)
         new = tf.matmul(weighted, batch.x, transpose_a=True)
         self.codes_data.assign(fading * self.codes_data + new)
         step = _descend_compiled if jit_compile else descend
-        return step(atoms, self.codes_codes, self.codes_data)
+        return step(atoms, self.codes_codes, self.codes_data), tf.zeros([self.num_atoms], tf.bool)
 
     def forget(self, renewed: tf.Tensor) -> None:
         """Begins anew with the atoms for which `renewed`, bool `(num_atoms,)`, is true."""
@@ -91,20 +106,66 @@ class Replacement(keras.layers.Layer):
         fading: tf.Tensor,
         candidates: tf.Tensor,
         jit_compile: bool = False,
-    ) -> tf.Tensor:
-        """Improves the atoms, `(num_atoms, dimension)`; `candidates` are the next pool."""
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Swaps patches of the pool in.
+
+        Args:
+            atoms: `(num_atoms, dimension)`.
+            batch: With its solution.
+            fading: Weight of what atoms were worth in the past, in [0, 1].
+            candidates: Patches for the next pool, `(num_atoms, dimension)`; where they are zeros
+                the patch in the pool stays.
+            jit_compile: Whether XLA compiles the loop.
+
+        Returns:
+            Atoms `(num_atoms, dimension)`, and which of them are new, bool `(num_atoms,)`.
+        """
         step = _swap_compiled if jit_compile else swap
-        atoms, replaced, worth = step(
-            atoms, batch, self.pool, tf.constant(self.penalty, atoms.dtype), self.usefulness
+        penalty = tf.constant(self.penalty, atoms.dtype)
+        swapped = Swapped(*step(atoms, batch, self.pool, penalty, self.usefulness))
+
+        # The codes are optimal up to their duality gap only; within it, solving anew decides.
+        objective = 0.5 * tf.reduce_sum(batch.residual**2, axis=1)
+        objective += penalty * tf.reduce_sum(tf.abs(batch.codes), axis=1)
+        least = _mean(batch, objective - batch.gap)
+        expected = _mean(batch, objective) - swapped.fall
+        after = tf.cond(
+            (swapped.fall > 0) & (expected >= least),
+            lambda: _mean(
+                batch,
+                lasso(batch.x, swapped.atoms, penalty, 1e-3, jit_compile=jit_compile).objective,
+            ),
+            lambda: expected,
         )
+        is_lower = after < least
+        replaced = swapped.replaced & is_lower
+        worth = tf.where(is_lower, swapped.worth, _mean(batch, 0.5 * batch.codes**2))
+
         past = fading * self.usefulness + (1 - fading) * worth
         self.usefulness.assign(tf.where(replaced, worth, past))
-        self.pool.assign(candidates)
-        return atoms
+        is_patch = tf.reduce_any(tf.not_equal(candidates, 0), axis=1, keepdims=True)
+        self.pool.assign(tf.where(is_patch, candidates, self.pool))
+        return tf.where(is_lower, swapped.atoms, atoms), replaced
 
     def forget(self, renewed: tf.Tensor) -> None:
         """Begins anew with the atoms for which `renewed`, bool `(num_atoms,)`, is true."""
         self.usefulness.assign(tf.where(renewed, tf.zeros_like(self.usefulness), self.usefulness))
+
+
+class Swapped(NamedTuple):
+    """What `swap` finds.
+
+    Attributes:
+        atoms: `(num_atoms, dimension)`.
+        replaced: Which of them are new, bool `(num_atoms,)`.
+        worth: What each takes off the objective of this batch, per example, `(num_atoms,)`.
+        fall: By how much the objective, per example, is lower than at the codes before; scalar.
+    """
+
+    atoms: tf.Tensor
+    replaced: tf.Tensor
+    worth: tf.Tensor
+    fall: tf.Tensor
 
 
 def add_state(layer: keras.layers.Layer, name: str, shape: tuple, **options: Any) -> keras.Variable:
@@ -159,24 +220,24 @@ def descend(
     codes_codes = tf.pad(codes_codes, [[0, padding], [0, padding]])
 
     def improve_block(block: tf.Tensor, atoms: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        places = block * block_size + tf.range(block_size)
-        here, weights = tf.gather(atoms, places), tf.gather(codes_codes, places)
-        residual = tf.gather(codes_data, places) - tf.matmul(weights, atoms)
-        within = tf.gather(weights, places, axis=1)
+        indices = block * block_size + tf.range(block_size)
+        part, weights = tf.gather(atoms, indices), tf.gather(codes_codes, indices)
+        residual = tf.gather(codes_data, indices) - tf.matmul(weights, atoms)
+        within = tf.gather(weights, indices, axis=1)
 
-        def improve(j: tf.Tensor, here: tf.Tensor, residual: tf.Tensor) -> tuple:
-            old = here[j]
+        def improve(j: tf.Tensor, part: tf.Tensor, residual: tf.Tensor) -> tuple:
+            old = part[j]
             new = old + tf.math.divide_no_nan(residual[j], within[j, j])
             length = tf.norm(new)
             new = tf.where((within[j, j] > 0) & (length > 0), new / length, old)
             return (
                 j + 1,
-                tf.tensor_scatter_nd_update(here, [[j]], new[None]),
+                tf.tensor_scatter_nd_update(part, [[j]], new[None]),
                 residual - within[:, j, None] * (new - old),
             )
 
-        _, here, _ = tf.while_loop(lambda j, *_: j < block_size, improve, [0, here, residual])
-        return block + 1, tf.tensor_scatter_nd_update(atoms, places[:, None], here)
+        _, part, _ = tf.while_loop(lambda j, *_: j < block_size, improve, [0, part, residual])
+        return block + 1, tf.tensor_scatter_nd_update(atoms, indices[:, None], part)
 
     num_blocks = (num_atoms + padding) // block_size
     _, atoms = tf.while_loop(lambda block, _: block < num_blocks, improve_block, [0, atoms])
@@ -185,13 +246,14 @@ def descend(
 
 def swap(
     atoms: tf.Tensor, batch: Explained, pool: tf.Tensor, penalty: float, usefulness: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+) -> Swapped:
     """Replaces atoms by patches of a pool that fit better, the least useful atoms first.
 
-    All other codes being fixed, an atom at its best coefficient takes `0.5 * coefficient^2` off the
-    objective of an example, and a patch p in its place would take off
-    `0.5 * max(|p . r| - penalty, 0)^2`, r being the residual without the atom. Where the best patch
-    of the pool takes off more of the batch's objective, it becomes the atom: no swap raises it.
+    With the other codes fixed, an atom s at its best coefficient takes
+    `0.5 * max(|s . r| - penalty, 0)^2` off the objective of an example, r being the residual
+    without it: the one that the swaps before have left. Where the best patch of the pool takes off
+    more of the batch's objective than the atom, it becomes the atom. So every swap lowers the
+    objective at the codes that the swaps before have left, and solving for them lowers it further.
 
     Args:
         atoms: `(num_atoms, dimension)`.
@@ -200,64 +262,78 @@ def swap(
         penalty: Weight of the L1 norm.
         usefulness: What each atom took off in the past, per example, `(num_atoms,)`; a patch must
             take off more than that, too, or small batches would cost atoms that are used rarely.
-
-    Returns:
-        Atoms `(num_atoms, dimension)`, whether each was replaced, and what each takes off this
-        batch, per example.
     """
 
-    def mean(per_example: tf.Tensor) -> tf.Tensor:
-        total = tf.linalg.matvec(per_example, batch.weights, transpose_a=True)
-        return tf.math.divide_no_nan(total, tf.reduce_sum(batch.weights))
+    def shrunk(product: tf.Tensor) -> tf.Tensor:
+        """The best coefficients of atoms, from their products with the residual."""
+        return tf.sign(product) * tf.maximum(tf.abs(product) - penalty, 0)
 
-    worth = mean(0.5 * batch.codes**2)
+    def outer(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return a[:, None] * b
+
+    worth = _mean(batch, 0.5 * batch.codes**2)
     order = tf.argsort(worth)
     pool_pool = tf.matmul(pool, pool, transpose_b=True)
     products = tf.matmul(batch.residual, pool, transpose_b=True)
     is_free = tf.reduce_any(tf.not_equal(pool, 0), axis=1)
 
     # Indices that depend on data go to `gather`: XLA would compile anew for each value of a slice.
-    def look(
+    def try_swap(
         i: tf.Tensor,
         atoms: tf.Tensor,
         replaced: tf.Tensor,
         worth: tf.Tensor,
+        residual: tf.Tensor,
         products: tf.Tensor,
         is_free: tf.Tensor,
+        fall: tf.Tensor,
     ):
         k = order[i]
-        code = tf.gather(batch.codes, [k], axis=1)
-        without = products + code * tf.linalg.matvec(pool, tf.gather(atoms, k))
-        gains = mean(0.5 * tf.maximum(tf.abs(without) - penalty, 0) ** 2)
-        best = tf.argmax(tf.where(is_free, gains, -tf.ones_like(gains)), output_type=tf.int32)
-        # More by a margin that rounding cannot make.
-        gain = tf.gather(gains, best)
-        least = tf.maximum(tf.gather(worth, k), tf.gather(usefulness, k)) * (1 + 1e-4)
-        is_better = (gain > least) & tf.gather(is_free, best)
-        product = tf.gather(without, [best], axis=1)
-        code = tf.sign(product) * tf.maximum(tf.abs(product) - penalty, 0)
+        atom = tf.gather(atoms, k)
+        code = tf.gather(batch.codes, k, axis=1)
+        own = tf.linalg.matvec(residual, atom)
+        paid = code * own + 0.5 * code**2 - penalty * tf.abs(code)  # at the code as it is
+        worth_of_atom = _mean(batch, 0.5 * shrunk(own + code) ** 2)  # at its best code
 
-        def with_row(all_rows: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
-            return tf.tensor_scatter_nd_update(
-                all_rows, [[k]], tf.where(is_better, new, tf.gather(all_rows, k))[None]
-            )
+        without = products + outer(code, tf.linalg.matvec(pool, atom))
+        gains = _mean(batch, 0.5 * shrunk(without) ** 2)
+        best = tf.argmax(tf.where(is_free, gains, -tf.ones_like(gains)), output_type=tf.int32)
+        gain = tf.gather(gains, best)
+        least = tf.maximum(worth_of_atom, tf.gather(usefulness, k))
+        # More by a margin that rounding cannot make.
+        is_better = (gain > least * (1 + 1e-4)) & tf.gather(is_free, best)
+        patch, pool_pool_row = tf.gather(pool, best), tf.gather(pool_pool, best)
+        new_code = shrunk(tf.gather(without, best, axis=1))
+
+        def with_row(all_rows: tf.Tensor, new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
+            row = tf.where(is_better, new, old)[None]
+            return tf.tensor_scatter_nd_update(all_rows, [[k]], row)
 
         return (
             i + 1,
-            with_row(atoms, tf.gather(pool, best)),
-            with_row(replaced, True),
-            with_row(worth, gain),
-            tf.where(is_better, without - code * tf.gather(pool_pool, best), products),
+            with_row(atoms, patch, atom),
+            with_row(replaced, True, False),
+            with_row(worth, gain, worth_of_atom),
+            tf.where(is_better, residual + outer(code, atom) - outer(new_code, patch), residual),
+            tf.where(is_better, without - outer(new_code, pool_pool_row), products),
             is_free & ~(is_better & (tf.range(tf.shape(pool)[0]) == best)),
+            fall + tf.where(is_better, gain - _mean(batch, paid), tf.zeros_like(gain)),
         )
 
-    replaced = tf.zeros_like(worth, tf.bool)
-    _, atoms, replaced, worth, *_ = tf.while_loop(
+    none = tf.zeros_like(worth, tf.bool)
+    fall = tf.zeros([], worth.dtype)
+    _, atoms, replaced, worth, *_, fall = tf.while_loop(
         lambda i, *_: i < tf.shape(atoms)[0],
-        look,
-        [0, atoms, replaced, worth, products, is_free],
+        try_swap,
+        [0, atoms, none, worth, batch.residual, products, is_free, fall],
     )
-    return atoms, replaced, worth
+    return Swapped(atoms, replaced, worth, fall)
+
+
+def _mean(batch: Explained, per_example: tf.Tensor) -> tf.Tensor:
+    """The weighted mean over a batch, `[...]`, of `(batch, ...)`."""
+    total = tf.tensordot(batch.weights, per_example, 1)
+    return tf.math.divide_no_nan(total, tf.reduce_sum(batch.weights))
 
 
 def _compiled(function: Callable) -> Callable:

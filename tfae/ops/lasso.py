@@ -144,7 +144,9 @@ def _iterate_some(
     return state
 
 
-_iterate_compiled = tf.function(_iterate_some, jit_compile=True, reduce_retracing=True)
+# A block has the same shape for any number of rows, so there is one trace a size of the atoms. A
+# relaxed trace would serve other sizes, but none of a single atom, whose shapes broadcast.
+_iterate_compiled = tf.function(_iterate_some, jit_compile=True)
 
 
 def _iterate(
