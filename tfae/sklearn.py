@@ -116,7 +116,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
         Whether the model has a hyperparameter shows in `fit`, as after the constructor.
         """
-        names = self._get_param_names()
+        names = super().get_params(deep=False)
         own = {key: value for key, value in params.items() if key in names or "__" in key}
         super().set_params(**own)
         others = {key: value for key, value in params.items() if key not in own}

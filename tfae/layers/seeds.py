@@ -5,6 +5,8 @@ import random
 import keras
 import tensorflow as tf
 
+from tfae.internals import all_layers, seed_generators
+
 
 def next_seed(generator: keras.random.SeedGenerator) -> tf.Tensor:
     """Draws the next seed, another one for every replica of a `tf.distribute` strategy.
@@ -38,7 +40,7 @@ def seed_unseeded(layer: keras.layers.Layer, seed: int) -> None:
         layer: For example a corruption that a model takes over, with the model's seed.
         seed: Integer; the layers inside get different ones that follow from it.
     """
-    for i, inner in enumerate(layer._flatten_layers()):
+    for i, inner in enumerate(all_layers(layer)):
         if getattr(inner, "seed", 0) is None:
-            for generator in inner._seed_generators:
+            for generator in seed_generators(inner):
                 generator.state.assign([(seed + i) % 2**32, 0])

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfae import priors
 from tfae.arguments import non_negative
+from tfae.internals import all_layers
 from tfae.layers import ClassProbabilities
 from tfae.losses.likelihoods import Likelihood
 from tfae.models.adversarial import AdversarialAutoencoder
@@ -119,7 +120,7 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
 
     def _check_networks(self, input_shape: Sequence[int | None]) -> None:
         super()._check_networks(input_shape)
-        for layer in self.encoder._flatten_layers():
+        for layer in all_layers(self.encoder):
             for part in (layer, getattr(layer, "activation", None)):
                 if isinstance(part, ClassProbabilities) and part.num_classes != self.num_classes:
                     raise ValueError(

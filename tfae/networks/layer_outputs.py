@@ -1,9 +1,11 @@
 """The activations of the layers of a network."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import keras
 
+from tfae.internals import call_that_made, calls_of_layers
 from tfae.networks.outputs import activation_of, has_graph, output_layer
 
 
@@ -65,7 +67,7 @@ def hidden_model(network: keras.Model) -> keras.Model:
 def last_layer(network: keras.layers.Layer) -> keras.layers.Layer:
     """The layer whose output is that of `network`; of a nested model, the one inside it."""
     while has_graph(network):
-        network = network.outputs[0]._keras_history.operation
+        network = call_that_made(network.outputs[0]).operation
     return network
 
 
@@ -85,23 +87,20 @@ def _collect(
     wanted: Callable[[keras.layers.Layer], bool] = lambda layer: True,
 ) -> dict[str, keras.KerasTensor]:
     """Outputs of the wanted layers of `model` as functions of `model.inputs`."""
-    graph = model._functional if isinstance(model, keras.Sequential) else model
-    in_graph = {id(node) for nodes in graph._nodes_by_depth.values() for node in nodes}
-    outputs = {}
-    for layer in model.layers:
+    outputs, times = {}, Counter()
+    for layer, inputs, results in calls_of_layers(model):
         if isinstance(layer, keras.layers.InputLayer):
             continue
-        calls = [node for node in layer._inbound_nodes if id(node) in in_graph]
-        for i, call in enumerate(calls):
-            # A layer that is called several times gives one entry a call.
-            name = f"{prefix}{layer.name}" + (f"_{i}" if i else "")
-            if has_graph(layer):
-                inner = _collect(layer, f"{name}/", wanted)
-                if inner:
-                    inner = keras.Model(layer.inputs, inner)
-                    outputs.update(inner(_single(call.input_tensors)))
-            elif wanted(layer):
-                outputs[name] = _single(call.output_tensors)
+        # A layer that is called several times gives one entry a call.
+        name = f"{prefix}{layer.name}" + (f"_{times[layer]}" if times[layer] else "")
+        times[layer] += 1
+        if has_graph(layer):
+            inner = _collect(layer, f"{name}/", wanted)
+            if inner:
+                inner = keras.Model(layer.inputs, inner)
+                outputs.update(inner(_single(inputs)))
+        elif wanted(layer):
+            outputs[name] = _single(results)
     return outputs
 
 

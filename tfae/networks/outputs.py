@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import keras
 
+from tfae.internals import call_that_made
 from tfae.layers.corruption import Corruption
 from tfae.layers.top_k import TopK
 
@@ -22,10 +23,19 @@ _PASSING = (
     TopK,
 )
 
+# Layers that are activation functions themselves, beside `Activation`, which holds one.
+_ACTIVATIONS = (
+    keras.layers.ELU,
+    keras.layers.LeakyReLU,
+    keras.layers.PReLU,
+    keras.layers.ReLU,
+    keras.layers.Softmax,
+)
+
 
 def has_graph(network: keras.layers.Layer) -> bool:
     """Whether Keras knows the inner tensors: of built Functional and Sequential models."""
-    return isinstance(network, keras.Sequential | keras.src.models.Functional) and network.built
+    return isinstance(network, keras.Sequential | keras.Function) and network.built
 
 
 def output_layer(network: keras.layers.Layer) -> keras.layers.Layer:
@@ -37,8 +47,7 @@ def output_layer(network: keras.layers.Layer) -> keras.layers.Layer:
     if has_graph(network):
         tensor = network.outputs[0]
         while True:
-            layer, node, _ = tensor._keras_history
-            inputs = layer._inbound_nodes[node].input_tensors
+            layer, inputs, _ = call_that_made(tensor)
             if not isinstance(layer, _PASSING) or len(inputs) != 1:
                 return output_layer(layer) if has_graph(layer) else layer
             tensor = inputs[0]
@@ -55,6 +64,6 @@ def activation_of(layer: keras.layers.Layer) -> Callable:
         return function
     if type(layer) is keras.layers.ReLU:
         return keras.activations.relu
-    if type(layer).__module__.startswith("keras.src.layers.activations."):
-        return layer  # LeakyReLU(), Softmax(), ... are functions themselves
+    if isinstance(layer, _ACTIVATIONS):
+        return layer
     return keras.activations.linear

@@ -1,5 +1,6 @@
 """Finding and loading the compiled library, and saying why when that fails."""
 
+import ctypes
 import functools
 import os
 import pathlib
@@ -15,6 +16,7 @@ _DEFAULT_PATH = pathlib.Path(__file__).with_name("_tfae_ops.so")
 # The library carries this text (kernels/tensorflow/gaussian_sample_kl_op.cc). Each minor version of
 # TensorFlow has a graph version of its own.
 _BUILT_FOR = re.compile(rb"tfae ops built for TensorFlow graph version (\d+)")
+_FUNCTIONS_OF_DEVICES = {"CPU": "TfaeGaussianSampleKlCpu", "GPU": "TfaeGaussianSampleKlCuda"}
 
 _REBUILD = (
     "Samples, KL and gradients are computed by plain TensorFlow instead: the same values, more "
@@ -43,18 +45,21 @@ def _load(path: pathlib.Path) -> types.ModuleType:
         raise OSError(f"{path} cannot be loaded: {error}") from error
 
 
-def _has_kernel(device: str) -> bool:
-    # TensorFlow has no public way to ask this without an attempt to run the op.
-    from tensorflow.python.framework import kernels
+def _path() -> pathlib.Path:
+    return pathlib.Path(os.environ.get(_PATH_VARIABLE) or _DEFAULT_PATH)
 
-    registered = kernels.get_registered_kernels_for_op("Tfae>GaussianSampleKl").kernel
-    return any(kernel.device_type == device for kernel in registered)
+
+def _has_kernel(device: str) -> bool:
+    # TensorFlow has no public way to ask for an op's kernels. A library that has those for a device
+    # has the functions for XLA on that device, too, under names that anybody may look up.
+    function = _FUNCTIONS_OF_DEVICES.get(device)
+    return function is not None and hasattr(ctypes.CDLL(os.fspath(_path())), function)
 
 
 @functools.cache
 def operations() -> types.ModuleType | None:
     """The compiled ops as TensorFlow wraps them; None, after one warning, if there are none."""
-    path = pathlib.Path(os.environ.get(_PATH_VARIABLE) or _DEFAULT_PATH)
+    path = _path()
     try:
         loaded = _load(path)
         # XLA would refuse to compile for a GPU, and data would go to the CPU and back.
