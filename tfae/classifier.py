@@ -91,25 +91,25 @@ class Classifier(Trainer):
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Builds encoder and head for data of `input_shape`, `(batch, ...)`."""
         input_shape = (None, *tuple(input_shape)[1:])
-        self._outputs(keras.KerasTensor(input_shape), training=False)
+        self._outputs(Batch(keras.KerasTensor(input_shape)), training=False)
         self._contract = LabelContract(DataContract(input_shape[1:], (), None), self.num_classes)
         self.built = True
 
-    def code(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """What the head sees of `x`, `(batch, size)`."""
-        return self.flatten(self.encoder(x, training=training))
+    def encode_batch(self, batch: Batch, training: bool = False) -> dict[str, tf.Tensor]:
+        """What the head sees of a batch of data: "code", `(batch, size)`."""
+        return {"code": self.flatten(self.encoder(batch.x, training=training))}
 
-    def _outputs(self, x: tf.Tensor, training: bool) -> tf.Tensor:
+    def _outputs(self, batch: Batch, training: bool) -> tf.Tensor:
         """Logits or margins, `(batch, num_classes)`."""
-        codes = self.code(x, training=training)
-        return self.head_layer(self.dropout_layer(codes, training=training))
+        code = self.encode_batch(batch, training)["code"]
+        return self.head_layer(self.dropout_layer(code, training=training))
 
     def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        outputs = self._outputs(unpack(x).x, training)
+        outputs = self._outputs(unpack(x), training)
         return keras.ops.softmax(outputs) if self.head == "softmax" else outputs
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
-        outputs = self._outputs(batch.x, training)
+        outputs = self._outputs(batch, training)
         labels = tf.cast(tf.reshape(batch.target, [-1]), tf.int32)  # whatever integers they are
         self._accuracy.update_state(labels, outputs)
         if self.head == "softmax":
@@ -186,10 +186,10 @@ class Classifier(Trainer):
             ValueError: If data or labels do not fit.
         """
         self._build_for(x.element_spec if isinstance(x, tf.data.Dataset) else x)
-        x, y, sample_weight = self._encoded(x, y, sample_weight)
+        x, y, sample_weight = self._with_codes(x, y, sample_weight)
         if validation_data is not None:
             data = keras.utils.unpack_x_y_sample_weight(validation_data)
-            validation_data = self._encoded(*data)
+            validation_data = self._with_codes(*data)
             if validation_data[1] is None:  # a dataset holds its labels itself
                 validation_data = validation_data[0]
         with self.distribute_strategy.scope():
@@ -210,7 +210,7 @@ class Classifier(Trainer):
         self.head_layer.set_weights(alone.head_layer.get_weights())
         return history
 
-    def _encoded(self, x: Any, y: Any, sample_weight: Any) -> tuple:
+    def _with_codes(self, x: Any, y: Any, sample_weight: Any) -> tuple:
         """Data of `fit` with codes in place of x."""
         encode = frozen([self.encoder, self.flatten])
         if isinstance(x, tf.data.Dataset):

@@ -14,6 +14,7 @@ from ai_edge_litert.interpreter import Interpreter
 from sklearn.datasets import load_digits
 
 import tfae
+from tfae.batches.batch import Batch
 from tfae.device import DeviceModel, read_metadata
 from tfae.export import tflite
 from tfae.export.report import BOUNDS, QuantizationError
@@ -88,7 +89,9 @@ def test_every_model_gives_keras_outputs_in_float32(model_class, trained, unseen
     x = unseen[:1]
     label = {"label": np.array([-1], "int32")} if model.conditional else {}
     encoding = run(path, "encode", x=x, **label)
-    expected = {name: value.numpy() for name, value in model.encoding(tf.constant(x)).items()}
+    expected = {
+        name: value.numpy() for name, value in model.encode_batch(Batch(tf.constant(x))).items()
+    }
     assert set(encoding) == set(expected)
     for name, value in expected.items():
         np.testing.assert_allclose(encoding[name], value, rtol=1e-4, atol=1e-5)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 import tfae
+from tfae.batches.batch import Batch
 
 SGD = keras.optimizers.SGD
 dense = keras.layers.Dense
@@ -232,7 +233,7 @@ def test_codes_have_the_mean_and_variance_of_the_prior_from_the_start(
     digits, prior, mean, deviation, tmp_path
 ):
     model = adversarial(prior=prior, normalize_codes=True)
-    codes = model.code(digits, training=True).numpy()
+    codes = model.encode_batch(Batch(digits), training=True)["code"].numpy()
     np.testing.assert_allclose(codes.mean(axis=0), mean, atol=0.01)
     np.testing.assert_allclose(codes.std(axis=0), deviation, rtol=0.02)
     model.compile(jit_compile=False)
@@ -354,5 +355,5 @@ def test_the_users_sampler_is_a_prior_and_is_saved_by_name(few_digits, tmp_path)
     loaded = keras.saving.load_model(tmp_path / "m.keras")
     assert loaded.prior.function is on_a_circle
     np.testing.assert_array_equal(loaded.generate(5, seed=1), model.generate(5, seed=1))
-    codes = model.sampled_codes(tf.range(6, dtype=tf.int64))
+    codes = model.sample_prior_batch(tf.range(6, dtype=tf.int64))
     np.testing.assert_allclose(np.linalg.norm(codes, axis=1), 1.0, rtol=1e-5)

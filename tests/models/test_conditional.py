@@ -7,6 +7,7 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 import tfae
+from tfae.batches.batch import Batch
 
 LABELS = load_digits().target
 
@@ -102,9 +103,11 @@ def test_several_samples_each_get_the_label_of_their_example(labelled):
     model = cvae(num_samples=3)
     z = tf.random.stateless_normal([3, 5, 3], [1, 2])
     label = tf.constant([4, 1, -1, 0, 9])
-    outputs = model._decode_samples(z, label, training=False)
+    outputs = model._decode_samples(z, Batch(z, label=label), training=False)
     for i in range(3):
-        np.testing.assert_allclose(outputs[i], model._output(z[i], label, False), rtol=1e-5)
+        np.testing.assert_allclose(
+            outputs[i], model._decoder_output(Batch(z[i], label=label)), rtol=1e-5
+        )
     assert np.isfinite(model.fit(labelled, verbose=0).history["loss"])
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import tfae
-from tfae.bases.fitted_state import conformal_threshold
+from tfae.bases.threshold import conformal_threshold
 
 MODELS = [m for m in tfae.models.MODELS.values() if hasattr(m, "from_shape")]
 QUICK = (tfae.Autoencoder, tfae.VectorQuantizedVariationalAutoencoder)  # both kinds of codes
@@ -69,7 +69,7 @@ def test_generated_data_comes_from_the_fitted_prior(model_class, few_digits):
     decoded = model.decode(codes, **label)
     np.testing.assert_allclose(model.generate(6, seed=4, **label), decoded, rtol=1e-5)
     # And so in exported graphs, by the seed of each row.
-    np.testing.assert_allclose(model.sampled_codes(np.array([4]))[0], codes[0], rtol=1e-5)
+    np.testing.assert_allclose(model.sample_prior_batch(np.array([4]))[0], codes[0], rtol=1e-5)
     if not label:  # a density that was fitted without labels knows none
         with pytest.raises(ValueError, match=r"(has|knows) no classes"):
             model.generate(2, label=1)

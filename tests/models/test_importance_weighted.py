@@ -106,13 +106,3 @@ def test_weights_need_a_density():
 def test_what_changes_the_elbo_is_no_hyperparameter(name):
     with pytest.raises(ValueError, match=f"has no hyperparameter {name}"):
         IWAE.from_shape((8,), 2, **{name: 1.0})
-
-
-@pytest.mark.parametrize("beta", [0.5, tfae.losses.LinearWarmUp(10)])
-def test_beta_cannot_be_set_later_either(beta, tmp_path):
-    model = IWAE.from_shape((8,), 2, hidden_units=(4,))
-    with pytest.raises(ValueError, match="`beta` of ImportanceWeightedAutoencoder is always 1"):
-        model.beta = beta
-    model.beta = 1
-    model.save(tmp_path / "model.keras")
-    assert keras.saving.load_model(tmp_path / "model.keras").beta == 1.0

@@ -218,12 +218,12 @@ def test_progress_names_the_layer(flat, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"epochs": 0}, "`epochs` must be a positive whole number; received 0"),
+        ({"epochs": 0}, "`epochs` must be a whole number of at least 1; received 0"),
         ({"epochs": [1, 2, 3]}, "`epochs` must be one value for all layers or a list of 2"),
         ({"corruption": "fog"}, "`corruption` must be one of"),
         ({"corruption": ["masking"]}, "`corruption` must be one value"),
         ({"patience": 3}, "`patience` waits for the validation loss"),
-        ({"patience": 0, "validation_split": 0.1}, "`patience` must be a positive"),
+        ({"patience": 0, "validation_split": 0.1}, "`patience` must be a whole number"),
         ({"optimizer": "adamant"}, "adamant"),
         ({"validation_data": np.full((5, 64), 2.0)}, "must lie in"),
         ({"validation_split": 1.5}, "validation_split"),

@@ -15,6 +15,7 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
 import tfae
+from tfae.batches.batch import Batch
 from tfae.classifier import Classifier
 from tfae.export import saved_model
 
@@ -96,7 +97,7 @@ def test_a_classifier_gives_scores_and_classes(exported, few_digits):
     answer = ask["classify"](x=few_digits)
     assert_close(answer["scores"], model.predict(few_digits, verbose=0))
     np.testing.assert_array_equal(answer["class"], model.predict_classes(few_digits))
-    assert_close(ask["encode"](x=few_digits)["code"], model.code(few_digits))
+    assert_close(ask["encode"](x=few_digits)["code"], model.encode_batch(Batch(few_digits))["code"])
 
 
 def test_8_bit_images_are_scaled_in_the_graph(make_model, tmp_path, few_digits):

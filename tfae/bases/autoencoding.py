@@ -1,4 +1,4 @@
-"""Data to codes and back: what every autoencoder does, in a graph and on arrays."""
+"""Data to codes and back: what every autoencoder does, in graphs and on arrays."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,20 +7,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfae.arguments import whole_number
-from tfae.bases.fitted_state import Fitted
+from tfae import priors
+from tfae.arguments import is_number, whole_number
+from tfae.bases.fitted_state import FittedState
+from tfae.bases.threshold import conformal_threshold
 from tfae.batches.batch import Batch, unpack
 from tfae.batches.contract import DataContract, checked_label
 from tfae.layers.seeds import random_seed
-from tfae.priors import Prior
+from tfae.training import Trainer
+from tfae.training.batch_functions import BatchFunctions
 
 
-class Autoencoding(Fitted):
+class Autoencoding(Trainer):
     """A model that maps data to codes and codes to data.
 
-    A subclass gives `code`, `decoded` and `score` for use inside graphs; the methods on arrays and
-    the exports are made of them. Those of a conditional model take labels, int64 `(batch,)` with -1
-    where the class is unknown, as a further argument after the first; others need not have it.
+    A subclass gives `encode_batch`, `decode_batch` and `anomaly_score_batch`, functions of a
+    `Batch` of tensors for use in graphs. The methods on arrays, which have the same names without
+    `_batch`, and the exports are made of them.
 
     Args:
         seed: Integer from which all noise and the order of the data follow; `None` takes one
@@ -30,19 +33,24 @@ class Autoencoding(Fitted):
     Attributes:
         latent_dim: Size of the code; known once the model is built.
         prior: The distribution of codes that is part of the objective, or `None`.
-        sampling_prior: What `generate` draws from: the distribution that `fit_prior` has fitted, or
-            else `prior`.
+        fitted_prior: The density of codes that `fit_prior` found, or `None`.
+        sampling_prior: What `generate` draws from: `fitted_prior`, or else `prior`.
+        threshold: Anomaly scores above it are anomalies; `None` before `fit_threshold`.
+        false_positive_rate: For which the threshold was fitted, or `None`.
         conditional: Whether encoder and decoder look at labels.
+        prior_kinds: The kinds of `fit_prior` that the codes are fit for; the first is the default.
     """
 
     latent_dim: int
-    prior: Prior | None = None
+    prior: priors.Prior | None = None
     conditional: bool = False
+    prior_kinds: tuple[str, ...] = ("gaussian_mixture", "gaussian")
 
     def __init__(self, seed: int | None = None, **kwargs):
         super().__init__(seed=seed, **kwargs)
-        self._graphs: dict[str, Callable] = {}
+        self._functions = BatchFunctions()
         self._contract: DataContract | None = None
+        self._fitted = FittedState()
 
     def data_contract(self) -> DataContract:
         if self._contract is None:
@@ -63,39 +71,55 @@ class Autoencoding(Fitted):
         return (self.latent_dim,)
 
     @property
-    def sampling_prior(self) -> Prior | None:
+    def fitted_prior(self) -> priors.Prior | None:
+        return self._fitted.prior
+
+    @property
+    def sampling_prior(self) -> priors.Prior | None:
         return self.fitted_prior or self.prior
 
-    # ------------------------------------------------------------------ in the graph
+    @property
+    def threshold(self) -> float | None:
+        return self._fitted.threshold
 
-    def code(
-        self, x: tf.Tensor, label: tf.Tensor | None = None, training: bool = False
-    ) -> tf.Tensor:
-        """The deterministic code of `x`, `(batch, latent_dim)`."""
-        raise NotImplementedError
+    @property
+    def false_positive_rate(self) -> float | None:
+        return self._fitted.false_positive_rate
 
-    def decoded(
-        self, code: tf.Tensor, label: tf.Tensor | None = None, training: bool = False
-    ) -> tf.Tensor:
-        """Data space `(batch, ...)`: the mean of p(x | code)."""
-        raise NotImplementedError
+    # ------------------------------------------------------------------ in graphs
 
-    def score(self, x: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
-        """The anomaly score of `x`, `(batch,)`."""
-        raise NotImplementedError
+    def encode_batch(self, batch: Batch, training: bool = False) -> dict[str, tf.Tensor]:
+        """Encodes a batch of data.
 
-    def score_formula(self) -> list[dict[str, Any]] | None:
-        """`score` as data: terms of `tfae.device` that add up to it, or `None` if there are none.
+        Args:
+            batch: `x` is data `(batch, ...)`; a conditional model looks at `label` as well, int64
+                `(batch,)`, -1 where the class is unknown.
+            training: Whether layers such as dropout are active.
 
-        Devices compute the score from the outputs of `encoding` and `call`.
+        Returns:
+            "code", the deterministic code `(batch, latent_dim)`, and what a variant adds to it.
         """
-        return None
+        raise NotImplementedError
 
-    def encoding(self, x: tf.Tensor, label: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        """All that is known of the code of `x`: "code", and what a variant adds to it."""
-        return {"code": self.code(x, *self._if_conditional(label))}
+    def decode_batch(self, batch: Batch, training: bool = False) -> tf.Tensor:
+        """Decodes a batch of codes into data space `(batch, ...)`: the mean of p(x | code).
 
-    def sampled_codes(self, seeds: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
+        Args:
+            batch: `x` is codes `(batch, latent_dim)`; `label` as for `encode_batch`.
+            training: Whether layers such as dropout are active.
+        """
+        raise NotImplementedError
+
+    def anomaly_score_batch(self, batch: Batch) -> tf.Tensor:
+        """The anomaly scores `(batch,)` of a batch of data."""
+        raise NotImplementedError
+
+    def reconstruct_batch(self, batch: Batch, training: bool = False) -> tf.Tensor:
+        """The mean reconstruction `(batch, ...)` of a batch of data, at its deterministic code."""
+        code = self.encode_batch(batch, training)["code"]
+        return self.decode_batch(batch._replace(x=code), training)
+
+    def sample_prior_batch(self, seeds: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
         """Codes from the prior, each a function of its own seed.
 
         Args:
@@ -108,7 +132,7 @@ class Autoencoding(Fitted):
         Raises:
             NotImplementedError: If the model has no prior.
         """
-        prior = self._prior()
+        prior = self._prior_to_sample()
 
         def sample(row: tuple) -> tf.Tensor:
             seed, *label = row
@@ -118,6 +142,13 @@ class Autoencoding(Fitted):
         spec = tf.TensorSpec(self.code_shape, prior.compute_dtype)
         return tf.map_fn(sample, rows, fn_output_signature=spec)
 
+    def score_formula(self) -> list[dict[str, Any]] | None:
+        """The anomaly score as data: terms of `tfae.device` that add up to it, or `None`.
+
+        Devices compute the score from the outputs of `encode_batch` and `reconstruct_batch`.
+        """
+        return None
+
     def call(self, x: Any, training: bool = False) -> tf.Tensor:
         """The mean reconstruction of `x`, `(batch, ...)`, at its deterministic code.
 
@@ -125,46 +156,38 @@ class Autoencoding(Fitted):
             x: Tensor `(batch, ...)`, or a dictionary of it and its labels: "x" and "label".
             training: Whether layers such as dropout are active.
         """
-        batch = unpack(x)
-        label = self._if_conditional(batch.label)
-        code = self.code(batch.x, *label, training=training)
-        return self.decoded(code, *label, training=training)
+        return self.reconstruct_batch(unpack(x), training)
 
     def _inputs(self, batch: Batch) -> Any:
         if not self.conditional or batch.label is None:
             return batch.x
         return {"x": batch.x, "label": batch.label}
 
-    def _if_conditional(self, label: tf.Tensor | None) -> tuple:
-        return (label,) if self.conditional else ()
-
     # ------------------------------------------------------------------ arrays in, arrays out
 
-    def encode(self, x: Any, batch_size: int = 256) -> np.ndarray:
+    def encode(
+        self, x: Any, batch_size: int = 256, return_dict: bool = False
+    ) -> np.ndarray | dict[str, np.ndarray]:
         """Encodes data; a variational model gives the mean.
 
         Args:
             x: Array `(n, ...)` or batched `tf.data.Dataset`; for a conditional model
                 `{"x": x, "label": label}` or a dataset of it.
             batch_size: Examples at a time, for arrays.
+            return_dict: Whether to give all that is known of the codes: "code", and what a variant
+                adds, each `(n, ...)`: a variational model the "log_variance" of q(z | x), one with
+                discrete codes their "indices".
 
         Returns:
-            Codes `(n, latent_dim)`.
+            Codes `(n, latent_dim)`, or a dictionary.
         """
-        return self._map("encode", self.code, self._checked(x), batch_size)
 
-    def encodings(self, x: Any, batch_size: int = 256) -> dict[str, np.ndarray]:
-        """Encodes data and gives all that is known of the codes.
+        def encode(batch: Batch) -> tf.Tensor | dict[str, tf.Tensor]:
+            encoded = self.encode_batch(batch)
+            return encoded if return_dict else encoded["code"]
 
-        Args:
-            x: Array `(n, ...)` or batched `tf.data.Dataset`.
-            batch_size: Examples at a time, for arrays.
-
-        Returns:
-            "code", what `encode` gives, and what a variant adds, each `(n, ...)`: a variational
-            model the "log_variance" of q(z | x), whose mean the code is.
-        """
-        return self._map("encodings", self.encoding, self._checked(x), batch_size)
+        name = "encode to dict" if return_dict else "encode"
+        return self._map_batches(name, encode, self._checked(x), batch_size)
 
     def draw_codes(self, x: Any, seed: int | None = None, batch_size: int = 256) -> np.ndarray:
         """Draws one code of each example from q(z | x): together, a sample of all codes.
@@ -177,7 +200,7 @@ class Autoencoding(Fitted):
         Returns:
             Codes `(n, latent_dim)`; what `encode` gives, for a model whose codes have no spread.
         """
-        encoded = self.encodings(x, batch_size)
+        encoded = self.encode(x, batch_size, return_dict=True)
         if "log_variance" not in encoded:
             return encoded["code"]
         rng = np.random.default_rng(random_seed() if seed is None else seed)
@@ -203,29 +226,13 @@ class Autoencoding(Fitted):
             if not self.conditional:
                 raise ValueError(f"{type(self).__name__} is not conditional; leave `label` out.")
             z = {"x": z, "label": self._checked_label(label, len(z))}
-        return self._map("decode", self.decoded, z, batch_size)
+        return self._map_batches("decode", self.decode_batch, z, batch_size)
 
     def reconstruct(self, x: Any, batch_size: int = 256) -> np.ndarray:
         """Encodes and decodes: `(n, ...)` in and out, without noise; as `predict`."""
-
-        def reconstruct(x: tf.Tensor, *label: tf.Tensor) -> tf.Tensor:
-            return self.decoded(self.code(x, *label), *label)
-
-        return self._map("reconstruct", reconstruct, self._checked(x), batch_size)
-
-    def anomaly_score(self, x: Any, batch_size: int = 256) -> np.ndarray:
-        """How badly the model explains each example; higher is more anomalous.
-
-        Args:
-            x: Array `(n, ...)` or batched dataset.
-            batch_size: Examples at a time, for arrays.
-
-        Returns:
-            Scores `(n,)`: the reconstruction loss at the deterministic code, plus the KL for a
-            variational model.
-        """
-        x = self._checked(x, as_target=True)
-        return self._map("anomaly_score", self.score, x, batch_size)
+        return self._map_batches(
+            "reconstruct", self.reconstruct_batch, self._checked(x), batch_size
+        )
 
     def generate(self, n: int, seed: int | None = None, label: Any = None) -> np.ndarray:
         """Draws `n` new examples: decodes codes from the prior.
@@ -244,7 +251,7 @@ class Autoencoding(Fitted):
             NotImplementedError: If the model has no prior.
             ValueError: If `n` is not a whole number, or `label` fits no class of the model.
         """
-        prior = self._prior()
+        prior = self._prior_to_sample()
         n = whole_number("n", n, 0)
         seed = random_seed() if seed is None else seed
         if label is None:
@@ -253,6 +260,151 @@ class Autoencoding(Fitted):
             label = self._checked_label(label, n)
         codes = prior.sample(n, tf.constant([seed, 0], tf.int64), label)
         return self.decode(codes, label=label) if self.conditional else self.decode(codes)
+
+    def anomaly_score(self, x: Any, batch_size: int = 256) -> np.ndarray:
+        """How badly the model explains each example; higher is more anomalous.
+
+        Args:
+            x: Array `(n, ...)` or batched dataset.
+            batch_size: Examples at a time, for arrays.
+
+        Returns:
+            Scores `(n,)`: the reconstruction loss at the deterministic code, plus the KL for a
+            variational model.
+        """
+        x = self._checked(x, as_target=True)
+        return self._map_batches("anomaly_score", self.anomaly_score_batch, x, batch_size)
+
+    def is_anomaly(self, x: Any, batch_size: int = 256) -> np.ndarray:
+        """Whether each example is an anomaly: its score is not at or below the fitted threshold.
+
+        Args:
+            x: Array `(n, ...)` or batched dataset.
+            batch_size: Examples at a time, for arrays.
+
+        Returns:
+            Booleans `(n,)`.
+
+        Raises:
+            ValueError: If no threshold is fitted.
+        """
+        if self.threshold is None:
+            raise ValueError(
+                "There is no threshold yet: call fit_threshold(x, false_positive_rate) with normal "
+                "data that was not trained on."
+            )
+        return ~(self.anomaly_score(x, batch_size) <= self.threshold)  # so NaN is an anomaly
+
+    # ------------------------------------------------------------------ fitted after training
+
+    def fit_prior(
+        self,
+        x: Any,
+        kind: str | None = None,
+        *,
+        seed: int | None = None,
+        batch_size: int = 256,
+        **options: Any,
+    ) -> priors.Prior:
+        """Fits a density to the codes of data, from which `generate` draws from then on.
+
+        It gives a model that has no prior something to generate from. Where training had a prior,
+        that stays part of the objective and of `log_likelihood`; only what is generated comes from
+        the fitted density, which often lies closer to the codes. They are those of `draw_codes`.
+
+        The density is kept in `.keras` and weights files and in exported SavedModels. It is of the
+        weights that the model has now: fit it again after more training. `forget_prior` drops it.
+
+        Args:
+            x: Array `(n, ...)` or batched dataset; the training data is the usual choice.
+            kind: `"gaussian_mixture"`, of full covariances, or `"gaussian"`; for discrete codes
+                `"categorical"`, of each position by itself. `None` for the first that the model's
+                codes are fit for.
+            seed: Integer that the result follows from; `None` draws one.
+            batch_size: Examples at a time, for arrays.
+            **options: Of the kind. `num_components=10` of the mixture may be several numbers, such
+                as `(5, 10, 20)`; that with the lowest Bayesian information criterion is taken.
+                `smoothing=1.0` of the categorical kind is how many examples of evenly used
+                embeddings are added.
+
+        Returns:
+            The density; `self.fitted_prior` is it, too.
+
+        Raises:
+            ValueError: If there is no density of that kind for the model's codes, or there are too
+                few codes.
+            TypeError: If the kind has no such option.
+
+        Reference:
+            Ghosh et al., "From Variational to Deterministic Autoencoders", 2020: ex-post density
+            estimation.
+        """
+        seed = random_seed() if seed is None else seed
+        kind = self.prior_kinds[0] if kind is None else kind
+        if kind not in self.prior_kinds:
+            raise ValueError(
+                f"`kind` must be one of {list(self.prior_kinds)}, which the codes of "
+                f"{type(self).__name__} are fit for; received {kind!r}."
+            )
+        self._fitted.prior = self._density_of(x, kind, seed, batch_size, **options)
+        return self._fitted.prior
+
+    def forget_prior(self) -> None:
+        """Drops what `fit_prior` has found: `generate` draws from the model's own prior again."""
+        self._fitted.prior = None
+
+    def _density_of(
+        self, x: Any, kind: str, seed: int, batch_size: int, **options: Any
+    ) -> priors.Prior:
+        codes = self.draw_codes(x, seed, batch_size)
+        return priors.fit(codes, kind, seed=seed, **options)
+
+    def fit_threshold(
+        self, x: Any, false_positive_rate: float = 0.01, batch_size: int = 256
+    ) -> float:
+        """Finds the anomaly score above which an example counts as an anomaly.
+
+        Of n scores it takes the one of rank ceil((n + 1) * (1 - false_positive_rate)) from below.
+        So a new normal example counts as an anomaly with a probability of at most
+        `false_positive_rate`, for any n and any distribution, if it is exchangeable with `x`: drawn
+        alike, and as little seen in training. (The mean is over the draw of `x`; the rate of one
+        threshold scatters around it by about sqrt(rate / n).)
+
+        The threshold is kept in `.keras` and weights files. It is of the weights that the model has
+        now: fit it again after more training.
+
+        Args:
+            x: Normal data that was not trained on: array `(n, ...)` or batched dataset.
+            false_positive_rate: Wanted part of normal examples that count as anomalies, in (0, 1).
+            batch_size: Examples at a time, for arrays.
+
+        Returns:
+            The threshold, in the unit of `anomaly_score`; `self.threshold` is it, too.
+
+        Raises:
+            ValueError: If the rate is out of range, or there are too few examples for it:
+                `1 / false_positive_rate - 1` are needed.
+        """
+        if not is_number(false_positive_rate) or not 0 < false_positive_rate < 1:
+            raise ValueError(
+                f"`false_positive_rate` must lie between 0 and 1; received {false_positive_rate!r}."
+            )
+        scores = self.anomaly_score(x, batch_size)
+        self._fitted.threshold = conformal_threshold(scores, false_positive_rate)
+        self._fitted.false_positive_rate = float(false_positive_rate)
+        return self._fitted.threshold
+
+    def save_own_variables(self, store: Any) -> None:
+        super().save_own_variables(store)
+        for name, array in self._fitted.to_arrays().items():
+            store[name] = array
+
+    def load_own_variables(self, store: Any) -> None:
+        arrays = {key: store[key] for key in store.keys()}  # noqa: SIM118 - an HDF5 group
+        self._fitted = FittedState.pop_from(arrays)
+        super().load_own_variables(arrays)
+
+    # ------------------------------------------------------------------ helpers
 
     def _labels_to_generate(self, n: int, seed: int) -> tf.Tensor | None:
         """Labels for `generate` without one; the first m of n are those of m."""
@@ -275,7 +427,7 @@ class Autoencoding(Fitted):
         label = checked_label(np.broadcast_to(label, (n,)), self.num_classes)
         return tf.constant(label, tf.int64)
 
-    def _prior(self) -> Prior:
+    def _prior_to_sample(self) -> priors.Prior:
         if self.sampling_prior is None:
             raise NotImplementedError(
                 f"{type(self).__name__} has no distribution over codes to draw from. Fit one to "
@@ -290,7 +442,7 @@ class Autoencoding(Fitted):
             return self._contract.checked_inputs(x, values=as_target, support=support)
         return x
 
-    def _map(
+    def _map_batches(
         self,
         name: str,
         function: Callable,
@@ -298,32 +450,9 @@ class Autoencoding(Fitted):
         batch_size: int,
         extra: Callable[[int], tuple] = lambda batch_index: (),
     ) -> Any:
-        """Runs a graph function over batches and joins the results in NumPy.
-
-        Args:
-            name: Under which the traced function is kept for the next call.
-            function: Takes a batch, for a conditional model its labels, and what `extra` gives;
-                returns tensors `(batch, ...)`.
-            x: Array, dictionary of arrays, or batched dataset.
-            batch_size: Examples at a time, for arrays.
-            extra: Gives further arguments for the batch of an index.
-        """
-        results = []
-        for i, batch in enumerate(_batches(x, batch_size, self.conditional)):
-            arguments = extra(i)
-            # One trace for all batch sizes.
-            specs = [tf.TensorSpec([None, *t.shape[1:]], t.dtype) for t in batch]
-            key = f"{name} {specs}"
-            if key not in self._graphs:
-                self._graphs[key] = tf.function(function).get_concrete_function(
-                    *specs, *map(tf.TensorSpec.from_tensor, arguments)
-                )
-            results.append(self._graphs[key](*batch, *arguments))
-        if not results:
-            raise ValueError("The dataset holds no batches.")
-        return tf.nest.map_structure(
-            lambda *parts: np.concatenate([np.asarray(p) for p in parts]), *results
-        )
+        """Applies a graph function of a `Batch` to data; see `BatchFunctions.run`."""
+        batches = _batches(x, batch_size, self.conditional)
+        return self._functions.run(name, function, batches, extra)
 
     def export(self, filepath: Any, *args, input_signature: Any = None, **kwargs) -> None:
         """Keras' export of `call`: the reconstruction, in any format that Keras has."""
@@ -335,16 +464,15 @@ class Autoencoding(Fitted):
         super().export(filepath, *args, input_signature=input_signature, **kwargs)
 
 
-def _batches(x: Any, batch_size: int, with_label: bool) -> Iterator[tuple[tf.Tensor, ...]]:
+def _batches(x: Any, batch_size: int, with_label: bool) -> Iterator[Batch]:
     """Batches of `x`; with their labels, -1 where there are none, if these are wanted."""
     for batch in _unpacked(x, batch_size):
-        inputs = tf.convert_to_tensor(batch.x)
-        if not with_label:
-            yield (inputs,)
-        elif batch.label is None:
-            yield inputs, tf.fill(tf.shape(inputs)[:1], tf.constant(-1, tf.int64))
-        else:
-            yield inputs, tf.cast(batch.label, tf.int64)
+        inputs, label = tf.convert_to_tensor(batch.x), None
+        if with_label and batch.label is None:
+            label = tf.fill(tf.shape(inputs)[:1], tf.constant(-1, tf.int64))
+        elif with_label:
+            label = tf.cast(batch.label, tf.int64)
+        yield Batch(inputs, label=label)
 
 
 def _unpacked(x: Any, batch_size: int) -> Iterator[Batch]:

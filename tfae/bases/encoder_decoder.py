@@ -12,9 +12,13 @@ import tensorflow as tf
 from tfae.bases.autoencoding import Autoencoding
 from tfae.batches.batch import Batch
 from tfae.batches.contract import DataContract
+from tfae.layers import corruption as corruptions
+from tfae.layers.scaling import Scaling
+from tfae.layers.seeds import seed_unseeded
 from tfae.losses import likelihoods
 from tfae.networks import ARCHITECTURES
 from tfae.networks.layer_outputs import feature_model
+from tfae.networks.open_output import check_output_is_open
 
 
 class EncoderDecoder(Autoencoding):
@@ -25,6 +29,12 @@ class EncoderDecoder(Autoencoding):
         decoder: Keras model from codes to raw outputs of the data's shape. Its last layer is
             linear: the likelihood applies the link.
         likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
+        corruption: Noise on the input in training, of which the target stays free: `"masking"`,
+            `"gaussian"`, `"salt_and_pepper"`, a layer such as `tfae.layers.MaskingCorruption(0.5)`
+            or any other Keras layer that keeps the shape of its input; `None` for none. A layer
+            without a seed takes the model's.
+        scaling: Brings data to what the networks take, such as `tfae.layers.Scaling(shift,
+            factor)`, and what the model gives back to the data's own units; `None` for none.
         seed: Integer from which all noise and the order of the data follow; `None` takes one
             from Keras' global seed.
         **kwargs: Passed to `keras.Model`, for example `name` and `dtype`.
@@ -45,6 +55,8 @@ class EncoderDecoder(Autoencoding):
         encoder: keras.Model,
         decoder: keras.Model,
         likelihood: str | likelihoods.Likelihood = "bernoulli",
+        corruption: str | keras.layers.Layer | None = None,
+        scaling: Scaling | None = None,
         seed: int | None = None,
         **kwargs,
     ):
@@ -58,6 +70,12 @@ class EncoderDecoder(Autoencoding):
         self.encoder = encoder
         self.decoder = decoder
         self.likelihood = likelihoods.get(likelihood)
+        self.corruption = corruptions.get(corruption)
+        if self.corruption is not None:
+            seed_unseeded(self.corruption, self.seed)
+        if scaling is not None and not isinstance(scaling, Scaling):
+            raise ValueError(f"`scaling` must be a tfae.layers.Scaling; received {scaling!r}.")
+        self.scaling = scaling
 
     def _build_if_possible(self) -> None:
         """For the end of a constructor: checks the networks when the encoder declares its input.
@@ -96,17 +114,36 @@ class EncoderDecoder(Autoencoding):
                 f"`decoder` gives {given}, but the data has shape {input_shape}: the decoder must "
                 "end in a linear layer with the shape of the data."
             )
+        check_output_is_open(self.decoder, decoder_input, self.likelihood)
+        self._check_corruption(input_shape)
         self.latent_dim = code.shape[-1]
         self._code_shape = tuple(code.shape[1:])
+        support = self.likelihood.support
         if self.prior is not None:
-            self.prior.bind(self.encoder, input_shape[1:], self.likelihood.support)
+            if len(code.shape) != 2:
+                raise ValueError(
+                    f"{type(self).__name__} takes codes of shape (batch, latent_dim), as its prior "
+                    f"is of such codes; `encoder` gives {tuple(code.shape)}. Flatten the code."
+                )
+            self.prior.bind(self.encoder, input_shape[1:], support)
             self.prior.build(code.shape)
         self._contract = DataContract(
             input_shape[1:],
             tuple(shape[1:]),
-            self.likelihood.support,
+            support if self.scaling is None else self.scaling.support_of(support),
             self.num_classes if self.conditional else None,
         )
+
+    def _check_corruption(self, input_shape: Sequence[int | None]) -> None:
+        if self.corruption is None:
+            return
+        data = keras.KerasTensor((None, *tuple(input_shape)[1:]))
+        corrupted = self.corruption(data)
+        if tuple(corrupted.shape) != tuple(data.shape):
+            raise ValueError(
+                f"`corruption` must keep the shape of the data, {tuple(data.shape)}; "
+                f"{self.corruption.name!r} gives {tuple(corrupted.shape)}."
+            )
 
     def _decoder_input_shape(self, code_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return code_shape
@@ -204,44 +241,65 @@ class EncoderDecoder(Autoencoding):
         networks = {n for owner in cls.__mro__ for n in getattr(owner, "network_names", ())}
         return [n for n in names if n not in networks | {"self"}]
 
-    # ------------------------------------------------------------------ in the graph
+    # ------------------------------------------------------------------ in graphs
 
-    # A conditional model brings the label in here; nothing else calls the networks.
+    # Scaling, corruption and labels come in with the inputs of the networks, and nothing else
+    # calls the networks.
 
-    def _encoder_input(self, x: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
+    def _encoder_input(self, batch: Batch, training: bool = False) -> tf.Tensor:
+        """What the encoder is given for a batch of data: scaled, and in training corrupted."""
+        x = batch.x if self.scaling is None else self.scaling(batch.x)
+        if training and self.corruption is not None:
+            x = self.corruption(x, training=True)
         return x
 
-    def _decoder_input(self, code: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
-        return code
+    def _encoder_output(self, batch: Batch, training: bool = False) -> Any:
+        """What the encoder gives for a batch of data."""
+        return self.encoder(self._encoder_input(batch, training), training=training)
 
-    def _encoded(self, x: tf.Tensor, label: tf.Tensor | None, training: bool) -> Any:
-        """What the encoder gives for `x`."""
-        return self.encoder(self._encoder_input(x, label), training=training)
+    def _decoder_input(self, batch: Batch) -> tf.Tensor:
+        """What the decoder is given for a batch of codes."""
+        return batch.x
 
-    def _output(self, code: tf.Tensor, label: tf.Tensor | None, training: bool) -> tf.Tensor:
-        """What the decoder gives for `code`, before the likelihood's link."""
-        return self.decoder(self._decoder_input(code, label), training=training)
+    def _decoder_output(self, batch: Batch, training: bool = False) -> tf.Tensor:
+        """What the decoder gives for a batch of codes, before the likelihood's link."""
+        return self.decoder(self._decoder_input(batch), training=training)
 
-    def code(
-        self, x: tf.Tensor, label: tf.Tensor | None = None, training: bool = False
-    ) -> tf.Tensor:
-        return self._encoded(x, label, training)
+    def reconstruction_loss(self, target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
+        """The likelihood's loss of each example.
 
-    def decoded(
-        self, code: tf.Tensor, label: tf.Tensor | None = None, training: bool = False
-    ) -> tf.Tensor:
-        return self.likelihood.mean(self._output(code, label, training))
+        Args:
+            target: Data `(batch, ...)`.
+            output: Of the decoder, `(batch, ...)` or `(samples, batch, ...)`.
+
+        Returns:
+            Tensor `(batch,)` or `(samples, batch)`.
+        """
+        if self.scaling is not None:
+            target = self.scaling(target)
+        return self.likelihood.loss(target, output)
+
+    def encode_batch(self, batch: Batch, training: bool = False) -> dict[str, tf.Tensor]:
+        return {"code": self._encoder_output(batch, training)}
+
+    def decode_batch(self, batch: Batch, training: bool = False) -> tf.Tensor:
+        mean = self.likelihood.mean(self._decoder_output(batch, training))
+        return mean if self.scaling is None else self.scaling.inverse(mean)
+
+    def anomaly_score_batch(self, batch: Batch) -> tf.Tensor:
+        code = self.encode_batch(batch)["code"]
+        return self.reconstruction_loss(batch.x, self._decoder_output(batch._replace(x=code)))
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
-        code = self.code(batch.x, batch.label, training=training)
-        output = self._output(code, batch.label, training)
-        return {"reconstruction_loss": self.likelihood.loss(batch.target, output)}
-
-    def score(self, x: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
-        return self.likelihood.loss(x, self._output(self.code(x, label), label, training=False))
+        code = self.encode_batch(batch, training)["code"]
+        output = self._decoder_output(batch._replace(x=code), training)
+        return {"reconstruction_loss": self.reconstruction_loss(batch.target, output)}
 
     def score_formula(self) -> list[dict[str, Any]] | None:
         formula = self.likelihood.formula()
+        if formula is not None and self.scaling is not None:
+            config = self.scaling.get_config()
+            formula = {**formula, "scaling": {key: config[key] for key in ("shift", "factor")}}
         return None if formula is None else [formula]
 
     # ------------------------------------------------------------------ arrays in, arrays out
@@ -266,11 +324,11 @@ class EncoderDecoder(Autoencoding):
         """
         model = feature_model(self.encoder, layers)
 
-        def features(x: tf.Tensor, *label: tf.Tensor) -> dict[str, tf.Tensor]:
-            return model(self._encoder_input(x, *label), training=False)
+        def features(batch: Batch) -> dict[str, tf.Tensor]:
+            return model(self._encoder_input(batch), training=False)
 
         name = f"features {sorted(model.output)}"
-        return self._map(name, features, self._checked(x), batch_size)
+        return self._map_batches(name, features, self._checked(x), batch_size)
 
     # ------------------------------------------------------------------ serialisation
 
@@ -280,6 +338,8 @@ class EncoderDecoder(Autoencoding):
             "encoder": keras.saving.serialize_keras_object(self.encoder),
             "decoder": keras.saving.serialize_keras_object(self.decoder),
             "likelihood": keras.saving.serialize_keras_object(self.likelihood),
+            "corruption": keras.saving.serialize_keras_object(self.corruption),
+            "scaling": keras.saving.serialize_keras_object(self.scaling),
             "seed": self.seed,
         }
 

@@ -15,16 +15,16 @@ class Batch(NamedTuple):
     """One batch, taken apart.
 
     Attributes:
-        x: Model inputs `(batch, ...)`.
-        target: What to reconstruct, `(batch, ...)`.
+        x: Model inputs `(batch, ...)`; for decoders, codes.
+        target: What to reconstruct, `(batch, ...)`; not there outside of training.
         label: Class labels `(batch,)`, -1 where unknown, or `None`.
         sample_weight: Weights `(batch,)`, or `None`.
     """
 
     x: tf.Tensor
-    target: tf.Tensor
-    label: tf.Tensor | None
-    sample_weight: tf.Tensor | None
+    target: tf.Tensor | None = None
+    label: tf.Tensor | None = None
+    sample_weight: tf.Tensor | None = None
 
 
 def unpack(data: Any) -> Batch:

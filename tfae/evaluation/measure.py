@@ -94,7 +94,7 @@ def reconstruction_error(model: Autoencoding, dataset: tf.data.Dataset) -> dict[
 def code_metrics(model: Autoencoding, x: Any, seed: int = 0) -> dict[str, float]:
     """What can be said of the codes of `x`, as for `encode`; see `measure`."""
     values: dict[str, float] = {}
-    encoded = model.encodings(x)
+    encoded = model.encode(x, return_dict=True)
     if encoded["code"].ndim != 2 or len(encoded["code"]) < 2:
         return values
     if "log_variance" in encoded:

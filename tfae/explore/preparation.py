@@ -58,7 +58,7 @@ def prepare(
     if model.conditional:
         known = np.full(len(x), -1) if labels is None else np.asarray(labels)
         inputs = {"x": x, "label": known}
-    encoding = model.encodings(inputs)
+    encoding = model.encode(inputs, return_dict=True)
     codes = encoding["code"]
     if codes.ndim != 2:
         raise ValueError(

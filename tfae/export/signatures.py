@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfae.bases.autoencoding import Autoencoding
+from tfae.batches.batch import Batch
 from tfae.classifier import Classifier
 
 Outputs = dict[str, tf.Tensor]
@@ -51,36 +52,40 @@ def signatures(
     shape = [None, *model.data_contract().input_shape]
     x = [tf.TensorSpec(shape, tf.uint8 if uint8 else dtype, "x")]
 
-    def of_data(function: Callable[..., Outputs]) -> Callable[..., Outputs]:
-        return lambda x, *label: function(tf.cast(x, dtype) / 255 if uint8 else x, *label)
+    def of_data(function: Callable[[Batch], Outputs]) -> Callable[..., Outputs]:
+        return lambda x, label=None: function(
+            Batch(tf.cast(x, dtype) / 255 if uint8 else x, label=label)
+        )
 
     if isinstance(model, Classifier):
         return {
-            "classify": _signature(of_data(lambda x: _classes(model(x))), x),
-            "encode": _signature(of_data(lambda x: {"code": model.code(x)}), x),
+            "classify": _signature(of_data(lambda batch: _classes(model(batch.x))), x),
+            "encode": _signature(of_data(model.encode_batch), x),
         }
 
-    def reconstructed(x: tf.Tensor, *label: tf.Tensor) -> Outputs:
-        return {"reconstruction": model.decoded(model.code(x, *label), *label)}
+    def reconstructed(batch: Batch) -> Outputs:
+        return {"reconstruction": model.reconstruct_batch(batch)}
 
     support = model.data_contract().support
 
-    def scored(x: tf.Tensor, *label: tf.Tensor) -> Outputs:
+    def scored(batch: Batch) -> Outputs:
         """No data can be refused on a server: what no data can be is infinitely anomalous."""
+        x = batch.x
         valid = _are_data(x, support)
         of_rows = tf.reshape(valid, [-1] + [1] * (x.shape.rank - 1))
-        score = model.score(tf.where(of_rows, x, tf.zeros_like(x)), *label)
+        finite = batch._replace(x=tf.where(of_rows, x, tf.zeros_like(x)))
+        score = model.anomaly_score_batch(finite)
         score = tf.where(valid, score, tf.constant(np.inf, score.dtype))
         if model.threshold is None:
             return {"anomaly_score": score}
         is_normal = score <= tf.constant(model.threshold, score.dtype)  # which NaN is not
         return {"anomaly_score": score, "is_anomaly": ~is_normal}
 
-    def decoded(code: tf.Tensor, *label: tf.Tensor) -> Outputs:
-        return {"x": model.decoded(code, *label)}
+    def decoded(code: tf.Tensor, label: tf.Tensor | None = None) -> Outputs:
+        return {"x": model.decode_batch(Batch(code, label=label))}
 
-    def generated(seed: tf.Tensor, *label: tf.Tensor) -> Outputs:
-        return decoded(model.sampled_codes(seed, *label), *(label if model.conditional else ()))
+    def generated(seed: tf.Tensor, label: tf.Tensor | None = None) -> Outputs:
+        return decoded(model.sample_prior_batch(seed, label), label)
 
     # No input of a signature can be left out, so where there are labels they are always asked for.
     label = [tf.TensorSpec([None], label_dtype, "label")]
@@ -89,7 +94,7 @@ def signatures(
     seed = [tf.TensorSpec([None], tf.int64, "seed")]
     found = {
         "reconstruct": _signature(of_data(reconstructed), x + also),
-        "encode": _signature(of_data(model.encoding), x + also),
+        "encode": _signature(of_data(model.encode_batch), x + also),
         "decode": _signature(decoded, code + also),
         "score": _signature(of_data(scored), x + also),
     }
@@ -110,7 +115,7 @@ def _are_data(x: tf.Tensor, support: tuple[float, float] | None) -> tf.Tensor:
 
 def _generates(model: Autoencoding) -> bool:
     try:
-        model.sampled_codes(tf.zeros([0], tf.int64))
+        model.sample_prior_batch(tf.zeros([0], tf.int64))
     except NotImplementedError:
         return False
     return True

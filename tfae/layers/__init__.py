@@ -9,6 +9,7 @@ from tfae.layers.corruption import (
 from tfae.layers.depth_to_space import DepthToSpace
 from tfae.layers.dropout import Dropout
 from tfae.layers.gaussian_sampling import GaussianSampling
+from tfae.layers.scaling import Scaling
 from tfae.layers.seeds import next_seed
 from tfae.layers.top_k import TopK
 from tfae.layers.vector_quantizer import VectorQuantizer
@@ -21,6 +22,7 @@ __all__ = [
     "GaussianSampling",
     "MaskingCorruption",
     "SaltAndPepperCorruption",
+    "Scaling",
     "TopK",
     "VectorQuantizer",
     "next_seed",

@@ -20,9 +20,12 @@ class Likelihood(keras.layers.Layer):
     Attributes:
         support: The closed interval that targets must lie in, or `None` for all real numbers.
         is_density: Whether `loss` is a negative log-density in nats, so that log p(x) exists.
+        link: What `mean` applies to the decoder's output, such as "sigmoid", so that the decoder
+            must not; `None` where the output is the mean already.
     """
 
     support: tuple[float, float] | None = None
+    link: str | None = None
     is_density = True
 
     def __init__(self, **kwargs):
@@ -73,6 +76,7 @@ class Bernoulli(Likelihood):
     """
 
     support = (0.0, 1.0)
+    link = "sigmoid"
 
     def elementwise_loss(self, target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
         return tf.nn.sigmoid_cross_entropy_with_logits(

@@ -52,13 +52,13 @@ class AdversarialAutoencoder(EncoderDecoder):
         discriminator: Keras model from codes to logits `(batch, 1)`, large for codes of the prior;
             without an activation at its end. For a prior with classes it takes `latent_dim +
             num_classes + 1` numbers: the code, and the class one-hot, the last one for "unknown".
-            Several logits are the verdicts of several discriminators: their losses are summed.
+            Several logits are those of several discriminators: their losses are summed.
         prior: `"gaussian"`, `"gaussian_ring"`, `"swiss_roll"`, `"uniform"`, a
             `tfae.priors.Prior`, or a function `(n, seed)` that draws codes; see
             `tfae.priors.Sampler`.
         likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
-        gradient_penalty: Weight of the discriminator's squared slope at draws of the prior, zero or
-            more. It keeps the game from running in circles (Mescheder et al., 2018).
+        gradient_penalty: Weight of the discriminator's squared gradient at draws of the prior, zero
+            or more. It keeps the game from running in circles (Mescheder et al., 2018).
         seed: Integer from which the noise and the order of the data follow; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 
@@ -164,18 +164,18 @@ class AdversarialAutoencoder(EncoderDecoder):
     # ------------------------------------------------------------------ in the graph
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
-        code = self.code(batch.x, batch.label, training=training)
-        output = self._output(code, batch.label, training)
+        code = self.encode_batch(batch, training)["code"]
+        output = self._decoder_output(batch._replace(x=code), training)
         label = None if batch.label is None else tf.cast(batch.label, tf.int64)
         return {
-            "reconstruction_loss": self.likelihood.loss(batch.target, output),
+            "reconstruction_loss": self.reconstruction_loss(batch.target, output),
             **self._game(code, label, training),
         }
 
     def _game(
         self, code: tf.Tensor, label: tf.Tensor | None, training: bool
     ) -> dict[str, tf.Tensor]:
-        """The losses of discriminator and generator: log 2 a verdict where it can only guess."""
+        """The losses of discriminator and generator: log 2 a logit where it can only guess."""
         n = tf.shape(code)[0]
         if not self._is_conditioned:
             label = None
@@ -185,19 +185,18 @@ class AdversarialAutoencoder(EncoderDecoder):
         drawn = self.prior.sample(n, next_seed(seeds), label)
         with tf.GradientTape() as tape:
             tape.watch(drawn)
-            of_drawn = self._verdicts(drawn, label, training)
-        slope = tape.gradient(of_drawn, drawn)
-        of_code = self._verdicts(code, label, training)
-        deceived = tf.reduce_sum(tf.nn.softplus(-of_code), axis=-1)
-        mistaken = tf.nn.softplus(-of_drawn) + tf.nn.softplus(of_code)
+            drawn_logits = self._logits(drawn, label, training)
+        gradient = tape.gradient(drawn_logits, drawn)
+        code_logits = self._logits(code, label, training)
+        discriminator_loss = tf.nn.softplus(-drawn_logits) + tf.nn.softplus(code_logits)
         return {
-            "discriminator_loss": 0.5 * tf.reduce_sum(mistaken, axis=-1),
-            "generator_loss": deceived,
-            "gradient_penalty": tf.reduce_sum(tf.square(at_least_float32(slope)), axis=-1),
+            "discriminator_loss": 0.5 * tf.reduce_sum(discriminator_loss, axis=-1),
+            "generator_loss": tf.reduce_sum(tf.nn.softplus(-code_logits), axis=-1),
+            "gradient_penalty": tf.reduce_sum(tf.square(at_least_float32(gradient)), axis=-1),
         }
 
-    def _verdicts(self, code: tf.Tensor, label: tf.Tensor | None, training: bool) -> tf.Tensor:
-        """Logits `(batch, number of verdicts)`, large for codes that look drawn from the prior."""
+    def _logits(self, code: tf.Tensor, label: tf.Tensor | None, training: bool) -> tf.Tensor:
+        """The discriminator's logits, large for codes that look drawn from the prior."""
         code = at_least_float32(code)
         if label is not None:
             unknown = tf.constant(self.num_classes, label.dtype)

@@ -8,15 +8,17 @@ import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
 from tfae import priors
-from tfae.arguments import whole_number
+from tfae.arguments import non_negative, whole_number
+from tfae.bases.gaussian_posterior import GaussianPosterior
+from tfae.batches.batch import Batch
 from tfae.losses.likelihoods import Likelihood
-from tfae.models.variational import VariationalAutoencoder
+from tfae.training.loss_weight import LossWeight
 
 __all__ = ["ConditionalVariationalAutoencoder"]
 
 
 @keras.saving.register_keras_serializable("tfae")
-class ConditionalVariationalAutoencoder(VariationalAutoencoder):
+class ConditionalVariationalAutoencoder(GaussianPosterior):
     """A variational autoencoder of p(x | label): generates examples of a class.
 
     The label is given to both networks, so the code is left with what the label does not say. The
@@ -60,6 +62,8 @@ class ConditionalVariationalAutoencoder(VariationalAutoencoder):
         Models", 2014.
     """
 
+    loss_names = ("reconstruction_loss", "kl_loss")
+    beta = LossWeight()
     conditional = True
 
     def __init__(
@@ -79,14 +83,15 @@ class ConditionalVariationalAutoencoder(VariationalAutoencoder):
         super().__init__(
             encoder,
             decoder,
+            priors.get_density(prior),
             likelihood=likelihood,
-            beta=beta,
             num_samples=num_samples,
-            free_bits=free_bits,
-            prior=prior,
             seed=seed,
             **kwargs,
         )
+        self.beta = beta
+        self.free_bits = non_negative("free_bits", free_bits)
+        self._build_if_possible()
 
     @property
     def num_classes(self) -> int:
@@ -116,24 +121,36 @@ class ConditionalVariationalAutoencoder(VariationalAutoencoder):
     def _decoder_input_shape(self, code_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (*code_shape[:-1], code_shape[-1] + self.num_classes)
 
-    def _encoder_input(self, x: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
-        offsets = tf.convert_to_tensor(self.offsets)
-        one_hot = self._one_hot(label, x, offsets.dtype)
+    def _encoder_input(self, batch: Batch, training: bool = False) -> tf.Tensor:
+        x, offsets = super()._encoder_input(batch, training), tf.convert_to_tensor(self.offsets)
+        one_hot = self._one_hot(batch, offsets.dtype)
         return tf.cast(x, offsets.dtype) + tf.tensordot(one_hot, offsets, axes=1)
 
-    def _decoder_input(self, code: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
-        return tf.concat([code, self._one_hot(label, code, code.dtype)], axis=-1)
+    def _decoder_input(self, batch: Batch) -> tf.Tensor:
+        return tf.concat([batch.x, self._one_hot(batch, batch.x.dtype)], axis=-1)
 
-    def _one_hot(self, label: tf.Tensor | None, rows: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-        """`(batch, num_classes)` for the batch of `rows`; zeros where the class is unknown."""
-        if label is None:
-            label = tf.fill(tf.shape(rows)[:1], -1)
+    def _one_hot(self, batch: Batch, dtype: tf.DType) -> tf.Tensor:
+        """`(batch, num_classes)`; zeros where the class is unknown."""
+        label = tf.fill(tf.shape(batch.x)[:1], -1) if batch.label is None else batch.label
         # Not tf.one_hot, whose ones int8 files of LiteRT give another scale than the code's.
         classes = tf.pad(tf.eye(self.num_classes, dtype=dtype), [[1, 0], [0, 0]])
         return tf.gather(classes, tf.cast(label, tf.int32) + 1)
+
+    def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
+        return self.negative_elbo(batch, training, self.free_bits)
+
+    def term_weights(self) -> dict[str, tf.Tensor | float]:
+        return {"kl_loss": type(self).beta.tensor(self)}
 
     def _labels_to_generate(self, n: int, seed: int) -> tf.Tensor:
         return tf.constant(np.random.default_rng(seed).integers(self.num_classes, size=n), tf.int64)
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "num_classes": self.num_classes}
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "beta": type(self).beta.config(self),
+            "num_samples": self.num_samples,
+            "free_bits": self.free_bits,
+            "prior": keras.saving.serialize_keras_object(self.prior),
+        }

@@ -1,14 +1,8 @@
 """The denoising autoencoder."""
 
-from collections.abc import Sequence
-
 import keras
-import tensorflow as tf
 
 from tfae.bases.encoder_decoder import EncoderDecoder
-from tfae.batches.batch import Batch
-from tfae.layers import corruption as corruptions
-from tfae.layers.seeds import seed_unseeded
 from tfae.losses.likelihoods import Likelihood
 
 __all__ = ["DenoisingAutoencoder"]
@@ -62,30 +56,7 @@ class DenoisingAutoencoder(EncoderDecoder):
         seed: int | None = None,
         **kwargs,
     ):
-        super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
-        self.corruption = corruptions.get(corruption)
-        if self.corruption is not None:
-            seed_unseeded(self.corruption, self.seed)
+        super().__init__(
+            encoder, decoder, likelihood=likelihood, corruption=corruption, seed=seed, **kwargs
+        )
         self._build_if_possible()
-
-    def _check_networks(self, input_shape: Sequence[int | None]) -> None:
-        super()._check_networks(input_shape)
-        if self.corruption is None:
-            return
-        data = keras.KerasTensor((None, *tuple(input_shape)[1:]))
-        corrupted = self.corruption(data)
-        if tuple(corrupted.shape) != tuple(data.shape):
-            raise ValueError(
-                f"`corruption` must keep the shape of the data, {tuple(data.shape)}; "
-                f"{self.corruption.name!r} gives {tuple(corrupted.shape)}."
-            )
-
-    def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
-        if training and self.corruption is not None:
-            # Only the input: the target is the clean data, also where both were one tensor.
-            batch = batch._replace(x=self.corruption(batch.x, training=True))
-        return super().loss_terms(batch, training)
-
-    def get_config(self) -> dict:
-        corruption = keras.saving.serialize_keras_object(self.corruption)
-        return {**super().get_config(), "corruption": corruption}

@@ -6,19 +6,20 @@ import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
+from tfae.bases.gaussian_posterior import GaussianPosterior
 from tfae.batches.batch import Batch
 from tfae.layers import GaussianSampling
 from tfae.losses.divergence import gaussian_kl, gaussian_log_density
 from tfae.losses.likelihoods import Likelihood, at_least_float32
-from tfae.models.variational import VariationalAutoencoder
 from tfae.networks import mlp
 from tfae.priors import Prior
+from tfae.training.loss_weight import LossWeight
 
 __all__ = ["HierarchicalVariationalAutoencoder"]
 
 
 @keras.saving.register_keras_serializable("tfae")
-class HierarchicalVariationalAutoencoder(VariationalAutoencoder):
+class HierarchicalVariationalAutoencoder(GaussianPosterior):
     """A variational autoencoder whose code comes from a code of its own: two stochastic layers.
 
     An example is generated from the top: z2 ~ N(0, I), then z1 ~ p(z1 | z2), then x ~ p(x | z1).
@@ -60,9 +61,10 @@ class HierarchicalVariationalAutoencoder(VariationalAutoencoder):
         Deep Generative Models", 2014; Soenderby et al., "Ladder Variational Autoencoders", 2016.
     """
 
+    loss_names = ("reconstruction_loss", "kl_loss")
     monitor_names = ("top_kl_loss",)
-
-    network_names = (*VariationalAutoencoder.network_names, "top_encoder", "top_decoder")
+    network_names = (*GaussianPosterior.network_names, "top_encoder", "top_decoder")
+    beta = LossWeight()
 
     def __init__(
         self,
@@ -75,11 +77,12 @@ class HierarchicalVariationalAutoencoder(VariationalAutoencoder):
         seed: int | None = None,
         **kwargs,
     ):
-        super().__init__(encoder, decoder, likelihood=likelihood, beta=beta, seed=seed, **kwargs)
+        prior = _Ancestral(top_encoder, top_decoder)
+        super().__init__(encoder, decoder, prior, likelihood=likelihood, seed=seed, **kwargs)
+        self.beta = beta
         self.top_encoder = top_encoder
         self.top_decoder = top_decoder
         self.top_sampling = GaussianSampling(seed=self.seed + 2, name="top_sampling")
-        self.prior = _Ancestral(top_encoder, top_decoder)
         self._build_if_possible()
 
     @classmethod
@@ -107,15 +110,8 @@ class HierarchicalVariationalAutoencoder(VariationalAutoencoder):
         top_encoder.name, top_decoder.name = "top_encoder", "top_decoder"
         return *build(input_shape, latent_dim), top_encoder, top_decoder
 
-    @classmethod
-    def hyperparameter_names(cls) -> list[str]:
-        """Those of the variational model that two layers have as well."""
-        return [n for n in super().hyperparameter_names() if n not in _OF_ONE_LAYER]
-
     def _check_networks(self, input_shape: Sequence[int | None]) -> None:
         super()._check_networks(input_shape)
-        if not isinstance(self.prior, _Ancestral):
-            return  # called from the parent's constructor
         code = (None, self.latent_dim)
         top = _heads(self.top_encoder, code)
         if len(top) != 2 or top[0] != top[1] or _heads(self.top_decoder, top[0]) != [code, code]:
@@ -125,20 +121,23 @@ class HierarchicalVariationalAutoencoder(VariationalAutoencoder):
             )
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
-        mean, log_variance = self._encoded(batch.x, batch.label, training)
+        mean, log_variance = self._encoder_output(batch, training)
         z, _ = self.sampling(mean, log_variance, training=training)
         top_z, top_kl = self.top_sampling(
             *self.top_encoder(z, training=training), training=training
         )
-        output = self._output(z, batch.label, training)
+        output = self._decoder_output(batch._replace(x=z), training)
         of_top = self.top_decoder(top_z, training=training)
         return {
-            "reconstruction_loss": self.likelihood.loss(batch.target, output),
+            "reconstruction_loss": self.reconstruction_loss(batch.target, output),
             "kl_loss": _log_density(z, mean, log_variance) - _log_density(z, *of_top) + top_kl,
             "top_kl_loss": top_kl,
         }
 
-    def _log_ratio(
+    def term_weights(self) -> dict[str, tf.Tensor | float]:
+        return {"kl_loss": type(self).beta.tensor(self)}
+
+    def log_ratio(
         self,
         z: tf.Tensor,
         mean: tf.Tensor,
@@ -160,15 +159,12 @@ class HierarchicalVariationalAutoencoder(VariationalAutoencoder):
         return _log_density(z, mean, log_variance) - _log_density(z, *of_top) + top
 
     def get_config(self) -> dict:
-        config = {k: v for k, v in super().get_config().items() if k not in _OF_ONE_LAYER}
         return {
-            **config,
+            **super().get_config(),
+            "beta": type(self).beta.config(self),
             "top_encoder": keras.saving.serialize_keras_object(self.top_encoder),
             "top_decoder": keras.saving.serialize_keras_object(self.top_decoder),
         }
-
-
-_OF_ONE_LAYER = ("num_samples", "free_bits", "prior")
 
 
 class _Ancestral(Prior):

@@ -6,15 +6,15 @@ import keras
 import tensorflow as tf
 
 from tfae import priors
+from tfae.bases.gaussian_posterior import GaussianPosterior
 from tfae.batches.batch import Batch
 from tfae.losses.likelihoods import Likelihood, at_least_float32
-from tfae.models.variational import VariationalAutoencoder
 
 __all__ = ["ImportanceWeightedAutoencoder"]
 
 
 @keras.saving.register_keras_serializable("tfae")
-class ImportanceWeightedAutoencoder(VariationalAutoencoder):
+class ImportanceWeightedAutoencoder(GaussianPosterior):
     """A variational autoencoder that maximises a tighter bound on log p(x) than the ELBO.
 
     Of `num_samples` codes drawn from q(z | x) each has the weight p(x, z) / q(z | x); the bound is
@@ -69,9 +69,9 @@ class ImportanceWeightedAutoencoder(VariationalAutoencoder):
         super().__init__(
             encoder,
             decoder,
+            priors.get_density(prior),
             likelihood=likelihood,
             num_samples=num_samples,
-            prior=prior,
             seed=seed,
             **kwargs,
         )
@@ -81,27 +81,10 @@ class ImportanceWeightedAutoencoder(VariationalAutoencoder):
                 "is a plain error. Use likelihood='gaussian'."
             )
         self.doubly_reparameterized = doubly_reparameterized
-
-    @property
-    def beta(self) -> float:
-        """Always 1: the bound has no KL to weigh."""
-        return 1.0
-
-    @beta.setter
-    def beta(self, beta: float) -> None:
-        if beta != 1:
-            raise ValueError(
-                f"`beta` of {type(self).__name__} is always 1, for its bound has no KL to weigh; "
-                f"received {beta!r}. Use a VariationalAutoencoder."
-            )
-
-    @classmethod
-    def hyperparameter_names(cls) -> list[str]:
-        """Those of the variational model without the two that change the ELBO."""
-        return [n for n in super().hyperparameter_names() if n not in _OF_THE_ELBO]
+        self._build_if_possible()
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
-        encoded = self._encoded(batch.x, batch.label, training)
+        encoded = self._encoder_output(batch, training)
         z, _ = self.sampling(*encoded, training=training)
         z = z if self.num_samples > 1 else z[None]
         mean, log_variance = map(at_least_float32, encoded)
@@ -109,9 +92,9 @@ class ImportanceWeightedAutoencoder(VariationalAutoencoder):
             # The density of q is then a function of z alone.
             mean, log_variance = tf.stop_gradient(mean), tf.stop_gradient(log_variance)
             z, set_factor = _with_scaled_gradient(z)
-        output = self._decode_samples(z, batch.label, training)
-        reconstruction = self.likelihood.loss(batch.target, output)
-        log_ratio = self._log_ratio(z, mean, log_variance)
+        output = self._decode_samples(z, batch, training)
+        reconstruction = self.reconstruction_loss(batch.target, output)
+        log_ratio = self.log_ratio(z, mean, log_variance)
         log_weight = -reconstruction - log_ratio
         if self.doubly_reparameterized:
             set_factor(tf.nn.softmax(log_weight, axis=0)[..., None])
@@ -125,15 +108,13 @@ class ImportanceWeightedAutoencoder(VariationalAutoencoder):
             "importance_weighting_loss": -bound - reconstruction - kl,
         }
 
-    def term_weights(self) -> dict[str, tf.Tensor | float]:
-        return {}
-
     def get_config(self) -> dict:
-        config = {k: v for k, v in super().get_config().items() if k not in _OF_THE_ELBO}
-        return {**config, "doubly_reparameterized": self.doubly_reparameterized}
-
-
-_OF_THE_ELBO = ("beta", "free_bits")
+        return {
+            **super().get_config(),
+            "num_samples": self.num_samples,
+            "doubly_reparameterized": self.doubly_reparameterized,
+            "prior": keras.saving.serialize_keras_object(self.prior),
+        }
 
 
 def _with_scaled_gradient(z: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], None]]:

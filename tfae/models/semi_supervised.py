@@ -48,7 +48,7 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
         decoder: Keras model from codes to raw outputs of the data's shape, ending in a linear
             layer.
         discriminator: Keras model from codes to logits `(batch, 2)`, large for codes of the prior:
-            one verdict on the class, one on the style.
+            one judges the class, one the style.
         num_classes: Number of classes or clusters, at least 2.
         classification_weight: Weight of the cross-entropy of known labels, zero or more.
         prior: Of the style; as for `AdversarialAutoencoder`.

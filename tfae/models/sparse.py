@@ -112,10 +112,10 @@ class SparseAutoencoder(EncoderDecoder):
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
         encoder, decoder = self._with_hidden()
-        code, *hidden = _as_list(encoder(batch.x, training=training))
+        code, *hidden = _as_list(encoder(self._encoder_input(batch, training), training=training))
         output, *hidden_of_decoder = _as_list(decoder(code, training=training))
         activations = [*hidden, code, *hidden_of_decoder]
-        reconstruction = self.likelihood.loss(batch.target, output)
+        reconstruction = self.reconstruction_loss(batch.target, output)
         if isinstance(self.sparsity, TopK):
             penalty = tf.zeros_like(reconstruction)
         else:

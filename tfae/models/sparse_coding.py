@@ -164,15 +164,15 @@ class SparseCoding(Autoencoding):
             jit_compile=self._xla_inside,
         )
 
-    def code(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        return self.solve(x, training).codes
+    def encode_batch(self, batch: Batch, training: bool = False) -> dict[str, tf.Tensor]:
+        return {"code": self.solve(batch.x, training).codes}
 
-    def decoded(self, code: tf.Tensor, training: bool = False) -> tf.Tensor:
-        x = tf.matmul(tf.cast(code, self._dtype), self._atoms.value)
+    def decode_batch(self, batch: Batch, training: bool = False) -> tf.Tensor:
+        x = tf.matmul(tf.cast(batch.x, self._dtype), self._atoms.value)
         return tf.reshape(x, [-1, *self._contract.input_shape])
 
-    def score(self, x: tf.Tensor) -> tf.Tensor:
-        return self.solve(x).objective
+    def anomaly_score_batch(self, batch: Batch) -> tf.Tensor:
+        return self.solve(batch.x).objective
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
         """Both parts of the objective; in training the atoms improve on the way."""
@@ -215,18 +215,21 @@ class SparseCoding(Autoencoding):
             raise ValueError(f"The only layer is 'codes'; received {list(layers)}.")
         return {"codes": self.encode(x, batch_size)}
 
-    def encode(self, x: Any, batch_size: int = 4096) -> np.ndarray:
+    def encode(
+        self, x: Any, batch_size: int = 4096, return_dict: bool = False
+    ) -> np.ndarray | dict[str, np.ndarray]:
         """Solves for the codes of patches.
 
         Args:
             x: Array `(n, *patch_shape)` or batched `tf.data.Dataset`.
             batch_size: Patches at a time, for arrays. They do not wait for one another, so large
                 batches are faster.
+            return_dict: Whether to give `{"code": codes}`, as other models may give more.
 
         Returns:
             Codes `(n, num_atoms)`.
         """
-        return super().encode(x, batch_size)
+        return super().encode(x, batch_size, return_dict)
 
     # ------------------------------------------------------------------ learning
 
@@ -357,11 +360,11 @@ class SparseCoding(Autoencoding):
         with self._compiled_inside() if may_compile else contextlib.nullcontext():
             return super().compute_loss(*args, **kwargs)
 
-    def _map(self, *args, **kwargs) -> Any:
+    def _map_batches(self, *args, **kwargs) -> Any:
         # However it is compiled: codes are unique up to the tolerance only, and one that is loaded
         # and not compiled, or otherwise, must give the same.
         with self._compiled_inside():
-            return super()._map(*args, **kwargs)
+            return super()._map_batches(*args, **kwargs)
 
     def get_config(self) -> dict:
         return {

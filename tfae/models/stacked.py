@@ -10,11 +10,16 @@ import keras
 
 from tfae.bases.encoder_decoder import EncoderDecoder
 from tfae.classifier import Classifier
+from tfae.layers import TopK
+from tfae.layers import corruption as corruptions
 from tfae.layers.dropout import Dropout
+from tfae.losses.codes import likelihood_of_codes
 from tfae.losses.likelihoods import Likelihood
+from tfae.models.autoencoder import Autoencoder
+from tfae.models.sparse import SparseAutoencoder
 from tfae.networks.chains import chain, pairs
 from tfae.networks.outputs import activation_of, output_layer
-from tfae.training.greedy import pretrain
+from tfae.training.greedy import pretrain_layers
 
 __all__ = ["StackedAutoencoder"]
 
@@ -158,8 +163,9 @@ class StackedAutoencoder(EncoderDecoder):
         Raises:
             ValueError: If an argument or the data does not fit, before anything is trained.
         """
-        return pretrain(
+        return pretrain_layers(
             self,
+            self._layer_model,
             x,
             epochs,
             batch_size,
@@ -173,6 +179,41 @@ class StackedAutoencoder(EncoderDecoder):
             verbose,
             backup_dir,
         )
+
+    def _layer_model(self, i: int, corruption: Any, sparsity: Any) -> EncoderDecoder:
+        """The autoencoder that layer `i`, from 0, is trained as."""
+        encoder, decoder = self.encoders[i], self.decoders[i]
+        likelihood = self.likelihood
+        if i:
+            likelihood = likelihood_of_codes(activation_of(output_layer(self.encoders[i - 1])))
+        options = {
+            "likelihood": likelihood,
+            "corruption": _copy_of(corruption),
+            "seed": self.seed + i,
+            "dtype": self.dtype_policy,
+        }
+        if sparsity is None:
+            return Autoencoder(encoder, decoder, **options)
+        if sparsity == "top_k" or isinstance(sparsity, TopK):
+            raise ValueError(
+                "Units that top-k drops must be dropped in the stack, too: end the encoder of the "
+                f"layer in a tfae.layers.TopK instead of pretrain(sparsity={sparsity!r})."
+            )
+        return SparseAutoencoder(*self._networks_with_graphs(i), sparsity, **options)
+
+    def _networks_with_graphs(self, i: int) -> list[keras.Model]:
+        """Encoder and decoder of layer `i`; bare layers become models, of known inner tensors."""
+        shape = (None, *self.data_contract().input_shape)
+        for encoder in self.encoders[:i]:
+            shape = encoder.compute_output_shape(shape)
+        networks = []
+        for network in (self.encoders[i], self.decoders[i]):
+            if not isinstance(network, keras.Model):
+                x = keras.Input(shape[1:])
+                network = keras.Model(x, network(x))
+            networks.append(network)
+            shape = network.compute_output_shape(shape)
+        return networks
 
     def classifier(
         self,
@@ -258,6 +299,14 @@ class StackedAutoencoder(EncoderDecoder):
 
 
 _PRETRAINED_KEY = "pretrained_layers"
+
+
+def _copy_of(corruption: Any) -> keras.layers.Layer | None:
+    """A new layer, so that what it draws depends on its seed, or the layer's, and nothing else."""
+    corruption = corruptions.get(corruption)
+    if corruption is None:
+        return None
+    return type(corruption).from_config(corruption.get_config())
 
 
 def _checked(name: str, networks: Any) -> list[keras.layers.Layer]:

@@ -34,9 +34,10 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
     moving average, and embeddings that are hardly used are moved to where the data is. The logs
     show `perplexity`: how many embeddings a batch uses, as the exponential of the entropy.
 
-    `encode` gives the quantised vectors, `indices` their places in the codebook. `fit_prior` counts
-    these at each position, so that `generate` has something to draw from; a model of which of them
-    go together gives better pictures, and is yours to bring: `decode_indices` decodes its draws.
+    `encode` gives the quantised vectors, `indices` their indices in the codebook. `fit_prior`
+    counts these at each position, so that `generate` has something to draw from; a model of which
+    of them go together gives better pictures, and is yours to bring: `decode_indices` decodes its
+    draws.
 
     Example:
         ```python
@@ -106,28 +107,22 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
         super()._check_networks(input_shape)
         self.quantizer.build((None, *self.code_shape))
 
-    def code(
-        self, x: tf.Tensor, label: tf.Tensor | None = None, training: bool = False
-    ) -> tf.Tensor:
-        quantized, _ = self.quantizer(self._encoded(x, label, training))
-        return quantized
-
-    def encoding(self, x: tf.Tensor, label: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
-        quantized, indices = self.quantizer(self._encoded(x, label, training=False))
+    def encode_batch(self, batch: Batch, training: bool = False) -> dict[str, tf.Tensor]:
+        quantized, indices = self.quantizer(self._encoder_output(batch, training))
         return {"code": quantized, "indices": indices}
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
-        encoded = tf.cast(self._encoded(batch.x, batch.label, training), tf.float32)
+        encoded = tf.cast(self._encoder_output(batch, training), tf.float32)
         quantized, indices = self.quantizer(encoded)
         quantized = tf.stop_gradient(quantized)
         if training:
             self.quantizer.update(tf.stop_gradient(encoded), indices, batch.sample_weight)
         straight_through = encoded + tf.stop_gradient(quantized - encoded)
-        output = self._output(straight_through, batch.label, training)
+        output = self._decoder_output(batch._replace(x=straight_through), training)
         axes = list(range(1, encoded.shape.rank))
         commitment = tf.reduce_sum(tf.math.squared_difference(encoded, quantized), axis=axes)
         return {
-            "reconstruction_loss": self.likelihood.loss(batch.target, output),
+            "reconstruction_loss": self.reconstruction_loss(batch.target, output),
             "commitment_loss": commitment,
             "perplexity": tf.fill(tf.shape(commitment), self.quantizer.perplexity(indices)),
         }
@@ -146,7 +141,7 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
         return priors.fit(indices, kind, codebook=codebook, code_shape=self.code_shape, **options)
 
     def indices(self, x: Any, batch_size: int = 256) -> np.ndarray:
-        """Encodes data as places in the codebook.
+        """Encodes data as indices into the codebook.
 
         Args:
             x: Array `(n, ...)` or batched dataset.
@@ -157,13 +152,13 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
             embedding_dim)` for a flat code, and `(n,)` where that is one vector.
         """
 
-        def indices(x: tf.Tensor) -> tf.Tensor:
-            return self.encoding(x)["indices"]
+        def indices(batch: Batch) -> tf.Tensor:
+            return self.encode_batch(batch)["indices"]
 
-        return self._map("indices", indices, self._checked(x), batch_size)
+        return self._map_batches("indices", indices, self._checked(x), batch_size)
 
     def decode_indices(self, indices: Any, batch_size: int = 256) -> np.ndarray:
-        """Decodes places in the codebook, as `indices` gives them.
+        """Decodes indices into the codebook, as `indices` gives them.
 
         Args:
             indices: Integers from 0 to `num_embeddings - 1`.
@@ -173,7 +168,7 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
             Data `(n, ...)`: the mean of p(x | z).
 
         Raises:
-            ValueError: If one of them is no place in the codebook.
+            ValueError: If one of them is out of range.
         """
         indices = np.asarray(indices)
         if indices.dtype.kind not in "iu" or (
@@ -185,10 +180,11 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
                 + (f" from {indices.min()} to {indices.max()}." if indices.size else ".")
             )
 
-        def decode(indices: tf.Tensor) -> tf.Tensor:
-            return self.decoded(self.quantizer.lookup(indices, self.code_shape))
+        def decode(batch: Batch) -> tf.Tensor:
+            codes = self.quantizer.lookup(batch.x, self.code_shape)
+            return self.decode_batch(batch._replace(x=codes))
 
-        return self._map("decode_indices", decode, indices.astype("int32"), batch_size)
+        return self._map_batches("decode_indices", decode, indices.astype("int32"), batch_size)
 
     def get_config(self) -> dict:
         quantizer = self.quantizer.get_config()

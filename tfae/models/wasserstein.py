@@ -76,9 +76,9 @@ class WassersteinAutoencoder(EncoderDecoder):
         self._build_if_possible()
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
-        code = self.code(batch.x, batch.label, training=training)
-        output = self._output(code, batch.label, training)
-        reconstruction = self.likelihood.loss(batch.target, output)
+        code = self.encode_batch(batch, training)["code"]
+        output = self._decoder_output(batch._replace(x=code), training)
+        reconstruction = self.reconstruction_loss(batch.target, output)
         seeds = self.training_seeds if training else self.evaluation_seeds
         discrepancy = self._discrepancy(at_least_float32(code), seeds.next())
         return {

@@ -45,6 +45,7 @@ __all__ = [
     "VampPrior",
     "fit",
     "get",
+    "get_density",
     "get_fixed",
 ]
 
@@ -60,6 +61,23 @@ def get_fixed(identifier: Any) -> Prior:
         raise ValueError(
             f"`prior` cannot be {type(prior).__name__} here: it is learned by its density, of "
             "which this model makes no use. A VariationalAutoencoder learns it."
+        )
+    return prior
+
+
+def get_density(identifier: Any) -> Prior:
+    """As `get`, for models that need the prior's density at every code.
+
+    Raises:
+        ValueError: If there is no such prior, or its density is zero somewhere or not known.
+    """
+    prior = get(identifier)
+    if not prior.is_density or prior.is_bounded:
+        problem = "that of {} is not" if prior.is_density else "{} has none"
+        raise ValueError(
+            "`prior` must have a density that is positive everywhere, for the KL to it; "
+            f"{problem.format(type(prior).__name__)}. An AdversarialAutoencoder or a "
+            "WassersteinAutoencoder takes it."
         )
     return prior
 

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfae.bases.encoder_decoder import EncoderDecoder
+from tfae.arguments import whole_number
 from tfae.batches.batch import Batch, unpack
 from tfae.batches.feeding import split_off_last
-from tfae.layers import TopK
-from tfae.layers import corruption as corruptions
-from tfae.layers.seeds import seed_unseeded
-from tfae.losses.codes import likelihood_of_codes
-from tfae.models.autoencoder import Autoencoder
-from tfae.models.denoising import DenoisingAutoencoder
-from tfae.models.sparse import SparseAutoencoder
-from tfae.networks.outputs import activation_of, output_layer
 from tfae.training.backup import Backup, EarlyStop, save_weights_at_once
 from tfae.training.network_copies import frozen, new_optimizer, way_to_run
 
-if TYPE_CHECKING:
-    from tfae.models.stacked import StackedAutoencoder
 
-
-def pretrain(
-    stack: StackedAutoencoder,
+def pretrain_layers(
+    stack: Any,
+    layer_model: Callable[[int, Any, Any], Any],
     x: Any,
     epochs: int | Sequence[int],
     batch_size: int | None,
@@ -43,7 +33,18 @@ def pretrain(
     verbose: str | int,
     backup_dir: str | Path | None,
 ) -> list[keras.callbacks.History]:
-    """See `StackedAutoencoder.pretrain`."""
+    """Trains the layers of a stack one after another, each on the frozen codes of those below.
+
+    Args:
+        stack: A `StackedAutoencoder`.
+        layer_model: From the index of a layer, its corruption and its sparsity: the autoencoder
+            that it is trained as, which shares its networks with the stack.
+        x, epochs, batch_size, optimizer, corruption, sparsity, validation_split, validation_data,
+            patience, callbacks, verbose, backup_dir: As in `StackedAutoencoder.pretrain`.
+
+    Returns:
+        The histories of the layers that were trained, in their order.
+    """
     n = len(stack.encoders)
     if validation_split and validation_data is None:
         (x, _, _), validation_data = split_off_last(_only_x(x), None, None, validation_split)
@@ -51,9 +52,9 @@ def pretrain(
     x = _checked(stack, "x", x)
     if validation_data is not None:
         validation_data = _checked(stack, "validation_data", validation_data)
-    epochs = [_positive("epochs", value) for value in _per_layer("epochs", epochs, n)]
+    epochs = [whole_number("epochs", value, 1) for value in _per_layer("epochs", epochs, n)]
     patience = [
-        value if value is None else _positive("patience", value)
+        value if value is None else whole_number("patience", value, 1)
         for value in _per_layer("patience", patience, n)
     ]
     if any(patience) and validation_data is None:
@@ -66,9 +67,9 @@ def pretrain(
     corruption = _per_layer("corruption", corruption, n)
     sparsity = _per_layer("sparsity", sparsity, n)
 
-    def model_of_layer(i: int) -> EncoderDecoder:
+    def model_of_layer(i: int) -> Any:
         with stack.distribute_strategy.scope():
-            return _model_of_layer(stack, i, corruption[i], sparsity[i])
+            return layer_model(i, corruption[i], sparsity[i])
 
     for i in range(n):
         model_of_layer(i)  # shows what does not fit
@@ -116,69 +117,8 @@ def pretrain(
 _STACK_FILE = "stack.weights.h5"
 
 
-def _model_of_layer(stack: StackedAutoencoder, i: int, corruption: Any, sparsity: Any) -> Any:
-    """The autoencoder that layer `i`, from 0, is trained as."""
-    encoder, decoder = stack.encoders[i], stack.decoders[i]
-    likelihood = stack.likelihood
-    if i:
-        likelihood = likelihood_of_codes(activation_of(output_layer(stack.encoders[i - 1])))
-    shared = {"likelihood": likelihood, "seed": stack.seed + i, "dtype": stack.dtype_policy}
-    corruption = _own_corruption(corruption)
-    if sparsity is not None:
-        if sparsity == "top_k" or isinstance(sparsity, TopK):
-            raise ValueError(
-                "Units that top-k drops must be dropped in the stack, too: end the encoder of the "
-                f"layer in a tfae.layers.TopK instead of pretrain(sparsity={sparsity!r})."
-            )
-        encoder, decoder = _with_graphs(stack, i)
-        return _SparseLayer(encoder, decoder, sparsity, **shared).with_corruption(corruption)
-    if corruption is not None:
-        return DenoisingAutoencoder(encoder, decoder, corruption, **shared)
-    return Autoencoder(encoder, decoder, **shared)
-
-
-class _SparseLayer(SparseAutoencoder):
-    """A sparse autoencoder that can be a denoising one as well."""
-
-    corruption: keras.layers.Layer | None = None
-
-    def with_corruption(self, corruption: keras.layers.Layer | None) -> Self:
-        if corruption is not None:
-            seed_unseeded(corruption, self.seed)
-            self.corruption = corruption
-        return self
-
-    def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
-        if training and self.corruption is not None:
-            batch = batch._replace(x=self.corruption(batch.x, training=True))
-        return super().loss_terms(batch, training)
-
-
-def _with_graphs(stack: StackedAutoencoder, i: int) -> tuple[keras.Model, keras.Model]:
-    """The networks of layer `i`; bare layers become models, whose inner tensors are known."""
-    shape = (None, *stack.data_contract().input_shape)
-    for encoder in stack.encoders[:i]:
-        shape = encoder.compute_output_shape(shape)
-    networks = []
-    for network in (stack.encoders[i], stack.decoders[i]):
-        if not isinstance(network, keras.Model):
-            x = keras.Input(shape[1:])
-            network = keras.Model(x, network(x))
-        networks.append(network)
-        shape = network.compute_output_shape(shape)
-    return tuple(networks)
-
-
-def _own_corruption(corruption: Any) -> keras.layers.Layer | None:
-    """A new layer, so that what it draws depends on its seed, or the layer's, and nothing else."""
-    corruption = corruptions.get(corruption)
-    if corruption is None:
-        return None
-    return type(corruption).from_config(corruption.get_config())
-
-
 def _fit(
-    model: EncoderDecoder,
+    model: Any,
     codes: Any,
     validation_codes: Any,
     epochs: int,
@@ -217,7 +157,7 @@ def _fit(
     return history
 
 
-def _codes(stack: StackedAutoencoder, data: Any, start: int, end: int, raw: Any = None) -> Any:
+def _codes(stack: Any, data: Any, start: int, end: int, raw: Any = None) -> Any:
     """Sends data through the frozen encoders of the layers from `start` to `end`.
 
     Args:
@@ -233,12 +173,13 @@ def _codes(stack: StackedAutoencoder, data: Any, start: int, end: int, raw: Any 
         source = data if raw is None else raw
         return source.map(encode, num_parallel_calls=tf.data.AUTOTUNE)
 
-    def encode(x: tf.Tensor) -> tf.Tensor:
+    def encode(batch: Batch) -> tf.Tensor:
+        x = batch.x
         for encoder in stack.encoders[start:end]:
             x = encoder(x, training=False)
         return tf.cast(x, tf.float32)
 
-    codes = stack._map(f"codes of layers {start} to {end}", encode, data, batch_size=256)
+    codes = stack._map_batches(f"codes of layers {start} to {end}", encode, data, batch_size=256)
     if not np.isfinite(codes).all():
         raise ValueError(
             f"The codes of layer {end} hold NaN or infinity: its training diverged. Try a lower "
@@ -250,7 +191,7 @@ def _codes(stack: StackedAutoencoder, data: Any, start: int, end: int, raw: Any 
 # ---------------------------------------------------------------------------- arguments
 
 
-def _checked(stack: StackedAutoencoder, name: str, x: Any) -> Any:
+def _checked(stack: Any, name: str, x: Any) -> Any:
     """Data for layer 1, without targets and labels, after the checks that `fit` makes."""
     if not isinstance(x, tf.data.Dataset):
         if isinstance(x, keras.utils.PyDataset) or hasattr(x, "__next__"):
@@ -288,13 +229,7 @@ def _per_layer(name: str, value: Any, n: int) -> list:
     return list(value)
 
 
-def _positive(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"`{name}` must be a positive whole number; received {value!r}.")
-    return int(value)
-
-
-def _sizes(model: EncoderDecoder) -> str:
+def _sizes(model: Any) -> str:
     shapes = (getattr(model.encoder, name, None) for name in ("input_shape", "output_shape"))
     texts = ["x".join(map(str, shape[1:])) for shape in shapes if shape]
     return " -> ".join(texts) or model.encoder.name

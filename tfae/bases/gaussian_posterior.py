@@ -1,0 +1,222 @@
+"""What the variational models share: an encoder that gives a Gaussian over codes."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfae import priors
+from tfae.arguments import whole_number
+from tfae.bases.encoder_decoder import EncoderDecoder
+from tfae.batches.batch import Batch
+from tfae.layers import GaussianSampling
+from tfae.layers.seeds import random_seed
+from tfae.losses.divergence import (
+    free_bits,
+    gaussian_kl,
+    gaussian_kl_per_dimension,
+    gaussian_log_density,
+)
+from tfae.losses.likelihoods import Likelihood, at_least_float32
+
+
+class GaussianPosterior(EncoderDecoder):
+    """An encoder-decoder model with q(z | x) = N(mean, exp(log_variance)).
+
+    It gives its variants the posterior of a batch, samples of it, the ratio log q(z | x) / p(z),
+    the two terms of the negative ELBO, and the estimate of log p(x).
+
+    Args:
+        encoder: Keras model from data `(batch, ...)` to two tensors `(batch, latent_dim)`, the
+            mean and the log-variance.
+        decoder: Keras model from codes to raw outputs of the data's shape, ending in a linear
+            layer.
+        prior: The `tfae.priors.Prior` p(z); one with `log_density`, or a variant's own.
+        likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
+        num_samples: Number of posterior samples an example.
+        seed: Integer from which the noise and the order of the data follow; `None` draws one.
+        **kwargs: Passed to `EncoderDecoder`.
+
+    Raises:
+        ValueError: If the encoder has no two heads of one shape, or a number is out of range.
+    """
+
+    _variational = True
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        decoder: keras.Model,
+        prior: priors.Prior,
+        likelihood: str | Likelihood = "bernoulli",
+        num_samples: int = 1,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
+        self.num_samples = whole_number("num_samples", num_samples, 1)
+        self.prior = prior
+        self.sampling = GaussianSampling(
+            self.num_samples if self.num_samples > 1 else None, seed=self.seed, name="sampling"
+        )
+
+    def _checked_code(self, encoded: Any) -> keras.KerasTensor:
+        shapes = [tuple(t.shape) for t in encoded] if isinstance(encoded, list | tuple) else None
+        if shapes is None or len(shapes) != 2 or shapes[0] != shapes[1]:
+            given = shapes if shapes is not None else f"one tensor {tuple(encoded.shape)}"
+            raise ValueError(
+                "`encoder` of a variational model must have two heads of one shape, "
+                f"(mean, log_variance); it gives {given}. End it in two Dense(latent_dim) layers: "
+                "keras.Model(x, [mean, log_variance])."
+            )
+        return encoded[0]
+
+    # ------------------------------------------------------------------ in graphs
+
+    def encode_batch(self, batch: Batch, training: bool = False) -> dict[str, tf.Tensor]:
+        mean, log_variance = self._encoder_output(batch, training)
+        return {"code": mean, "log_variance": log_variance}
+
+    def negative_elbo(
+        self, batch: Batch, training: bool, min_kl: float = 0.0
+    ) -> dict[str, tf.Tensor]:
+        """The two terms of the negative ELBO at samples of q(z | x), each averaged over these.
+
+        Args:
+            batch: Data and targets.
+            training: Whether this is a train step.
+            min_kl: Floor in nats under each dimension's KL; see `tfae.losses.free_bits`. Where the
+                KL is no sum over dimensions, `min_kl * latent_dim` is the floor under all of it.
+
+        Returns:
+            "reconstruction_loss" and "kl_loss", `(batch,)` in nats.
+        """
+        mean, log_variance = self._encoder_output(batch, training)
+        z, kl = self.sampling(mean, log_variance, training=training)
+        output = self._decode_samples(z, batch, training)
+        reconstruction = self.reconstruction_loss(batch.target, output)
+        mean, log_variance = at_least_float32(mean), at_least_float32(log_variance)
+        if not self._kl_is_closed_form:
+            kl = self.log_ratio(z, mean, log_variance)
+        if self.num_samples > 1:
+            reconstruction = tf.reduce_mean(reconstruction, axis=0)
+            kl = kl if self._kl_is_closed_form else tf.reduce_mean(kl, axis=0)
+        if min_kl and self._kl_is_closed_form:
+            kl = free_bits(gaussian_kl_per_dimension(mean, log_variance), min_kl)
+        elif min_kl:
+            kl = free_bits(kl[:, None], min_kl * self.latent_dim)
+        return {"reconstruction_loss": reconstruction, "kl_loss": kl}
+
+    @property
+    def _kl_is_closed_form(self) -> bool:
+        return type(self.prior) is priors.Gaussian
+
+    def log_ratio(
+        self,
+        z: tf.Tensor,
+        mean: tf.Tensor,
+        log_variance: tf.Tensor,
+        seed: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """log q(z | x) - log p(z) of codes `(batch, d)` or `(samples, batch, d)`, nats.
+
+        A model with further hidden layers draws them with `seed`, or takes their means.
+        """
+        z = tf.cast(z, mean.dtype)
+        return gaussian_log_density(z, mean, log_variance) - self.prior.log_density(z)
+
+    def anomaly_score_batch(self, batch: Batch) -> tf.Tensor:
+        mean, log_variance = self._encoder_output(batch)
+        output = self._decoder_output(batch._replace(x=mean))
+        loss = self.reconstruction_loss(batch.x, output)
+        mean, log_variance = tf.cast(mean, loss.dtype), tf.cast(log_variance, loss.dtype)
+        if self._kl_is_closed_form:
+            return loss + gaussian_kl(mean, log_variance)
+        return loss + self.log_ratio(mean, mean, log_variance)
+
+    def score_formula(self) -> list[dict[str, Any]] | None:
+        reconstruction = super().score_formula()
+        if reconstruction is None or not self._kl_is_closed_form:
+            return None
+        return [*reconstruction, {"term": "gaussian_kl"}]
+
+    def _decode_samples(self, z: tf.Tensor, batch: Batch, training: bool) -> tf.Tensor:
+        """Decodes `(batch, d)` or `(samples, batch, d)`; leading axes are kept."""
+        if z.shape.rank == 2:
+            return self._decoder_output(batch._replace(x=z), training)
+        leading = tf.shape(z)[:-1]
+        label = None if batch.label is None else tf.tile(batch.label, leading[:1])
+        codes = Batch(tf.reshape(z, [-1, z.shape[-1]]), label=label)
+        output = self._decoder_output(codes, training)
+        return tf.reshape(output, tf.concat([leading, tf.shape(output)[1:]], axis=0))
+
+    # ------------------------------------------------------------------ arrays in, arrays out
+
+    def log_likelihood(
+        self, x: Any, num_samples: int = 100, seed: int | None = None, batch_size: int = 256
+    ) -> np.ndarray:
+        """Estimates log p(x) by importance sampling from q(z | x).
+
+        The estimate is a lower bound in expectation, and rises towards log p(x) with
+        `num_samples`; with one sample it is the ELBO.
+
+        Args:
+            x: Array `(n, ...)` or batched dataset.
+            num_samples: Number of posterior samples an example, at least 1.
+            seed: Integer of the noise; `None` draws one.
+            batch_size: Examples at a time, for arrays.
+
+        Returns:
+            Log-likelihoods `(n,)` in nats.
+
+        Raises:
+            ValueError: If the likelihood is not a density.
+
+        Reference:
+            Burda, Grosse and Salakhutdinov, "Importance Weighted Autoencoders", 2016.
+        """
+        if not self.likelihood.is_density:
+            raise ValueError(
+                f"log_likelihood needs a likelihood that is a density; {self.likelihood.name!r} is "
+                "a plain error. Use likelihood='gaussian'."
+            )
+        num_samples = whole_number("num_samples", num_samples, 1)
+        checked = self._checked(x, as_target=True)
+        seed = random_seed() if seed is None else seed
+
+        def extra(batch_index: int) -> tuple[tf.Tensor, tf.Tensor]:
+            # The draws of a batch are counted on from those of the batches before it.
+            first_draw = tf.constant([seed, batch_index * num_samples], tf.int64)
+            return tf.constant(num_samples), first_draw
+
+        estimate = self._map_batches(
+            "log_likelihood", self._log_mean_weight, checked, batch_size, extra
+        )
+        if self.scaling is None:
+            return estimate
+        return estimate + self.scaling.log_volume(self.data_contract().target_shape)
+
+    def _log_mean_weight(
+        self, batch: Batch, num_samples: tf.Tensor, first_draw: tf.Tensor
+    ) -> tf.Tensor:
+        """log of the mean importance weight, one sample at a time to bound the memory."""
+        mean, log_variance = map(at_least_float32, self._encoder_output(batch))
+
+        def add_sample(i: tf.Tensor, log_sum: tf.Tensor) -> tuple:
+            seed = first_draw + tf.stack([tf.zeros((), tf.int64), tf.cast(i, tf.int64)])
+            noise = tf.random.stateless_normal(tf.shape(mean), seed, dtype=mean.dtype, alg="philox")
+            z = mean + tf.exp(0.5 * log_variance) * noise
+            loss = self.reconstruction_loss(batch.x, self._decoder_output(batch._replace(x=z)))
+            log_weight = -loss - self.log_ratio(z, mean, log_variance, seed)
+            return i + 1, tf.reduce_logsumexp(tf.stack([log_sum, log_weight]), axis=0)
+
+        start = tf.fill([tf.shape(mean)[0]], tf.constant(-math.inf, mean.dtype))
+        _, log_sum = tf.while_loop(
+            lambda i, _: i < num_samples,
+            add_sample,
+            [tf.constant(0), start],
+            shape_invariants=[tf.TensorShape([]), tf.TensorShape([None])],
+        )
+        return log_sum - tf.math.log(tf.cast(num_samples, mean.dtype))

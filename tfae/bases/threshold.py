@@ -1,0 +1,36 @@
+"""The anomaly score above which an example counts as an anomaly."""
+
+import math
+
+import numpy as np
+
+
+def conformal_threshold(scores: np.ndarray, false_positive_rate: float) -> float:
+    """The score that a new one exceeds with a probability of at most `false_positive_rate`.
+
+    Args:
+        scores: `(n,)`, of normal examples.
+        false_positive_rate: In (0, 1).
+
+    Raises:
+        ValueError: If there are too few scores, or one is NaN.
+
+    Reference:
+        Laxhammar and Falkman, "Conformal Prediction for Distribution-Independent Anomaly Detection
+        in Streaming Vessel Data", 2010.
+    """
+    n = len(scores)
+    if np.isnan(scores).any():
+        raise ValueError(
+            f"{int(np.isnan(scores).sum())} of {n} anomaly scores are NaN: the model's weights or "
+            "the data hold NaN, so no threshold can be found."
+        )
+    # The margin keeps 0.9 * 10 from becoming 9.000000000000002.
+    rank = math.ceil((n + 1) * (1 - false_positive_rate) - 1e-9)
+    if rank > n:
+        needed = math.ceil(1 / false_positive_rate - 1 - 1e-9)
+        raise ValueError(
+            f"A false-positive rate of {false_positive_rate:g} needs at least {needed} normal "
+            f"examples; received {n}."
+        )
+    return float(np.partition(scores, rank - 1)[rank - 1])
