@@ -5,6 +5,7 @@ import pathlib
 
 import keras
 import pytest
+import tensorflow as tf
 
 import tfae
 from tfae import internals
@@ -12,7 +13,7 @@ from tfae import internals
 layers = keras.layers
 PACKAGE = pathlib.Path(tfae.__file__).parent
 PRIVATE_MODULES = ("keras.src", "tensorflow.python", "tensorflow.lite.python", "tensorflow.core")
-STILL_TO_DO = ("batches/", "cli/", "export/", "training/")
+STILL_TO_DO = ("batches/", "cli/", "training/")
 NAMED_TUPLE = {"_asdict", "_fields", "_make", "_replace"}  # private by their look only
 
 
@@ -102,3 +103,11 @@ def test_calls_of_layers(sequential):
     names = [call.operation.name for call in calls[1:]]
     assert names == (inner if sequential else ["dense", *inner])
     assert calls[-1].outputs[0] is network.outputs[0]
+
+
+def test_graph_of_saved_model(tmp_path):
+    module = tf.Module()
+    module.f = tf.function(lambda x: {"y": tf.exp(x)}, [tf.TensorSpec([None], name="x")])
+    tf.saved_model.save(module, str(tmp_path), signatures=module.f)
+    graph = internals.graph_of_saved_model(tmp_path)
+    assert "Exp" in {node.op for function in graph.library.function for node in function.node_def}

@@ -5,11 +5,12 @@ TensorFlow and Keras.
 
     model = DeviceModel("model.tflite")
     codes = model.encode(x)["code"]
-    anomalous = model.anomaly_score(x) > model.metadata["threshold"]
+    anomalous = model.is_anomaly(x)
 """
 
 import json
 import os
+import struct
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -29,20 +30,27 @@ def read_metadata(content: bytes) -> dict:
         latent_dim         size of a code
         batch_size         examples a call
         quantize           null, "float16", "dynamic" or "int8"
-        data_range         [low, high] of the data, or null if not known
+        support            [low, high] that data must lie in, or null for all real numbers
+        data_range         [low, high] of the data that was seen, or null if not known
+        num_classes        of a model that takes labels, else null
         score              terms of the anomaly score, see `SCORE_TERMS`; null if it has no formula
-        threshold          scores above it are anomalous; null if none was fitted
+        threshold          a score that is not at most this is anomalous; null if none was fitted
         false_positive_rate  fraction of normal data above the threshold; null likewise
         labels             names of the classes, in order
 
     Raises:
-        ValueError: If there is no such entry.
+        ValueError: If it is no .tflite file, or has no such entry.
     """
-    model = schema.Model.GetRootAs(content, 0)
-    for i in range(model.MetadataLength()):
-        entry = model.Metadata(i)
-        if entry.Name().decode() == METADATA_NAME:
-            return json.loads(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
+    if content[4:8] != b"TFL3":
+        raise ValueError("This is no .tflite file; tfae.export.tflite writes one.")
+    try:
+        model = schema.Model.GetRootAs(content, 0)
+        entries = [model.Metadata(i) for i in range(model.MetadataLength())]
+        for entry in entries:
+            if entry.Name() == METADATA_NAME.encode():
+                return json.loads(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
+    except (AttributeError, IndexError, TypeError, ValueError, struct.error) as error:
+        raise ValueError(f"This .tflite file is damaged: {error}.") from error
     raise ValueError("This .tflite file has no metadata of tfae: tfae.export.tflite writes it.")
 
 
@@ -55,6 +63,9 @@ class DeviceModel:
 
     Attributes:
         metadata: See `read_metadata`.
+
+    Raises:
+        ValueError: If the file is not one that `tfae.export.tflite` wrote.
     """
 
     def __init__(self, model: str | os.PathLike | bytes, num_threads: int = 1):
@@ -62,11 +73,14 @@ class DeviceModel:
             with open(model, "rb") as file:
                 model = file.read()
         self.metadata = read_metadata(model)
-        self._interpreter = Interpreter(model_content=model, num_threads=num_threads)
+        try:
+            self._interpreter = Interpreter(model_content=model, num_threads=num_threads)
+        except ValueError as error:
+            raise ValueError(f"LiteRT does not run this .tflite file: {error}") from error
         self._runners: dict = {}
 
     def run(self, signature: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
-        """Runs a signature on rows, a batch at a time.
+        """Runs a signature on rows, a batch at a time, without looking at their values.
 
         Args:
             signature: "encode", "decode" or "reconstruct".
@@ -76,18 +90,23 @@ class DeviceModel:
             Arrays `(n, ...)` by the name of the output; int8 numbers come as float32.
 
         Raises:
-            ValueError: If an input is missing or has the wrong shape.
+            ValueError: If an input is missing, has the wrong shape, or is a label that is no class.
         """
         if signature not in self._runners:
             self._runners[signature] = self._interpreter.get_signature_runner(signature)
         runner = self._runners[signature]
-        ends = runner.get_input_details()
-        if set(inputs) != set(ends):
+        details = runner.get_input_details()
+        if set(inputs) != set(details):
             raise ValueError(
-                f"{signature!r} takes {', '.join(ends)}; received {', '.join(inputs)}."
+                f"{signature!r} takes {', '.join(details)}; received {', '.join(inputs)}."
             )
-        rows = {name: _quantized(name, inputs[name], end) for name, end in ends.items()}
-        (n,) = {len(array) for array in rows.values()}
+        if "label" in inputs:
+            self._check_label(np.asarray(inputs["label"]))
+        rows = {name: _quantized(name, inputs[name], of) for name, of in details.items()}
+        sizes = {name: len(array) for name, array in rows.items()}
+        if len(set(sizes.values())) > 1:
+            raise ValueError(f"All inputs need the same number of rows; received {sizes}.")
+        n = next(iter(sizes.values()))
         outputs = runner.get_output_details()
         results = {name: [] for name in outputs}
         batch_size = self.metadata["batch_size"]
@@ -116,25 +135,83 @@ class DeviceModel:
 
         Returns:
             "code" `(n, latent_dim)`, and what else the model gives, such as "log_variance".
+
+        Raises:
+            ValueError: If `x` has the wrong shape, NaN, or values outside the model's support.
         """
-        return self.run("encode", x=x, **label)
+        return self.run("encode", x=self._checked(x), **label)
 
     def decode(self, code: np.ndarray, **label: np.ndarray) -> np.ndarray:
-        """Data `(n, ...)` of codes `(n, latent_dim)`."""
+        """Data `(n, ...)` of codes `(n, latent_dim)`.
+
+        Raises:
+            ValueError: If `code` has the wrong shape, or NaN.
+        """
+        if not np.isfinite(code).all():
+            raise ValueError("`code` must hold finite numbers; received NaN or infinity.")
         return self.run("decode", code=code, **label)["x"]
 
     def reconstruct(self, x: np.ndarray, **label: np.ndarray) -> np.ndarray:
-        """Data `(n, ...)` encoded and decoded."""
-        return self.run("reconstruct", x=x, **label)["reconstruction"]
+        """Data `(n, ...)` encoded and decoded; raises what `encode` raises."""
+        return self.run("reconstruct", x=self._checked(x), **label)["reconstruction"]
 
     def anomaly_score(self, x: np.ndarray, **label: np.ndarray) -> np.ndarray:
         """Scores `(n,)` of data `(n, ...)`; higher is more anomalous.
 
+        A row with NaN, infinity or a value outside the model's support is no data: its score is
+        infinite.
+
         Raises:
             ValueError: If the model's score has no formula, or `x` has the wrong shape.
         """
-        encoding = self.encode(x, **label)
-        return score(self.metadata, x, self.decode(encoding["code"], **label), encoding)
+        x = np.asarray(x)
+        valid = are_data(x, self.metadata.get("support"))
+        clean = np.where(valid.reshape(-1, *[1] * (x.ndim - 1)), x, 0)
+        encoding = self.run("encode", x=clean, **label)
+        reconstruction = self.run("decode", code=encoding["code"], **label)["x"]
+        return np.where(valid, score(self.metadata, clean, reconstruction, encoding), np.inf)
+
+    def is_anomaly(self, x: np.ndarray, **label: np.ndarray) -> np.ndarray:
+        """Which rows of data `(n, ...)` are anomalies, booleans `(n,)`: not (score <= threshold).
+
+        Raises:
+            ValueError: If the file has no threshold, or `anomaly_score` raises it.
+        """
+        if self.metadata["threshold"] is None:
+            raise ValueError(
+                "The file has no threshold: call model.fit_threshold before tfae.export.tflite."
+            )
+        return ~(self.anomaly_score(x, **label) <= self.metadata["threshold"])
+
+    def _checked(self, x: np.ndarray) -> np.ndarray:
+        x, support = np.asarray(x), self.metadata.get("support")
+        if not are_data(x, support).all():
+            expected = (
+                "finite numbers" if support is None else "numbers in [{:g}, {:g}]".format(*support)
+            )
+            raise ValueError(
+                f"`x` must hold {expected}; received {np.min(x)} to {np.max(x)}. Only "
+                "anomaly_score and is_anomaly take other data."
+            )
+        return x
+
+    def _check_label(self, label: np.ndarray) -> None:
+        n = self.metadata.get("num_classes")
+        low, high = np.min(label, initial=0), np.max(label, initial=0)
+        if label.dtype.kind not in "iu" or low < -1 or (n is not None and high >= n):
+            expected = "-1" if n is None else f"-1 to {n - 1}"
+            raise ValueError(
+                f"`label` must hold integers from {expected}; received {label.dtype} from {low} to "
+                f"{high}."
+            )
+
+
+def are_data(x: np.ndarray, support: list[float] | None) -> np.ndarray:
+    """Which rows `(n, ...)` hold finite values in the support only, as booleans `(n,)`."""
+    valid = np.isfinite(x)
+    if support is not None:
+        valid &= (x >= support[0]) & (x <= support[1])
+    return valid.all(axis=tuple(range(1, np.ndim(x))))
 
 
 def score(
@@ -157,7 +234,7 @@ def score(
     for term in metadata["score"]:
         parameters = {key: value for key, value in term.items() if key != "term"}
         values = SCORE_TERMS[term["term"]](x, reconstruction, encoding, **parameters)
-        total += values.reshape(len(x), -1).sum(axis=1)
+        total += values.sum(axis=tuple(range(1, values.ndim)))
     return total
 
 
@@ -194,19 +271,19 @@ SCORE_TERMS = {
 """Terms of the anomaly score by name, summed over all axes but the first."""
 
 
-def _quantized(name: str, values: np.ndarray, end: dict) -> np.ndarray:
-    values, row = np.asarray(values), tuple(end["shape"][1:])
+def _quantized(name: str, values: np.ndarray, details: dict) -> np.ndarray:
+    values, row = np.asarray(values), tuple(details["shape"][1:])
     if values.shape[1:] != row or values.ndim == 0:
         raise ValueError(
             f"`{name}` must have shape (n, {', '.join(map(str, row))}); received {values.shape}."
         )
-    scale, zero_point = end["quantization"]
+    scale, zero_point = details["quantization"]
     if scale:
-        limits = np.iinfo(end["dtype"])
+        limits = np.iinfo(details["dtype"])
         values = np.clip(np.rint(values / scale) + zero_point, limits.min, limits.max)
-    return values.astype(end["dtype"])
+    return values.astype(details["dtype"])
 
 
-def _dequantized(values: np.ndarray, end: dict) -> np.ndarray:
-    scale, zero_point = end["quantization"]
+def _dequantized(values: np.ndarray, details: dict) -> np.ndarray:
+    scale, zero_point = details["quantization"]
     return (values.astype("float32") - zero_point) * np.float32(scale) if scale else values

@@ -5,9 +5,12 @@ so that an upgrade which breaks one of them says which.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
+import tensorflow as tf
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 
 def all_layers(layer: keras.layers.Layer, include_self: bool = True) -> Iterator[Any]:
@@ -60,3 +63,13 @@ def calls_of_layers(network: keras.Model) -> list[Call]:
 
 def _as_call(node: Any) -> Call:
     return Call(node.operation, list(node.input_tensors), list(node.output_tensors))
+
+
+def graph_of_saved_model(folder: Path) -> tf.compat.v1.GraphDef:
+    """The graph of a SavedModel, as it is on the disk.
+
+    `tf.saved_model.load` gives functions, and fails for operations that it does not know.
+    """
+    saved = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    (graph,) = (meta_graph.graph_def for meta_graph in saved.meta_graphs)
+    return graph

@@ -2,8 +2,8 @@
 
     python examples/device/export.py FOLDER
 
-The folder gets `digits.tflite` in int8; `device.py`, which runs it; `digits.npy`: 64 digits that
-the model has not seen, the last 32 of them with shuffled pixels.
+The folder gets `digits.tflite` in int8; `device.py` and `run.py`, which run it; `digits.npy`: 64
+digits that the model has not seen, the last 32 of them with shuffled pixels.
 """
 
 import shutil
@@ -41,7 +41,8 @@ def main(folder):
     damaged = np.random.default_rng(0).permuted(for_device[32:].reshape(32, 64), axis=1)
     for_device[32:] = damaged.reshape(32, 8, 8, 1)
     np.save(folder / "digits.npy", for_device)
-    shutil.copy(tfae.device.__file__, folder)
+    for program in (tfae.device.__file__, Path(__file__).with_name("run.py")):
+        shutil.copy(program, folder)
 
 
 if __name__ == "__main__":

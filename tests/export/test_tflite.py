@@ -44,10 +44,10 @@ def unaccelerated(report):
     return {name for part in report.signatures.values() for name in part.unaccelerated}
 
 
-def ends(path, signature):
+def types_of(path, signature):
     runner = Interpreter(str(path)).get_signature_runner(signature)
     details = [*runner.get_input_details().values(), *runner.get_output_details().values()]
-    return {end["dtype"] for end in details}
+    return {tensor["dtype"] for tensor in details}
 
 
 @pytest.fixture(scope="session")
@@ -123,7 +123,7 @@ def test_every_model_has_the_scores_of_keras_where_they_have_a_formula(
 def test_every_model_stays_within_the_bounds_in_int8(model_class, trained, unseen, tmp_path):
     allow = {}
     if model_class is tfae.VectorQuantizedVariationalAutoencoder:
-        allow = {"relative_error": 0.3}  # where two places in the codebook are about as near
+        allow = {"relative_error": 0.3}  # where two embeddings are about as near
     report = tflite(trained(model_class), tmp_path / "m.tflite", "int8", unseen, allow=allow)
     assert report.num_examples == len(unseen) // 5
     assert not report.random_examples
@@ -204,13 +204,13 @@ def test_what_the_signatures_share_is_stored_once(trained, unseen, tmp_path):
     assert sizes.count(64 * 300) >= 2
 
 
-def test_int8_files_have_int8_ends_unless_float_ends_are_asked_for(trained, unseen, tmp_path):
+def test_int8_files_take_and_give_int8_unless_floats_are_asked_for(trained, unseen, tmp_path):
     model = trained(tfae.VariationalAutoencoder)
     tflite(model, tmp_path / "int8.tflite", "int8", unseen)
     tflite(model, tmp_path / "float.tflite", "int8", unseen, float_io=True)
     for signature in ("encode", "decode", "reconstruct"):
-        assert ends(tmp_path / "int8.tflite", signature) == {np.int8}
-        assert ends(tmp_path / "float.tflite", signature) == {np.float32}
+        assert types_of(tmp_path / "int8.tflite", signature) == {np.int8}
+        assert types_of(tmp_path / "float.tflite", signature) == {np.float32}
     of_int8, of_float = (
         DeviceModel(tmp_path / name).reconstruct(unseen[:5])
         for name in ("int8.tflite", "float.tflite")
@@ -314,7 +314,9 @@ def test_what_an_app_needs_travels_in_the_file(trained, unseen, tmp_path):
         "latent_dim": 3,
         "batch_size": 1,
         "quantize": "int8",
-        "data_range": [0.0, 1.0],  # as seen; a Gaussian has no range
+        "support": None,
+        "num_classes": None,
+        "data_range": [0.0, 1.0],  # as seen; a Gaussian takes all numbers
         "score": [{"term": "gaussian", "scale": 0.5}, {"term": "gaussian_kl"}],
         "threshold": None,
         "false_positive_rate": None,
@@ -327,19 +329,95 @@ def test_the_threshold_of_the_model_decides_on_the_device(trained, unseen, tmp_p
     model.fit_threshold(unseen, false_positive_rate=0.1)
     report = tflite(model, tmp_path / "m.tflite", validation=unseen)
     device = DeviceModel(tmp_path / "m.tflite")
-    anomalous = device.anomaly_score(unseen) > device.metadata["threshold"]
+    anomalous = device.is_anomaly(unseen)
     assert anomalous.mean() == pytest.approx(0.1, abs=0.01)
     assert device.metadata["false_positive_rate"] == 0.1
     assert report.decisions_changed == 0.0
     np.testing.assert_array_equal(anomalous, model.is_anomaly(unseen))
 
 
-def test_another_file_has_no_metadata_of_ours(tmp_path):
+@pytest.fixture(scope="module")
+def files(trained, unseen, tmp_path_factory):
+    """Files of a Bernoulli model with classes and a threshold: float32 and int8."""
+    model = trained(tfae.ConditionalVariationalAutoencoder)
+    model.fit_threshold(unseen, false_positive_rate=0.1)
+    folder = tmp_path_factory.mktemp("files")
+    for quantize in (None, "int8"):
+        tflite(model, folder / f"{quantize}.tflite", quantize, unseen, batch_size=4)
+    return model, {q: DeviceModel(folder / f"{q}.tflite") for q in (None, "int8")}
+
+
+@pytest.mark.parametrize("quantize", [None, "int8"], ids=str)
+@pytest.mark.parametrize("value", [-0.1, 1.1, 255, np.nan, np.inf, -np.inf])
+def test_a_row_outside_the_support_is_infinitely_anomalous(files, unseen, quantize, value):
+    device = files[1][quantize]
+    x, label = unseen[:9].copy(), np.full(9, -1)
+    before = device.anomaly_score(x, label=label)
+    x[3, 2, 2] = value
+    scores = device.anomaly_score(x, label=label)
+    np.testing.assert_array_equal(np.delete(scores, 3), np.delete(before, 3))
+    assert scores[3] == np.inf
+    decisions = device.is_anomaly(x, label=label)
+    np.testing.assert_array_equal(decisions, ~(scores <= device.metadata["threshold"]))
+    assert decisions[3]
+    for method in (device.encode, device.reconstruct):
+        with pytest.raises(ValueError, match=r"`x` must hold numbers in \[0, 1\]; received"):
+            method(x, label=label)
+
+
+def test_the_device_refuses_what_a_signature_cannot_take(files, unseen):
+    device = files[1][None]
+    x = unseen[:2]
+    with pytest.raises(ValueError, match="`code` must hold finite numbers"):
+        device.decode(np.full((2, 3), np.nan), label=np.array([0, 1]))
+    for label in ([0, 10], [-2, 0], [0.0, 1.0]):
+        with pytest.raises(ValueError, match="`label` must hold integers from -1 to 9; received"):
+            device.encode(x, label=np.array(label))
+    with pytest.raises(ValueError, match=r"same number of rows; received \{.*'label': 3"):
+        device.encode(x, label=np.array([0, 1, 2]))
+    with pytest.raises(ValueError, match=r"`x` must have shape \(n, 8, 8, 1\); received \(2, 64\)"):
+        device.anomaly_score(x.reshape(2, 64), label=np.array([0, 1]))
+    assert device.anomaly_score(x[:0], label=np.array([], int)).shape == (0,)
+
+
+def test_without_a_threshold_there_is_no_decision(trained, unseen, tmp_path):
+    tflite(trained(likelihood="gaussian"), tmp_path / "m.tflite", validation=unseen)
+    with pytest.raises(ValueError, match="no threshold: call "):
+        DeviceModel(tmp_path / "m.tflite").is_anomaly(unseen)
+
+
+def test_a_file_of_others_is_refused_with_a_reason(files, tmp_path):
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [tf.function(lambda x: x + 1.0).get_concrete_function(tf.TensorSpec([1]))]
     )
     with pytest.raises(ValueError, match="no metadata of tfae"):
-        read_metadata(converter.convert())
+        DeviceModel(converter.convert())
+    for content in (b"", b"no model", b"PK\3\4" + bytes(100)):
+        with pytest.raises(ValueError, match=r"no \.tflite file"):
+            DeviceModel(content)
+
+
+def test_a_file_cut_short_or_overwritten_is_refused_with_a_reason(trained, unseen, tmp_path):
+    tflite(trained(), tmp_path / "m.tflite", validation=unseen)
+    content = (tmp_path / "m.tflite").read_bytes()
+    damaged = [content[:n] for n in range(8, len(content) - 1, len(content) // 40)]
+    damaged += [content[:8] + bytes([byte]) * 200 + content[208:] for byte in (0, 7, 255)]
+    for part in damaged:
+        with pytest.raises(ValueError, match=r"damaged|no metadata|does not run"):
+            DeviceModel(part)
+
+
+def test_a_learned_scale_of_two_replicas_goes_to_the_device(two_replicas, digits, tmp_path):
+    with two_replicas.scope():
+        model = tfae.Autoencoder.from_shape(
+            (8, 8, 1), 3, hidden_units=(8,), likelihood=tfae.losses.Gaussian("learned"), seed=0
+        )
+        model.likelihood.log_scale.assign(0.5)
+    tflite(model, tmp_path / "m.tflite", validation=digits[:40])
+    device = DeviceModel(tmp_path / "m.tflite")
+    assert device.metadata["score"] == [{"term": "gaussian", "scale": pytest.approx(np.exp(0.5))}]
+    expected = model.anomaly_score(digits[:40])
+    np.testing.assert_allclose(device.anomaly_score(digits[:40]), expected, rtol=1e-5)
 
 
 # ---------------------------------------------------------------------------- the report

@@ -13,6 +13,7 @@ from tfae.bases.autoencoding import Autoencoding
 from tfae.export.examples import Examples, answers
 from tfae.export.quiet import quiet
 from tfae.export.signatures import Signature
+from tfae.internals import all_layers
 
 
 def convert(
@@ -94,7 +95,7 @@ def _memory_folder() -> Iterator[str]:
 
 def in_float32(model: Autoencoding) -> Autoencoding:
     """The model itself, or a copy with its weights when it computes in another precision."""
-    if all(layer.compute_dtype == "float32" for layer in model._flatten_layers()):
+    if all(layer.compute_dtype == "float32" for layer in all_layers(model)):
         return model
     copy = type(model).from_config(_with_float32_policies(model.get_config()))
     if not copy.built:
@@ -145,7 +146,7 @@ def _named(error: Exception, model: Autoencoding) -> ValueError:
     scopes = set(re.findall(r'"([^"@:]+/[^"@:]+)@', text))
     names = [
         layer.name
-        for layer in model._flatten_layers(include_self=False)
+        for layer in all_layers(model, include_self=False)
         if any(re.search(rf"(^|/){re.escape(layer.name)}(_\d+)?/[^/]+$", s) for s in scopes)
     ]
     layers = f"Layer {', '.join(map(repr, names))}" if names else "The model"

@@ -6,7 +6,7 @@ from collections import Counter
 
 import flatbuffers
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
+from ai_edge_litert import schema_py_generated as schema
 
 from tfae.device import METADATA_NAME
 
@@ -90,7 +90,7 @@ def _is_constant(model: schema.ModelT, tensor: schema.TensorT) -> bool:
 
 def _name(model: schema.ModelT, operator: schema.OperatorT) -> str:
     code = model.operatorCodes[operator.opcodeIndex]
-    # Files of before the schema had more than 127 operators use the other field.
+    # Files from before the schema had more than 127 operators use the other field.
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     return code.customCode.decode() if code.customCode else _OPERATORS[number]
 

@@ -83,7 +83,7 @@ def measure(
             correlation = float(scipy.stats.spearmanr(scores, of_model).statistic)
         threshold = device.metadata["threshold"]
         if threshold is not None:
-            changed = float(np.mean((scores > threshold) != (of_model > threshold)))
+            changed = float(np.mean((scores <= threshold) != (of_model <= threshold)))
     return Report(
         path=os.fspath(path),
         quantize=device.metadata["quantize"],
@@ -102,7 +102,7 @@ def _errors(outputs: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> 
     differences = {
         name: outputs[name] - np.float64(expected[name])
         for name in outputs
-        if expected[name].dtype.kind == "f"  # places in a codebook have no distance
+        if expected[name].dtype.kind == "f"  # indices in a codebook have no distance
     }
     together = np.concatenate([d.ravel() for d in differences.values()])
     return {

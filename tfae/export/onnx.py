@@ -8,10 +8,13 @@ from pathlib import Path
 from tfae.bases.autoencoding import Autoencoding
 from tfae.classifier import Classifier
 from tfae.export.signatures import signatures
+from tfae.export.validity import check_numbers
 from tfae.files import atomic_write
 
 
-def onnx(model: Autoencoding | Classifier, path: str | os.PathLike) -> Path:
+def onnx(
+    model: Autoencoding | Classifier, path: str | os.PathLike, check_finite: bool = True
+) -> Path:
     """Writes what `predict` gives as an ONNX file, by Keras' exporter.
 
     The input is named "x" and the batch is free. For one part of a model alone there is
@@ -20,14 +23,15 @@ def onnx(model: Autoencoding | Classifier, path: str | os.PathLike) -> Path:
     Args:
         model: Built, in float32.
         path: Of the file; one that exists is replaced.
+        check_finite: Whether a model with NaN or infinity among its weights is refused.
 
     Returns:
         The path.
 
     Raises:
         ImportError: If tf2onnx is not installed; `pip install 'tfae[onnx]'` brings it.
-        ValueError: If the model is not built, or a layer has no counterpart in ONNX, which the
-            message names. Nothing is written then.
+        ValueError: If the model is not built, holds NaN, or a layer has no counterpart in ONNX,
+            which the message names. Nothing is written then.
         OSError: If the file cannot be written.
     """
     if importlib.util.find_spec("tf2onnx") is None:
@@ -36,6 +40,7 @@ def onnx(model: Autoencoding | Classifier, path: str | os.PathLike) -> Path:
 
     path = Path(path)
     inputs = next(iter(signatures(model).values())).inputs
+    check_numbers(model, weights=check_finite)
     # As `call` takes them.
     signature = inputs if len(inputs) == 1 else [{spec.name: spec for spec in inputs}]
     with atomic_write(path, replace=True) as new:

@@ -11,7 +11,7 @@ def quiet() -> Iterator[None]:
     """Drops what C++ code prints there; Python exceptions keep their text.
 
     The converter and LiteRT have no switch for their notes on plugins and delegates, and the
-    converter's own interpreter warns of its end.
+    converter's own interpreter warns that it is deprecated.
     """
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

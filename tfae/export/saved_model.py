@@ -22,6 +22,7 @@ from tfae.export.requests import (
 )
 from tfae.export.signatures import Signature, signatures
 from tfae.export.stock_ops import check_stock_ops
+from tfae.export.validity import check_numbers
 from tfae.files import atomic_write, check_absent
 
 
@@ -30,6 +31,7 @@ def saved_model(
     directory: str | os.PathLike,
     version: int = 1,
     uint8: bool = False,
+    check_finite: bool = True,
 ) -> Path:
     """Writes a model for TensorFlow Serving: `directory/version`, and how to serve it beside it.
 
@@ -48,13 +50,14 @@ def saved_model(
         directory: Folder of the model's versions; its name is the name of the served model.
         version: Positive. TensorFlow Serving takes the highest version that it finds.
         uint8: Whether the server gets 8-bit data, which the graph divides by 255.
+        check_finite: Whether a model with NaN or infinity among its weights is refused.
 
     Returns:
         The folder of the version.
 
     Raises:
-        ValueError: If the version is there already or is not positive, or the model is not built
-            or cannot run without Python and custom operations. Nothing is written then.
+        ValueError: If the version is there already or is not positive, or the model is not built,
+            holds NaN, or cannot run without Python and custom operations. Nothing is written then.
         OSError: If the folder cannot be written. What is there stays as it was.
     """
     if not isinstance(version, int | np.integer) or isinstance(version, bool) or version < 1:
@@ -71,6 +74,7 @@ def saved_model(
         name: with_assertions(signature, getattr(model, "num_classes", None))
         for name, signature in signatures(model, uint8).items()
     }
+    check_numbers(model, weights=check_finite)
     archive = keras.export.ExportArchive()  # it stores the variables that are used, once
     examples = {}
     for name, signature in found.items():

@@ -4,7 +4,8 @@ import itertools
 from pathlib import Path
 
 import tensorflow as tf
-from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+from tfae.internals import graph_of_saved_model
 
 _CALL_PYTHON = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
 
@@ -17,8 +18,7 @@ def check_stock_ops(folder: Path) -> None:
     Raises:
         ValueError: If it does not; names the operations and the layers that they stand in.
     """
-    saved = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    (graph,) = (meta_graph.graph_def for meta_graph in saved.meta_graphs)
+    graph = graph_of_saved_model(folder)
     nodes = itertools.chain(graph.node, *(f.node_def for f in graph.library.function))
     foreign = {(node.op, node.name) for node in nodes if not _is_stock(node.op)}
     # A server that was built without XLA refuses what must be compiled.

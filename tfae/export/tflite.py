@@ -12,6 +12,7 @@ from tfae.export.conversion import convert, in_float32
 from tfae.export.examples import Examples
 from tfae.export.report import BOUNDS, QuantizationError, Report
 from tfae.export.signatures import signatures
+from tfae.export.validity import check_numbers
 from tfae.files import atomic_write
 
 SIGNATURES = ("encode", "decode", "reconstruct")
@@ -30,6 +31,7 @@ def tflite(
     float_io: bool = False,
     labels: Sequence[str] = (),
     allow: Mapping[str, float] | None = None,
+    check_finite: bool = True,
 ) -> Report:
     """Writes a .tflite file with the signatures `encode`, `decode` and `reconstruct`.
 
@@ -52,13 +54,14 @@ def tflite(
         labels: Names of the classes, in order.
         allow: Bounds to put in the place of those in `tfae.export.report.BOUNDS`, for example
             `{"reconstruction_change": 0.05}`.
+        check_finite: Whether a model with NaN or infinity among its weights is refused.
 
     Returns:
         What was measured of the file, beside the model in float32.
 
     Raises:
-        ValueError: If the model is not built or a layer does not convert (named), an argument is
-            out of range, `calibration` is missing, or data has the wrong shape or range.
+        ValueError: If the model is not built or holds NaN, a layer does not convert (named), an
+            argument is out of range, `calibration` is missing, or data does not fit the model.
         QuantizationError: If a bound is passed; a `ValueError` with the report.
         OSError: If the file cannot be written.
         ImportError: If ai-edge-litert is not installed.
@@ -71,6 +74,7 @@ def tflite(
         )
     found = signatures(model, label_dtype=examples.LABEL)
     _check_shape(model)
+    check_numbers(model, weights=check_finite)
     if quantize not in BOUNDS:
         raise ValueError(
             f"`quantize` must be one of {', '.join(map(repr, BOUNDS))}; received {quantize!r}."
@@ -112,6 +116,8 @@ def tflite(
             "latent_dim": model.latent_dim,
             "batch_size": batch_size,
             "quantize": quantize,
+            "support": model.data_contract().support,
+            "num_classes": model.num_classes if model.conditional else None,
             "data_range": _data_range(model, calibration),
             "score": formula and [_with_resolution(term, quantize) for term in formula],
             "threshold": model.threshold,

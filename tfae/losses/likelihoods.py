@@ -125,7 +125,9 @@ class Gaussian(Likelihood):
         return tf.identity(output)
 
     def formula(self) -> dict[str, Any]:
-        scale = math.exp(float(self.log_scale)) if self.scale == "learned" else self.scale
+        scale = self.scale
+        if scale == "learned":  # `float` cannot take the variable of several replicas
+            scale = math.exp(float(keras.ops.convert_to_numpy(self.log_scale)))
         return {"term": "gaussian", "scale": scale}
 
     def get_config(self) -> dict:

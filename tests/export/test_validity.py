@@ -1,0 +1,41 @@
+"""A model that answers with no numbers is not exported."""
+
+import numpy as np
+import pytest
+
+import tfae
+from tfae.export import onnx, saved_model, tflite
+
+EXPORTS = {"m": saved_model, "m.tflite": tflite, "m.onnx": onnx}
+
+
+@pytest.fixture
+def model():
+    return tfae.Autoencoder.from_shape((4,), 2, hidden_units=(), seed=0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", EXPORTS)
+def test_weights_that_are_no_numbers_are_refused(name, value, model, tmp_path):
+    kernel = model.decoder.trainable_variables[0]
+    kernel.assign(np.full(kernel.shape, value))
+    with pytest.raises(ValueError, match=rf"weights {kernel.path} hold NaN or infinity"):
+        EXPORTS[name](model, tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["m", "m.onnx"])
+def test_they_are_exported_when_that_is_asked_for(name, model, tmp_path):
+    kernel = model.decoder.trainable_variables[0]
+    kernel.assign(np.full(kernel.shape, np.nan))
+    EXPORTS[name](model, tmp_path / name, check_finite=False)
+    assert (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("threshold", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", EXPORTS)
+def test_a_threshold_that_is_no_number_is_never_written(name, threshold, model, tmp_path):
+    model._fitted.threshold = threshold
+    with pytest.raises(ValueError, match=r"its threshold is -?(nan|inf).*Call fit_threshold again"):
+        EXPORTS[name](model, tmp_path / name)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,40 @@
+"""What a model must be before it is written: numbers, and no others."""
+
+import math
+
+import keras
+import numpy as np
+
+from tfae.bases.autoencoding import Autoencoding
+from tfae.classifier import Classifier
+
+
+def check_numbers(model: Autoencoding | Classifier, weights: bool = True) -> None:
+    """Checks that a built model answers with numbers.
+
+    Args:
+        model: Its weights, and its threshold if it has one.
+        weights: Whether to look at the weights.
+
+    Raises:
+        ValueError: If a weight or the threshold is NaN or infinite.
+    """
+    damaged = [v.path for v in model.variables if weights and not _is_finite(v)]
+    if damaged:
+        more = f" and {len(damaged) - 3} more" if len(damaged) > 3 else ""
+        raise ValueError(
+            f"`model` was not exported: its weights {', '.join(damaged[:3])}{more} hold NaN or "
+            "infinity, as after a training whose loss became NaN. Go back to an earlier checkpoint "
+            "and train on with a lower learning rate; check_finite=False exports it all the same."
+        )
+    threshold = getattr(model, "threshold", None)
+    if threshold is not None and not math.isfinite(threshold):
+        raise ValueError(
+            f"`model` was not exported: its threshold is {threshold}, beside which every score is "
+            "alike. Call fit_threshold again with data that has finite scores."
+        )
+
+
+def _is_finite(variable: keras.Variable) -> bool:
+    values = keras.ops.convert_to_numpy(variable.value)
+    return values.dtype.kind in "iub" or bool(np.isfinite(values).all())
