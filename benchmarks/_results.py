@@ -17,8 +17,11 @@ _BEGUN = time.perf_counter()  # benchmarks import this first of all
 _EARLIER = {}  # minutes that interrupted processes took for a benchmark, by its name
 
 
-def publish(name, title, columns, rows, seeds=(), data=None, note=""):
+def publish(name, title, columns, rows, seeds=(), data=None, note="", effort=None):
     """Prints a table, and keeps it with how it came about.
+
+    A kept result is never replaced by one of fewer rounds, seeds, rows or columns: a quick look
+    leaves the page as it is. Whoever means it removes the kept file first.
 
     Args:
         name: Of the file in benchmarks/results.
@@ -28,6 +31,11 @@ def publish(name, title, columns, rows, seeds=(), data=None, note=""):
         seeds: That the runs began from.
         data: Everything else worth keeping, such as figures by seed or epoch.
         note: A sentence or two for the reader: what differs from the published setting.
+        effort: What was spent on the figures, by name: numbers such as rounds, epochs or images, of
+            which more are better.
+
+    Returns:
+        Whether the result was kept.
     """
     result = {
         "title": title,
@@ -35,6 +43,7 @@ def publish(name, title, columns, rows, seeds=(), data=None, note=""):
         "machine": f"{processor()}, {os.cpu_count()} cores",
         "minutes": round(_minutes(name), 1),
         "seeds": list(seeds),
+        "effort": effort or {},
         "columns": list(columns),
         "rows": [[str(value) for value in row] for row in rows],
         "note": note,
@@ -50,10 +59,25 @@ def publish(name, title, columns, rows, seeds=(), data=None, note=""):
     if note:
         console.print(note)
     FOLDER.mkdir(exist_ok=True)
-    unfinished = FOLDER / f"{name}.json.tmp"
-    unfinished.write_text(json.dumps(result, indent=2) + "\n")
-    unfinished.replace(FOLDER / f"{name}.json")
     (FOLDER / f"{name}.unfinished").unlink(missing_ok=True)
+    kept = FOLDER / f"{name}.json"
+    fewer = _fewer(result, json.loads(kept.read_text())) if kept.exists() else []
+    if fewer:
+        print(f"Not kept: {kept} has more of {', '.join(fewer)}. Remove it to replace it.")
+        return False
+    unfinished = kept.with_suffix(".json.tmp")
+    unfinished.write_text(json.dumps(result, indent=2) + "\n")
+    unfinished.replace(kept)
+    return True
+
+
+def _fewer(result, kept):
+    """Of what a result has less than the kept one, each with both numbers."""
+    effort = kept.get("effort", {})
+    pairs = {name: (result["effort"].get(name, 0), number) for name, number in effort.items()}
+    for name in ("seeds", "rows", "columns"):
+        pairs[name] = len(result[name]), len(kept[name])
+    return [f"{name} ({had}, not {has})" for name, (has, had) in pairs.items() if has < had]
 
 
 def once(name, key, compute):

@@ -145,6 +145,7 @@ def main():
         rows,
         seeds=arguments.seeds,
         data={"runs": runs},
+        effort={"images": arguments.images},
         note=f"{len(x):,} images in batches of {BATCH}, networks 784-512-512-256 and back, the "
         "defaults of the model. Falling rates are those of `compile()`. Layers, batch, epochs and "
         "rates were chosen by such figures of seeds 0 to 3. A seed matches at a p-value above "

@@ -105,6 +105,7 @@ def main():
         [[name, *(f"{value:.3f}" for value in values)] for name, *values in rows],
         seeds=arguments.seeds,
         data={"by seed": table.tolist()},
+        effort={"epochs": arguments.epochs, "images": arguments.images},
         note=f"Networks 784-512-256-{LATENT_DIM} and back, {arguments.epochs} epochs on "
         f"{len(train[0]):,} images less those of the digit; the local outlier factor, whose time "
         f"grows with the square, has {LOF_IMAGES:,} of them at most.",

@@ -66,6 +66,7 @@ def main():
         ["model", "seed", "test", "train", "published (test)"],
         rows,
         seeds=arguments.seeds,
+        effort={"epochs": arguments.epochs},
     )
 
 

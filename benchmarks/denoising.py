@@ -118,6 +118,7 @@ def main():
         ["noise", "level", "seed", *runs[0][-1]],
         [[*run, *(f"{value:.2f}" for value in values.values())] for *run, values in runs],
         seeds=arguments.seeds,
+        effort={"epochs": arguments.epochs, "images": len(x), "test images": len(test)},
         note=f"Networks 784-1024-256-1024-784, {arguments.epochs} epochs on {len(x):,} images; the "
         "filters have the best of their settings for each level.",
     )

@@ -83,6 +83,7 @@ def main():
         f"A train step of the importance weighted autoencoder, batch {BATCH}, in milliseconds",
         ["network", "as it is", "without the log-ratio", "at most to save"],
         rows,
+        effort={"rounds": arguments.rounds},
         note=f"Best of {arguments.rounds} rounds. {describe()}.",
     )
 

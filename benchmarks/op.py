@@ -241,6 +241,7 @@ def main():
         "The op, forward and backward in a compiled loop: ms a step (float32)",
         ["shape", *LOOPS, *ratios],
         rows,
+        effort={"rounds": arguments.rounds},
         note=f"{machine} The memory limit is the time to copy, between tensors of that size, as "
         "many bytes as a step must read and write.",
     )
@@ -269,6 +270,7 @@ def main():
         "The op, forward and backward in one call from Python: ms (float32)",
         ["shape", *times, *(f"against\n{name.split()[0]}" for name in peers)],
         rows,
+        effort={"rounds": arguments.rounds},
         note="The last columns compare with the fastest of ours. A tape or a function costs more "
         "than the op for small shapes, as the empty function shows.",
     )

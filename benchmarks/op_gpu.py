@@ -245,6 +245,7 @@ def main():
         ],
         rows,
         data={"milliseconds": data},
+        effort={"rounds": arguments.rounds},
         note=f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}. Rates count each "
         "tensor that must be read or written once; the copy is from one such tensor to another.",
     )

@@ -178,6 +178,7 @@ def main():
         rows,
         seeds=arguments.seeds,
         data={"runs": runs},
+        effort={"epochs": arguments.epochs, "images": arguments.images},
         note=f"Networks 784-{'-'.join(map(str, HIDDEN))} and back, {arguments.epochs} epochs on "
         f"{len(train_set[0]):,} images. The published figures are those of networks with 1,000 "
         "(labels) and 3,000 (clusters) units a layer, trained far longer (Makhzani et al., 2015). "

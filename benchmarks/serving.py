@@ -116,6 +116,7 @@ def main():
         ("signature", "batching", "clients", "requests a second", "p50 ms", "p99 ms"),
         sorted(rows, key=lambda row: row[0]),
         seeds=[SEED],
+        effort={"requests": arguments.requests},
         note="Clients and server share the machine, and both speak gRPC in Python, so these are "
         "lower bounds of what TensorFlow Serving does. Batching uses TensorFlow Serving's "
         "scheduler and the exported batching.config, in which a lone request waits 1 ms for "

@@ -181,7 +181,7 @@ def classification(x, labels, test, test_labels, epochs, seed):
 
 
 def report_sweep(rows, epochs, seeds):
-    publish(
+    return publish(
         "sparse_l1",
         f"Sparse autoencoder 784-1000-784, ReLU, L1, after {epochs} epochs on MNIST",
         ["coefficient", "seed", "exact zeros", "units never used", "squared error (test)"],
@@ -196,10 +196,11 @@ def report_sweep(rows, epochs, seeds):
             for row in rows
         ],
         seeds=seeds,
+        effort={"epochs": epochs},
     )
 
 
-def report_codes(pixels, codes, seeds):
+def report_codes(pixels, codes, epochs, seeds):
     publish(
         "sparse_codes",
         f"Logistic regression on frozen k-sparse codes (k = {K}, {UNITS:,} units), MNIST",
@@ -213,6 +214,7 @@ def report_codes(pixels, codes, seeds):
         ],
         seeds=seeds,
         data={"raw pixels": pixels, "k-sparse codes": codes},
+        effort={"epochs": epochs},
         note="Published: Makhzani and Frey (2013).",
     )
 
@@ -232,13 +234,13 @@ def main():
         rows = [
             row for seed in seeds for row in sweep(x, test, arguments.coefficients, epochs, seed)
         ]
-        draw(rows)
-        report_sweep(rows, epochs, seeds)
+        if report_sweep(rows, epochs, seeds):
+            draw(rows)
     if "codes" not in arguments.skip:
         pixels, test_pixels = map(scipy.sparse.csr_matrix, (x, test))
         error, strength = classify(pixels, labels, test_pixels, test_labels)
         codes = [classification(x, labels, test, test_labels, epochs, seed) for seed in seeds]
-        report_codes({"test_error": error, "C": strength}, codes, seeds)
+        report_codes({"test_error": error, "C": strength}, codes, epochs, seeds)
 
 
 if __name__ == "__main__":

@@ -139,6 +139,7 @@ def report_learning(rows):
         ],
         seeds=[0],
         data={"rows": rows},
+        effort={"patches": rows[0]["patches"]},
         note=f"{rows[0]['passes']} pass(es) over {rows[0]['patches']:,} patches, batches of "
         f"{BATCH}; scikit-learn's MiniBatchDictionaryLearning with the faster of its solvers: cd, "
         "for 1,024 atoms of 8x8 lars.",
@@ -163,6 +164,7 @@ def report_solving(rows):
         ],
         seeds=[0],
         data={"rows": rows},
+        effort={"patches": rows[0]["patches"]},
         note="scikit-learn's sparse_encode, scaled up from "
         f"{', '.join(str(row['rows_sklearn']) for row in rows)} rows.",
     )

@@ -167,6 +167,7 @@ def show(results):
         rows,
         seeds=[run["seed"] for run in results["runs"]],
         data=results,
+        effort={"epochs": results["options"]["epochs"]},
         note=note + "Published: Vincent et al. (2010).",
     )
 

@@ -109,6 +109,7 @@ def main():
         ["format", *rows[0][1]],
         [[name, *row.values()] for name, row in rows],
         seeds=arguments.seeds,
+        effort={"epochs": arguments.epochs, "images": len(x)},
         note="Of the signature reconstruct, one image a call on one thread, on 1,000 test images. "
         "The RMS error is that against Keras; the reconstruction error is the mean squared error "
         "of a pixel; the correlation is Spearman's, of anomaly scores with Keras'.",

@@ -327,6 +327,7 @@ def main():
             f"A train step of the {TITLES[name]}; {source}, batch {BATCH}",
             ["contender", "ms a step", "tfae is faster by", "range over the rounds"],
             rows,
+            effort={"rounds": arguments.rounds},
             note=describe() + ".",
         )
 

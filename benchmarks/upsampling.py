@@ -123,6 +123,7 @@ def main():
         ["decoder", "seed", *rows[0][2]],
         [[variant, seed, *measured.values()] for variant, seed, measured in rows],
         seeds=arguments.seeds,
+        effort={"epochs": arguments.epochs, "images": len(x)},
         note="Errors are squared errors an image, summed over the pixels. Times are of one "
         "reconstruction on one thread.",
     )
