@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,89 +11,84 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tfae.data.examples import SPLITS, InMemory, ReadByRow, count_classes, on_host
+from tfae.arguments import whole_number
+from tfae.data.examples import InMemory, ReadByRow, count_classes, on_host
+from tfae.data.image_file import Header, read_header, read_image
+from tfae.data.image_folder import Found, find_images
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif")
+_THREADS = 8  # files are read at a time: decoding leaves the interpreter's lock, and disks wait
 
 
 def read_folder(
     folder: Path, image_size: tuple[int, int] | None, channels: int | None
 ) -> dict[str, ImageFiles]:
-    """Reads PNG, JPEG, BMP and GIF files (of a GIF the first frame).
+    """Opens PNG, JPEG, BMP, GIF, WebP and TIFF files; of several frames the first counts.
 
-    Subfolders are classes: `folder/cat/1.png` has the label of "cat", the place of that name in
-    alphabetical order. Subfolders called train, test and validation (or val) are splits, each with
-    classes or without.
+    Images are turned upright as their EXIF data says. `folder/cat/1.png` has the class "cat", and
+    folders train, test and validation are splits: see `tfae.data.image_folder`.
+
+    The headers of all files are read at once, and only they: they decide whether there are colours
+    and 16-bit values.
 
     Args:
         folder: an existing folder.
         image_size: (height, width) to resize every image to; `None` when all have one size.
-        channels: 1 for grey, 3 for colour; `None` for what the first image of the folder has.
+        channels: 1 for grey, 3 for colour; `None` for colour where any image has it.
 
     Returns:
-        The splits found, "train" when the folders tell none; x uint8 `(n, *shape)`, the shape being
-        (height, width, channels).
+        The splits found, "train" when the folders tell none; x `(n, height, width, channels)`,
+        uint8, or uint16 where any image has 16 bits.
 
     Raises:
-        ValueError: when there are no images, or one cannot be read or has another size.
+        ValueError: when there are no images, or one cannot be read, or sizes differ.
+        OSError: when a folder cannot be read.
     """
     _check_size(image_size, channels)
-    inside = {child.name.lower(): child for child in _children(folder) if child.is_dir()}
-    parts = {SPLITS[name]: child for name, child in inside.items() if name in SPLITS}
-    if "train" not in parts:
-        parts = {"train": folder}
-    splits = {}
-    names: tuple[str, ...] | None = None
-    shape = (*(image_size or (None, None)), channels)
-    for split, part in sorted(parts.items(), key=lambda item: item[0] != "train"):
-        paths, labels, names = _find_images(part, names)
-        splits[split] = ImageFiles(paths, labels, names, shape, image_size is not None)
-        shape = splits[split].shape  # that of training holds for all
-    return splits
+    found, left_out = find_images(folder)
+    if left_out:
+        names = ", ".join(str(path.relative_to(folder)) for path in left_out[:3])
+        warnings.warn(
+            f"Left out of {folder}, being no images that are read: {len(left_out)} "
+            f"({names}{', ...' if len(left_out) > 3 else ''}).",
+            stacklevel=2,
+        )
+    paths = [path for part in found.values() for path in part.paths]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        headers = list(pool.map(read_header, paths))
+    size = tuple(map(int, image_size)) if image_size else _common_size(folder, paths, headers)
+    shape = (*size, channels or (3 if any(header.is_colour for header in headers) else 1))
+    dtype = np.dtype(np.uint16 if any(header.is_16_bit for header in headers) else np.uint8)
+    resize = image_size is not None
+    return {split: ImageFiles(part, shape, dtype, resize) for split, part in found.items()}
 
 
 class ImageFiles(ReadByRow):
     """Images that stay in their files until their batch is due.
 
     Args:
-        paths: the files.
-        label: int64 `(n,)` or `None`.
-        class_names: name of each class number, or `None`.
-        shape: (height, width, channels); `None` entries are those of the first image.
+        found: the files and their classes.
+        shape: (height, width, channels) of all.
+        dtype: uint8 or uint16.
         resize: whether images of another size are resized; else they are an error.
     """
 
-    def __init__(
-        self,
-        paths: list[Path],
-        label: np.ndarray | None,
-        class_names: tuple[str, ...] | None,
-        shape: tuple[int | None, int | None, int | None],
-        resize: bool,
-    ):
-        self.paths = paths
-        self.size, self.dtype = len(paths), np.dtype(np.uint8)
-        self.label, self.has_labels, self.class_names = label, label is not None, class_names
-        self.num_classes = count_classes(label, class_names)
-        if None in shape:
-            first = decode(paths[0], shape[2] or 0).shape
-            first = (*first[:2], 1 if first[2] <= 2 else 3)  # an alpha channel does not count
-            shape = tuple(s if s is not None else f for s, f in zip(shape, first, strict=True))
-        self.shape, self.resize = shape, resize
+    def __init__(self, found: Found, shape: tuple[int, int, int], dtype: np.dtype, resize: bool):
+        self.paths, self.label, self.class_names = found
+        self.size, self.shape, self.dtype, self.resize = len(self.paths), shape, dtype, resize
+        self.has_labels = self.label is not None
+        self.num_classes = count_classes(self.label, self.class_names)
 
     def take(self, rows: np.ndarray) -> ImageFiles:
-        part = ImageFiles.__new__(ImageFiles)
-        part.__dict__.update(self.__dict__)
-        part.paths = [self.paths[row] for row in rows]
-        part.size = len(part.paths)
-        part.label = None if self.label is None else self.label[rows]
-        return part
+        paths = [self.paths[row] for row in rows]
+        label = None if self.label is None else self.label[rows]
+        found = Found(paths, label, self.class_names)
+        return ImageFiles(found, self.shape, self.dtype, self.resize)
 
     def reader(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor | None]]:
         label = on_host(self.label)
 
         def read(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-            x = tf.numpy_function(self._read, [rows], tf.uint8, stateful=False)
+            x = tf.numpy_function(self._read, [rows], self.dtype, stateful=False)
             x = tf.ensure_shape(x, (rows.shape[0], *self.shape))
             return x, None if label is None else tf.gather(label, rows)
 
@@ -102,95 +99,46 @@ class ImageFiles(ReadByRow):
         return InMemory(self._read(np.arange(self.size)), self.label, self.class_names)
 
     def _read(self, rows: np.ndarray) -> np.ndarray:
-        # TensorFlow decodes outside the interpreter's lock, so threads do run at once.
-        with ThreadPoolExecutor() as pool:
-            images = list(pool.map(self._image, rows))
-        return np.stack(images)
+        x = np.empty((len(rows), *self.shape), self.dtype)
 
-    def _image(self, row: int) -> np.ndarray:
-        path = self.paths[row]
-        image = decode(path, self.shape[2])
-        if image.shape == self.shape:
-            return image
-        if self.resize:
-            return resized(tf.constant(image), self.shape[:2]).numpy()
-        raise ValueError(
-            f"{path} has the size {image.shape[0]}x{image.shape[1]}, but {self.paths[0]} has "
-            f"{self.shape[0]}x{self.shape[1]}. Pass image_size=(height, width) to resize all."
-        )
+        def fill(i: int) -> None:
+            x[i] = read_image(self.paths[rows[i]], self.shape, self.dtype, self.resize)
+
+        with ThreadPoolExecutor(_THREADS) as pool:
+            collections.deque(pool.map(fill, range(len(rows))), maxlen=0)
+        return x
 
 
-def resized(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """`(height, width, channels)` in another size and the same dtype, rounded if that is whole."""
-    result = tf.image.resize(image, size, antialias=True)
-    if image.dtype.is_integer:
-        result = tf.round(tf.clip_by_value(result, image.dtype.min, image.dtype.max))
-    return tf.cast(result, image.dtype)
+def _common_size(folder: Path, paths: list[Path], headers: list[Header]) -> tuple[int, int]:
+    """The size of all images, or a `ValueError` that says which sizes there are."""
+    counts = collections.Counter(header.size for header in headers)
+    if len(counts) == 1:
+        return headers[0].size
+    examples = {header.size: path for header, path in zip(headers, paths, strict=True)}
+    sizes = ", ".join(
+        f"{size[0]}x{size[1]} ({count}, such as {examples[size].relative_to(folder)})"
+        for size, count in counts.most_common(3)
+    )
+    raise ValueError(
+        f"The images of {folder} have {len(counts)} sizes (height x width): {sizes}"
+        f"{', ...' if len(counts) > 3 else ''}. Pass image_size=(height, width) to resize all, "
+        f"such as image_size={_advised_size(counts.most_common(1)[0][0])}."
+    )
 
 
-def decode(path: Path, channels: int) -> np.ndarray:
-    """One image as uint8 `(height, width, channels)`; `channels=0` keeps the file's own.
-
-    Raises:
-        ValueError: naming the file, when it cannot be read.
-    """
-    try:
-        with tf.device("CPU:0"):
-            data = tf.io.read_file(str(path))
-            image = tf.io.decode_image(data, channels=channels, expand_animations=False)
-        return image.numpy()
-    except tf.errors.OpError as error:
-        reason = str(error.message).split("\n")[0].split(" [Op:")[0]
-        raise ValueError(
-            f"{path} cannot be read as an image ({reason}); repair or remove it."
-        ) from error
-
-
-def _children(folder: Path) -> list[Path]:
-    return sorted(child for child in folder.iterdir() if not child.name.startswith("."))
-
-
-def _images_under(folder: Path) -> list[Path]:
-    files = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    visible = (p for p in files if not any(q.startswith(".") for q in p.relative_to(folder).parts))
-    return sorted(visible, key=lambda path: path.as_posix())
-
-
-def _find_images(
-    folder: Path, known_classes: tuple[str, ...] | None
-) -> tuple[list[Path], np.ndarray | None, tuple[str, ...] | None]:
-    """Paths, labels and class names; `known_classes` are those of the training split."""
-    here = [p for p in _children(folder) if p.suffix.lower() in SUFFIXES and p.is_file()]
-    classes = {c.name: _images_under(c) for c in _children(folder) if c.is_dir()}
-    classes = {name: paths for name, paths in classes.items() if paths}
-    if not here and not classes:
-        raise ValueError(
-            f"The folder {folder} holds no images ({', '.join(SUFFIXES)}), neither itself nor in "
-            "class subfolders."
-        )
-    if here and classes:
-        raise ValueError(
-            f"The folder {folder} holds images itself ({here[0].name}, ...) and in subfolders "
-            f"({', '.join(classes)}). Put all of them in class subfolders, or none."
-        )
-    if here:
-        return here, None, known_classes
-    names = known_classes or tuple(classes)
-    unknown = set(classes) - set(names)
-    if unknown:
-        raise ValueError(
-            f"The folder {folder} has classes that the training images lack: "
-            f"{', '.join(sorted(unknown))}."
-        )
-    paths = [path for name in classes for path in classes[name]]
-    labels = [names.index(name) for name in classes for _ in classes[name]]
-    return paths, np.array(labels, np.int64), names
+def _advised_size(size: tuple[int, int]) -> tuple[int, int]:
+    """The same aspect, with 64 pixels on the shorter side at most."""
+    factor = min(1.0, 64 / min(size))
+    return round(size[0] * factor), round(size[1] * factor)
 
 
 def _check_size(image_size: tuple[int, int] | None, channels: int | None) -> None:
-    if image_size is not None and (
-        len(image_size) != 2 or any(int(s) != s or s < 1 for s in image_size)
-    ):
-        raise ValueError(f"image_size must be (height, width) in pixels, received {image_size!r}.")
+    if image_size is not None:
+        if not isinstance(image_size, (tuple, list)) or len(image_size) != 2:
+            raise ValueError(
+                f"`image_size` must be (height, width) in pixels; received {image_size!r}."
+            )
+        for pixels in image_size:
+            whole_number("image_size", pixels, minimum=1)
     if channels not in (None, 1, 3):
-        raise ValueError(f"channels must be 1 (grey), 3 (colour) or None, received {channels!r}.")
+        raise ValueError(f"`channels` must be 1 (grey), 3 (colour) or None; received {channels!r}.")

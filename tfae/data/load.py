@@ -10,7 +10,8 @@ from typing import Any
 import tensorflow as tf
 
 from tfae.data.digits import read_digits
-from tfae.data.images import SUFFIXES, read_folder
+from tfae.data.image_file import SUFFIXES
+from tfae.data.images import read_folder
 from tfae.data.source import Source
 from tfae.data.tables import read_csv, read_npy, read_npz
 from tfae.data.tfds import catalogue, read_tfds
@@ -72,7 +73,8 @@ def load(
             goes from its range in the training split to [0, 1], values beyond are clipped.
             `"standard"`: each feature of the training split gets mean 0 and standard deviation 1.
         image_size: (height, width) that images are resized to; needed when their sizes differ.
-        channels: 1 for grey and 3 for colour images; `None` as stored.
+        channels: 1 for grey and 3 for colour images; `None` as stored, which for a folder is colour
+            where any image has it.
         label_column: name or number of the column of a `.csv` that is the label.
         memory_limit: bytes. A split of images or of TensorFlow Datasets that takes more, as
             float32, is read from disk in each pass.

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfae.batches.order import as_int64, pass_order, per_pass
 from tfae.data.examples import Examples, Finish, Order, ReadByRow, on_host
-from tfae.data.images import resized
+from tfae.data.image_file import resized
 
 SHUFFLE_BUFFER = 50_000
 """Records, still compressed, that a data set read from disk is shuffled within."""

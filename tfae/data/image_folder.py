@@ -1,0 +1,135 @@
+"""Which images a folder holds, and the classes and splits that its subfolders are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from tfae.data.examples import SPLITS
+from tfae.data.image_file import SUFFIXES
+
+_MASKS = "ground_truth"  # where MVTec AD keeps the masks of its defects
+
+
+class Found(NamedTuple):
+    """The images of one split.
+
+    Attributes:
+        paths: the files.
+        label: class of each, int64 `(n,)`, or `None`.
+        class_names: name of each class number, or `None`.
+    """
+
+    paths: list[Path]
+    label: np.ndarray | None
+    class_names: tuple[str, ...] | None
+
+
+def find_images(folder: Path) -> tuple[dict[str, Found], list[Path]]:
+    """Finds the images of each split.
+
+    Subfolders called train, test and validation (or val) are splits, "train" first in the result;
+    without one called train, the folder itself is the training split, unless all subfolders are
+    splits. Further subfolders are classes, numbered in alphabetical order; classes that the
+    training images lack, such as the defects of anomaly detection, come after those they have.
+
+    Args:
+        folder: an existing folder.
+
+    Returns:
+        The splits, and what was left out: files that are no images, and folders beside splits.
+
+    Raises:
+        ValueError: when a split has no images, or its classes cannot be told.
+        OSError: when a folder cannot be read.
+    """
+    parts, left_out = _parts(folder)
+    known: tuple[str, ...] = ()
+    found = {}
+    for split in sorted(parts, key=lambda split: split != "train"):
+        found[split], others = _find_classes(parts[split], known)
+        left_out += others
+        if split == "train":
+            known = found[split].class_names or ()
+    return found, left_out
+
+
+def _parts(folder: Path) -> tuple[dict[str, Path], list[Path]]:
+    """The folder of each split, and the images and folders that belong to none."""
+    children = _children(folder)
+    parts: dict[str, Path] = {}
+    others = []
+    for child in children:
+        split = SPLITS.get(child.name.lower()) if child.is_dir() else None
+        if split in parts:
+            raise ValueError(
+                f"{folder} has two folders for the split {split!r}: {parts[split].name} and "
+                f"{child.name}. Rename one of them."
+            )
+        if split:
+            parts[split] = child
+        elif (child.is_dir() and child.name != _MASKS) or _is_image(child):
+            others.append(child)
+    if "train" in parts or (parts and not others):
+        return parts, others
+    return {"train": folder}, []
+
+
+def _find_classes(folder: Path, known: tuple[str, ...]) -> tuple[Found, list[Path]]:
+    """The images of one split, and the files that are none; `known` are the training classes."""
+    children = _children(folder)
+    here = [child for child in children if _is_image(child)]
+    left_out = [child for child in children if child.is_file() and not _is_image(child)]
+    classes = {}
+    for child in children:
+        if child.is_dir():
+            files = _files_under(child)
+            images = [path for path in files if _is_image(path)]
+            left_out += [path for path in files if not _is_image(path)]
+            if images:
+                classes[_printable(child.name)] = images
+    if not here and not classes:
+        raise ValueError(
+            f"The folder {folder} holds no images ({', '.join(SUFFIXES)}), neither itself nor in "
+            "class subfolders."
+        )
+    if here and classes:
+        raise ValueError(
+            f"The folder {folder} holds images itself ({here[0].name}, ...) and in subfolders "
+            f"({', '.join(classes)}). Put all of them in class subfolders, or none."
+        )
+    if here:
+        return Found(here, None, known or None), left_out
+    names = (*known, *(name for name in classes if name not in known))
+    paths = [path for images in classes.values() for path in images]
+    label = [names.index(name) for name, images in classes.items() for _ in images]
+    return Found(paths, np.array(label, np.int64), names), left_out
+
+
+def _children(folder: Path) -> list[Path]:
+    return sorted(child for child in folder.iterdir() if not child.name.startswith("."))
+
+
+def _files_under(folder: Path) -> list[Path]:
+    """All files, at any depth, but hidden ones."""
+
+    def fail(error: OSError) -> None:
+        raise error  # else a folder that cannot be read would count as empty
+
+    files = []
+    for parent, folders, names in os.walk(folder, onerror=fail):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files += [Path(parent, name) for name in names if not name.startswith(".")]
+    return sorted(files, key=lambda path: path.as_posix())
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def _printable(name: str) -> str:
+    """A file name that is not UTF-8 as text that can be printed and kept in files."""
+    return name.encode("utf-8", "backslashreplace").decode()
