@@ -1,8 +1,12 @@
+import random
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import pytest
 
-from tfae.networks import ARCHITECTURES
+import tfae
+from tfae.networks import ARCHITECTURES, discriminator
 
 
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
@@ -41,3 +45,74 @@ def test_impossible_sizes_are_named():
         ARCHITECTURES["mlp"]((6,), -1)
     with pytest.raises(ValueError, match=r"\(height, width, channels\); received \(28, 28\)"):
         ARCHITECTURES["conv"]((28, 28), 2)
+
+
+# ---------------------------------------------------------------------------- nothing global
+
+
+def all_weights(*networks):
+    return [np.asarray(w) for network in networks for w in network.weights]
+
+
+@pytest.mark.parametrize(
+    "initializer",
+    ["glorot_uniform", "half_glorot_normal", "zeros", keras.initializers.HeNormal(), "orthogonal"],
+)
+def test_weights_follow_from_the_seed_and_each_kernel_has_its_own(initializer):
+    def built(seed):
+        return all_weights(
+            *ARCHITECTURES["mlp"](
+                (6,), 6, hidden_units=(6,), kernel_initializer=initializer, seed=seed
+            )
+        )
+
+    first, again, other = built(3), built(3), built(4)
+    for a, b in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+    if initializer != "zeros":
+        assert all((a != b).any() for a, b in zip(first, other, strict=True) if a.ndim == 2)
+        assert len({kernel.tobytes() for kernel in first if kernel.ndim == 2}) == 4
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_the_dtype_is_that_of_every_layer_but_the_heads(architecture):
+    networks = ARCHITECTURES[architecture]((5, 5, 1), 2, dtype="mixed_bfloat16", seed=0)
+    for layer in [layer for network in networks for layer in network.layers]:
+        if not isinstance(layer, keras.layers.InputLayer):
+            assert layer.compute_dtype == ("float32" if layer.name == "code" else "bfloat16")
+
+
+CLASSES = [cls for cls in vars(tfae.models).values() if hasattr(cls, "from_shape")]
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_a_model_from_a_seed_is_the_same_and_touches_nothing_global(cls):
+    before = random.getstate(), keras.config.dtype_policy()
+    options = {"hidden_units": (6,), "seed": 5}
+    if "prior" in cls.hyperparameter_names() and cls.__name__.startswith("Varia"):
+        options["prior"] = "learned_mixture"
+    first, again = (cls.from_shape((6,), 4, **options) for _ in range(2))
+    assert first.seed == 5
+    for a, b in zip(all_weights(first), all_weights(again), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert (random.getstate(), keras.config.dtype_policy()) == before
+
+
+def test_a_discriminator_starts_from_other_weights_than_the_encoder():
+    options = {"hidden_units": (8,), "discriminator_units": (8,), "normalize_codes": False}
+    model = tfae.AdversarialAutoencoder.from_shape((8,), 8, **options, seed=0)
+    kernels = [w for w in all_weights(model.encoder, model.discriminator) if w.shape == (8, 8)]
+    assert len(kernels) == 3
+    assert len({kernel.tobytes() for kernel in kernels}) == 3
+    assert discriminator([2, 3]).output_shape == (None, 2)
+
+
+def test_models_of_two_policies_can_be_built_at_once():
+    def policies(dtype):
+        model = tfae.Autoencoder.from_shape((6,), 2, hidden_units=(5, 4), dtype=dtype, seed=0)
+        return {layer.compute_dtype for layer in model.encoder.layers[1:-1]}
+
+    dtypes = ["float32", "mixed_bfloat16"] * 10
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(policies, dtypes))
+    assert found == [{"float32"}, {"bfloat16"}] * 10

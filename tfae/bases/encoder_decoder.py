@@ -14,7 +14,7 @@ from tfae.batches.batch import Batch
 from tfae.batches.contract import DataContract
 from tfae.layers import corruption as corruptions
 from tfae.layers.scaling import Scaling
-from tfae.layers.seeds import seed_unseeded
+from tfae.layers.seeds import random_seed, seed_unseeded
 from tfae.losses import likelihoods
 from tfae.networks import ARCHITECTURES
 from tfae.networks.layer_outputs import feature_model
@@ -125,7 +125,7 @@ class EncoderDecoder(Autoencoding):
                     f"{type(self).__name__} takes codes of shape (batch, latent_dim), as its prior "
                     f"is of such codes; `encoder` gives {tuple(code.shape)}. Flatten the code."
                 )
-            self.prior.bind(self.encoder, input_shape[1:], support)
+            self.prior.bind(self.encoder, input_shape[1:], support, self.seed)
             self.prior.build(code.shape)
         self._contract = DataContract(
             input_shape[1:],
@@ -176,7 +176,8 @@ class EncoderDecoder(Autoencoding):
             latent_dim: Size of the code.
             architecture: `"mlp"` or `"conv"`; see `tfae.networks`.
             **hyperparameters: Those of the architecture (such as `hidden_units`) and of the
-                constructor (such as `likelihood` and `seed`), by name.
+                constructor (such as `likelihood`), by name. From `seed` the initial weights
+                follow, too, and `dtype` is the policy of all layers; nothing global is touched.
 
         Raises:
             ValueError: If the architecture or a hyperparameter is unknown.
@@ -186,7 +187,7 @@ class EncoderDecoder(Autoencoding):
                 f"`architecture` must be one of {sorted(ARCHITECTURES)}; received {architecture!r}."
             )
         builder = ARCHITECTURES[architecture]
-        of_builder = _keyword_names(builder) - {"variational"}
+        of_builder = _keyword_names(builder) - {"variational", "dtype", "seed"}
         of_networks = _keyword_names(cls._networks)
         of_model = set(cls.hyperparameter_names()) | {"name", "dtype"}
         known = of_builder | of_networks | of_model
@@ -201,14 +202,17 @@ class EncoderDecoder(Autoencoding):
             return {k: v for k, v in hyperparameters.items() if k in names}
 
         options = {**cls.architecture_defaults.get(architecture, {}), **given(of_builder)}
-        build = functools.partial(builder, variational=cls._variational, **options)
-        before = keras.config.dtype_policy()
-        keras.config.set_dtype_policy(hyperparameters.get("dtype") or before)
-        try:
-            networks = cls._networks(build, input_shape, latent_dim, **given(of_networks))
-        finally:
-            keras.config.set_dtype_policy(before)
-        return cls(*networks, **given(of_model))
+        seed = hyperparameters.get("seed")
+        seed = random_seed() if seed is None else seed
+        build = functools.partial(
+            builder,
+            variational=cls._variational,
+            dtype=hyperparameters.get("dtype"),
+            seed=seed,
+            **options,
+        )
+        networks = cls._networks(build, input_shape, latent_dim, **given(of_networks))
+        return cls(*networks, **{**given(of_model), "seed": seed})
 
     @classmethod
     def _networks(

@@ -27,6 +27,7 @@ _NOT_OPTIONS = {
     "input_shape",
     "latent_dim",
     "variational",
+    "dtype",
 }
 _SIMPLE = (bool, int, float, str)
 

@@ -72,7 +72,9 @@ class VectorQuantizer(keras.layers.Layer):
         # Equal on all replicas after each update, so any of them may keep it.
         shared = {"trainable": False, "aggregation": "only_first_replica"}
         shape = (self.num_embeddings, self.embedding_dim)
-        start = keras.initializers.RandomNormal(stddev=1.0 / math.sqrt(self.embedding_dim))
+        start = keras.initializers.RandomNormal(
+            stddev=1.0 / math.sqrt(self.embedding_dim), seed=self.seed
+        )
         self.codebook = self.add_weight(name="codebook", shape=shape, initializer=start, **shared)
         self.sums = self.add_weight(name="sums", shape=shape, initializer="zeros", **shared)
         self.counts = self.add_weight(name="counts", shape=shape[:1], initializer="zeros", **shared)

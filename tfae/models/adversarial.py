@@ -14,6 +14,7 @@ from tfae.batches.batch import Batch
 from tfae.layers.seeds import next_seed
 from tfae.losses.likelihoods import Likelihood, at_least_float32
 from tfae.networks.discriminator import discriminator as standard_discriminator
+from tfae.networks.layers import for_further_network
 from tfae.priors import Prior
 from tfae.training import CosineOverFit
 from tfae.training.players import Player
@@ -135,7 +136,11 @@ class AdversarialAutoencoder(EncoderDecoder):
             encoder = _normalized(encoder, prior)
         for_class = 0 if prior.num_classes is None else prior.num_classes + 1
         width = latent_dim + for_class
-        return encoder, decoder, standard_discriminator([width], discriminator_units)
+        return (
+            encoder,
+            decoder,
+            standard_discriminator([width], discriminator_units, **for_further_network(build)),
+        )
 
     def _check_networks(self, input_shape: Sequence[int | None]) -> None:
         super()._check_networks(input_shape)
@@ -306,8 +311,11 @@ def _normalized(encoder: keras.Model, prior: Prior) -> keras.Model:
     Else reconstruction drives the codes apart, and a generator that is strong enough to hold them
     together by force mixes them up.
     """
-    draws = prior.sample(100_000, tf.constant([0, 0], tf.int64)).numpy()
-    mean, deviation = draws.mean(axis=0).round(2), draws.std(axis=0).round(2)
+    draws = prior.sample(100_000, tf.constant([0, 0], tf.int64)).numpy().astype(np.float64)
+    mean, deviation = draws.mean(axis=0), draws.std(axis=0)
+    # What is zero or one but for the noise of the draws, and nothing else: a prior may be narrow.
+    mean = np.where(np.abs(mean) < 0.02 * deviation, 0.0, mean)
+    deviation = np.where(np.abs(deviation - 1.0) < 0.02, 1.0, deviation)
     code = keras.layers.BatchNormalization(
         center=False, scale=False, synchronized=True, dtype="float32", name="normalized"
     )(encoder.output)

@@ -12,6 +12,7 @@ from tfae.layers import GaussianSampling
 from tfae.losses.divergence import gaussian_kl, gaussian_log_density
 from tfae.losses.likelihoods import Likelihood, at_least_float32
 from tfae.networks import mlp
+from tfae.networks.layers import for_further_network
 from tfae.priors import Prior
 from tfae.training.loss_weight import LossWeight
 
@@ -105,8 +106,12 @@ class HierarchicalVariationalAutoencoder(GaussianPosterior):
             top_hidden_units: Widths of the hidden layers between z1 and z2.
         """
         options = {"variational": True, "hidden_units": top_hidden_units}
-        top_encoder, _ = mlp((latent_dim,), top_latent_dim, **options)
-        top_decoder, _ = mlp((top_latent_dim,), latent_dim, **options)
+        top_encoder, _ = mlp(
+            (latent_dim,), top_latent_dim, **options, **for_further_network(build, 1)
+        )
+        top_decoder, _ = mlp(
+            (top_latent_dim,), latent_dim, **options, **for_further_network(build, 2)
+        )
         top_encoder.name, top_decoder.name = "top_encoder", "top_decoder"
         return *build(input_shape, latent_dim), top_encoder, top_decoder
 

@@ -14,6 +14,7 @@ from tfae.layers import ClassProbabilities
 from tfae.losses.likelihoods import Likelihood
 from tfae.models.adversarial import AdversarialAutoencoder
 from tfae.networks.discriminator import discriminator as standard_discriminator
+from tfae.networks.layers import for_further_network
 from tfae.priors import ClassAndStyle, Prior
 from tfae.training.players import Player
 
@@ -116,7 +117,11 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
             input_shape, num_classes + latent_dim, code_activation=ClassProbabilities(num_classes)
         )
         parts = [num_classes, latent_dim]
-        return encoder, decoder, standard_discriminator(parts, discriminator_units)
+        return (
+            encoder,
+            decoder,
+            standard_discriminator(parts, discriminator_units, **for_further_network(build)),
+        )
 
     def _check_networks(self, input_shape: Sequence[int | None]) -> None:
         super()._check_networks(input_shape)

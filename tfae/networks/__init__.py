@@ -1,8 +1,9 @@
 """Builders of encoder and decoder pairs, found by name.
 
 A new architecture is one file here with one function
-`name(input_shape, latent_dim, *, variational=False, ...) -> (encoder, decoder)`, listed in
-`ARCHITECTURES`. `discriminator` builds the third network of an adversarial model.
+`name(input_shape, latent_dim, *, variational=False, ..., dtype=None, seed=None)` that returns
+`(encoder, decoder)`, listed in `ARCHITECTURES`. `discriminator` builds the third network of an
+adversarial model.
 """
 
 from tfae.networks.conv import conv

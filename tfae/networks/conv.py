@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from tfae.layers.depth_to_space import DepthToSpace
 from tfae.networks.checks import checked_sizes
 from tfae.networks.heads import code_head
-from tfae.networks.initializers import for_each_layer
+from tfae.networks.layers import Layers
 
 
 def conv(
@@ -22,6 +23,8 @@ def conv(
     activation: str = "relu",
     code_activation: str = "linear",
     kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
+    dtype: Any = None,
+    seed: int | None = None,
 ) -> tuple[keras.Model, keras.Model]:
     """Builds strided convolutions down to the code, and sub-pixel convolutions back up.
 
@@ -42,6 +45,9 @@ def conv(
         kernel_initializer: Initialiser of every kernel. Xavier's variance is 2/(n_in + n_out)
             ("glorot_uniform", "glorot_normal"; Glorot and Bengio, 2010); half of it is
             "half_glorot_uniform", "half_glorot_normal". Any other of Keras, too.
+        dtype: Dtype policy of the layers; Keras' global one by default. Heads are in float32 under
+            mixed precision.
+        seed: Integer from which the initial weights follow; by default Keras' global seed.
 
     Returns:
         `(encoder, decoder)`; the decoder ends in a linear layer, for the likelihood to interpret.
@@ -59,20 +65,34 @@ def conv(
         )
     (latent_dim,) = checked_sizes("latent_dim", [latent_dim])
     filters = checked_sizes("filters", filters)
-    shared = {"kernel_initializer": for_each_layer(kernel_initializer)}
+    layers = Layers(kernel_initializer, dtype, seed)
+
+    def dense(units: int, *, name: str) -> keras.layers.Layer:
+        return layers.weighted(keras.layers.Dense, units, activation, name=name)
+
+    def convolution(
+        channels: int, strides: int, activation: Any = None, *, name: str
+    ) -> keras.layers.Layer:
+        return layers.weighted(
+            keras.layers.Conv2D,
+            channels,
+            kernel_size,
+            strides,
+            "same",
+            activation=activation,
+            name=name,
+        )
 
     inputs = keras.Input(input_shape, name="x")
     h = inputs
     sizes = [input_shape[:2]]  # height and width before each convolution
     for i, channels in enumerate(filters, start=1):
-        h = keras.layers.Conv2D(
-            channels, kernel_size, 2, "same", activation=activation, name=f"conv_{i}", **shared
-        )(h)
+        h = convolution(channels, 2, activation, name=f"conv_{i}")(h)
         sizes.append(tuple(math.ceil(s / 2) for s in sizes[-1]))
     if hidden_units is not None:
-        h = keras.layers.Flatten(name="flatten")(h)
-        h = keras.layers.Dense(hidden_units, activation, name="hidden", **shared)(h)
-    head = code_head(h, latent_dim, variational, code_activation, **shared)
+        h = layers.plain(keras.layers.Flatten, name="flatten")(h)
+        h = dense(hidden_units, name="hidden")(h)
+    head = code_head(h, latent_dim, variational, code_activation, layers)
     encoder = keras.Model(inputs, head, name="encoder")
 
     smallest = (*sizes.pop(), filters[-1] if filters else input_shape[-1])
@@ -80,18 +100,17 @@ def conv(
         code = h = keras.Input((*smallest[:2], latent_dim), name="code")
     else:
         code = keras.Input((latent_dim,), name="code")
-        h = keras.layers.Dense(hidden_units, activation, name="hidden", **shared)(code)
-        h = keras.layers.Dense(math.prod(smallest), activation, name="unflatten", **shared)(h)
-        h = keras.layers.Reshape(smallest, name="reshape")(h)
+        h = dense(hidden_units, name="hidden")(code)
+        h = dense(math.prod(smallest), name="unflatten")(h)
+        h = layers.plain(keras.layers.Reshape, smallest, name="reshape")(h)
     widths = [*reversed(filters[:-1]), filters[0]] if filters else []
     for i, channels in enumerate(widths, start=1):
-        h = keras.layers.Conv2D(
-            4 * channels, kernel_size, 1, "same", activation=activation, name=f"conv_{i}", **shared
-        )(h)
-        h = DepthToSpace(name=f"upsample_{i}")(h)
+        h = convolution(4 * channels, 1, activation, name=f"conv_{i}")(h)
+        h = layers.plain(DepthToSpace, name=f"upsample_{i}")(h)
         height, width = sizes.pop()
         surplus = (h.shape[1] - height, h.shape[2] - width)
         if any(surplus):
-            h = keras.layers.Cropping2D(((0, surplus[0]), (0, surplus[1])), name=f"crop_{i}")(h)
-    h = keras.layers.Conv2D(input_shape[-1], kernel_size, 1, "same", name="output", **shared)(h)
+            cut = ((0, surplus[0]), (0, surplus[1]))
+            h = layers.plain(keras.layers.Cropping2D, cut, name=f"crop_{i}")(h)
+    h = convolution(input_shape[-1], 1, name="output")(h)
     return encoder, keras.Model(code, h, name="decoder")

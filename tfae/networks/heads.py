@@ -2,9 +2,11 @@
 
 import keras
 
+from tfae.networks.layers import Layers
+
 
 def code_head(
-    features: keras.KerasTensor, latent_dim: int, variational: bool, activation: str, **dense
+    features: keras.KerasTensor, latent_dim: int, variational: bool, activation: str, layers: Layers
 ) -> keras.KerasTensor | list[keras.KerasTensor]:
     """Dense layer from features to the code, or to the two parameters of a Gaussian over it.
 
@@ -17,7 +19,7 @@ def code_head(
         variational: Whether to give `(mean, log_variance)` instead of one `code`. The
             log-variance needs no activation: every real number is a valid one.
         activation: Activation of the code, `"linear"` for none.
-        **dense: Passed to the `Dense` layers, for example `kernel_initializer`.
+        layers: Makes the layers.
 
     Returns:
         One Keras tensor `(batch, latent_dim)`, or a list of two.
@@ -32,7 +34,9 @@ def code_head(
         )
     names = ["mean", "log_variance"] if variational else ["code"]
     heads = [
-        keras.layers.Dense(latent_dim, activation, name=name, dtype="float32", **dense)(features)
+        layers.weighted(keras.layers.Dense, latent_dim, activation, name=name, dtype="float32")(
+            features
+        )
         for name in names
     ]
     return heads if variational else heads[0]

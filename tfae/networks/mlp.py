@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 
 from tfae.networks.checks import checked_sizes
 from tfae.networks.heads import code_head
-from tfae.networks.initializers import for_each_layer
+from tfae.networks.layers import Layers
 
 
 def mlp(
@@ -19,6 +20,8 @@ def mlp(
     activation: str = "relu",
     code_activation: str = "linear",
     kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
+    dtype: Any = None,
+    seed: int | None = None,
 ) -> tuple[keras.Model, keras.Model]:
     """Builds a multilayer perceptron and its mirror image.
 
@@ -33,6 +36,9 @@ def mlp(
         kernel_initializer: Initialiser of every kernel. Xavier's variance is 2/(n_in + n_out)
             ("glorot_uniform", "glorot_normal"; Glorot and Bengio, 2010); half of it is
             "half_glorot_uniform", "half_glorot_normal". Any other of Keras, too.
+        dtype: Dtype policy of the layers; Keras' global one by default. Heads are in float32 under
+            mixed precision.
+        seed: Integer from which the initial weights follow; by default Keras' global seed.
 
     Returns:
         `(encoder, decoder)`; the decoder ends in a linear layer, for the likelihood to interpret.
@@ -43,20 +49,25 @@ def mlp(
     input_shape = checked_sizes("input_shape", input_shape)
     (latent_dim,) = checked_sizes("latent_dim", [latent_dim])
     hidden_units = checked_sizes("hidden_units", hidden_units)
-    dense = {"kernel_initializer": for_each_layer(kernel_initializer)}
+    layers = Layers(kernel_initializer, dtype, seed)
+
+    def dense(units: int, activation: Any = None, *, name: str) -> keras.layers.Layer:
+        return layers.weighted(keras.layers.Dense, units, activation, name=name)
 
     inputs = keras.Input(input_shape, name="x")
-    h = keras.layers.Flatten(name="flatten")(inputs) if len(input_shape) > 1 else inputs
+    h = inputs
+    if len(input_shape) > 1:
+        h = layers.plain(keras.layers.Flatten, name="flatten")(h)
     for i, units in enumerate(hidden_units, start=1):
-        h = keras.layers.Dense(units, activation, name=f"hidden_{i}", **dense)(h)
-    head = code_head(h, latent_dim, variational, code_activation, **dense)
+        h = dense(units, activation, name=f"hidden_{i}")(h)
+    head = code_head(h, latent_dim, variational, code_activation, layers)
     encoder = keras.Model(inputs, head, name="encoder")
 
     code = keras.Input((latent_dim,), name="code")
     h = code
     for i, units in enumerate(reversed(hidden_units), start=1):
-        h = keras.layers.Dense(units, activation, name=f"hidden_{i}", **dense)(h)
-    h = keras.layers.Dense(math.prod(input_shape), name="output", **dense)(h)
+        h = dense(units, activation, name=f"hidden_{i}")(h)
+    h = dense(math.prod(input_shape), name="output")(h)
     if len(input_shape) > 1:
-        h = keras.layers.Reshape(input_shape, name="reshape")(h)
+        h = layers.plain(keras.layers.Reshape, input_shape, name="reshape")(h)
     return encoder, keras.Model(code, h, name="decoder")

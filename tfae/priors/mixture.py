@@ -71,13 +71,23 @@ class LearnedMixture(Mixture):
 
     def __init__(self, num_components: int = 10, **kwargs):
         super().__init__(num_components, **kwargs)
+        self._seed: int | None = None
+
+    def bind(
+        self,
+        encoder: keras.layers.Layer,
+        input_shape: tuple[int | None, ...],
+        support: tuple[float, float] | None,
+        seed: int,
+    ) -> None:
+        self._seed = seed
 
     def build(self, code_shape: tuple[int | None, ...]) -> None:
         if self.built:
             return
         super().build(code_shape)
         shape = (self.num_components, self.latent_dim)
-        normal = keras.initializers.RandomNormal(stddev=1.0)
+        normal = keras.initializers.RandomNormal(stddev=1.0, seed=self._seed)
         self.mean = self.add_weight(name="mean", shape=shape, initializer=normal)
         self.log_variance = self.add_weight(name="log_variance", shape=shape, initializer="zeros")
         self.logits = self.add_weight(name="logits", shape=shape[:1], initializer="zeros")

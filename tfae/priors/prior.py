@@ -36,6 +36,7 @@ class Prior(keras.layers.Layer):
         encoder: keras.layers.Layer,
         input_shape: tuple[int | None, ...],
         support: tuple[float, float] | None,
+        seed: int,
     ) -> None:
         """Tells it of the model that it serves, before `build`; most priors need not know.
 
@@ -43,6 +44,7 @@ class Prior(keras.layers.Layer):
             encoder: From data to what the encoder of the model gives.
             input_shape: Shape of one example.
             support: Closed interval that the data lies in, or `None`.
+            seed: The model's, from which initial weights follow.
         """
 
     def build(self, code_shape: tuple[int | None, ...]) -> None:

@@ -39,6 +39,7 @@ class VampPrior(Mixture):
         encoder: keras.layers.Layer,
         input_shape: tuple[int | None, ...],
         support: tuple[float, float] | None,
+        seed: int,
     ) -> None:
         if self._encoder is not None and self._encoder() is not encoder:
             raise ValueError("A VampPrior belongs to one model; make another one for this model.")
@@ -49,7 +50,7 @@ class VampPrior(Mixture):
             )
         # In a function, because Keras would save the encoder as a part of the prior, too.
         self._encoder = lambda: encoder
-        self._input_shape, self._support = input_shape, support
+        self._input_shape, self._support, self._seed = input_shape, support, seed
 
     def build(self, code_shape: tuple[int | None, ...]) -> None:
         if self._encoder is None:
@@ -58,9 +59,9 @@ class VampPrior(Mixture):
             return
         super().build(code_shape)
         if self._support is None:
-            start, constraint = keras.initializers.RandomNormal(stddev=1.0), None
+            start, constraint = keras.initializers.RandomNormal(stddev=1.0, seed=self._seed), None
         else:
-            start = keras.initializers.RandomUniform(*self._support)
+            start = keras.initializers.RandomUniform(*self._support, seed=self._seed)
             constraint = Within(*self._support)
         self.pseudo_inputs = self.add_weight(
             name="pseudo_inputs",
