@@ -187,7 +187,7 @@ def test_each_optimizer_keeps_its_slots_and_settings_in_files(few_digits, tmp_pa
 
 def test_a_discriminator_that_guesses_costs_log_two_in_training_and_validation(few_digits):
     model = with_rates(adversarial())
-    model.discriminator.get_layer("verdict").kernel.assign(np.zeros((32, 1)))
+    model.discriminator.get_layer("logit").kernel.assign(np.zeros((32, 1)))
     history = model.fit(few_digits, validation_data=few_digits, verbose=0).history
     for name in ("discriminator_loss", "generator_loss"):
         for twin in ("", "val_"):
@@ -357,3 +357,23 @@ def test_the_users_sampler_is_a_prior_and_is_saved_by_name(few_digits, tmp_path)
     np.testing.assert_array_equal(loaded.generate(5, seed=1), model.generate(5, seed=1))
     codes = model.sample_prior_batch(tf.range(6, dtype=tf.int64))
     np.testing.assert_allclose(np.linalg.norm(codes, axis=1), 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("low, high", [(-0.005, 0.005), (1e6, 3e6), (-1.0, 1.0)])
+def test_normalized_codes_have_the_mean_and_width_of_a_prior_of_any_scale(low, high):
+    prior = tfae.priors.Uniform(low, high)
+    model = tfae.AdversarialAutoencoder.from_shape(
+        (6,), 4, hidden_units=(8,), discriminator_units=(8,), prior=prior, seed=0
+    )
+    x = np.random.default_rng(0).random((500, 6), "float32")
+    codes = np.array(model.encoder(x, training=True))
+    half = (high - low) / 2
+    np.testing.assert_allclose(codes.mean(axis=0), (low + high) / 2, atol=0.02 * half)
+    np.testing.assert_allclose(codes.std(axis=0), half / np.sqrt(3), rtol=0.05)
+
+
+def test_codes_are_not_rescaled_to_the_noise_of_draws_from_a_standard_normal():
+    model = tfae.AdversarialAutoencoder.from_shape(
+        (6,), 100, hidden_units=(8,), discriminator_units=(8,), seed=0
+    )
+    assert model.encoder.layers[-1].name == "normalized"
