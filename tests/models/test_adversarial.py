@@ -359,7 +359,7 @@ def test_the_users_sampler_is_a_prior_and_is_saved_by_name(few_digits, tmp_path)
     np.testing.assert_allclose(np.linalg.norm(codes, axis=1), 1.0, rtol=1e-5)
 
 
-@pytest.mark.parametrize("low, high", [(-0.005, 0.005), (1e6, 3e6), (-1.0, 1.0)])
+@pytest.mark.parametrize(("low", "high"), [(-0.005, 0.005), (1e6, 3e6), (-1.0, 1.0)])
 def test_normalized_codes_have_the_mean_and_width_of_a_prior_of_any_scale(low, high):
     prior = tfae.priors.Uniform(low, high)
     model = tfae.AdversarialAutoencoder.from_shape(
