@@ -19,7 +19,7 @@ from tfae.losses.divergence import (
     gaussian_kl_per_dimension,
     gaussian_log_density,
 )
-from tfae.losses.likelihoods import Likelihood, at_least_float32
+from tfae.losses.likelihoods import at_least_float32
 
 
 class GaussianPosterior(EncoderDecoder):
@@ -28,36 +28,24 @@ class GaussianPosterior(EncoderDecoder):
     It gives its variants the posterior of a batch, samples of it, the ratio log q(z | x) / p(z),
     the two terms of the negative ELBO, and the estimate of log p(x).
 
-    Args:
-        encoder: Keras model from data `(batch, ...)` to two tensors `(batch, latent_dim)`, the
-            mean and the log-variance.
-        decoder: Keras model from codes to raw outputs of the data's shape, ending in a linear
-            layer.
-        prior: The `tfae.priors.Prior` p(z); one with `log_density`, or a variant's own.
-        likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
-        num_samples: Number of posterior samples an example.
-        seed: Integer from which the noise and the order of the data follow; `None` draws one.
-        **kwargs: Passed to `EncoderDecoder`.
+    A variant's constructor sets `prior` and calls `sample_posterior`.
 
-    Raises:
-        ValueError: If the encoder has no two heads of one shape, or a number is out of range.
+    Attributes:
+        encoder: From data `(batch, ...)` to two tensors `(batch, latent_dim)`, the mean and the
+            log-variance.
+        prior: The `tfae.priors.Prior` p(z).
+        num_samples: Number of posterior samples an example.
     """
 
     _variational = True
 
-    def __init__(
-        self,
-        encoder: keras.Model,
-        decoder: keras.Model,
-        prior: priors.Prior,
-        likelihood: str | Likelihood = "bernoulli",
-        num_samples: int = 1,
-        seed: int | None = None,
-        **kwargs,
-    ):
-        super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
+    def sample_posterior(self, num_samples: int = 1) -> None:
+        """Sets how many samples of q(z | x) an example has.
+
+        Raises:
+            ValueError: If it is no whole number of at least 1.
+        """
         self.num_samples = whole_number("num_samples", num_samples, 1)
-        self.prior = prior
         self.sampling = GaussianSampling(
             self.num_samples if self.num_samples > 1 else None, seed=self.seed, name="sampling"
         )

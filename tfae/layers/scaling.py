@@ -54,11 +54,17 @@ class Scaling(keras.layers.Layer):
         return float(np.sum(np.log(np.abs(np.broadcast_to(self.factor, shape)), dtype=np.float64)))
 
     def support_of(self, support: tuple[float, float] | None) -> tuple | None:
-        """The interval of the data that is scaled to an interval `(low, high)`, or `None`."""
+        """The interval of the data that is scaled to an interval `(low, high)`, or `None`.
+
+        It is two numbers, or two arrays where shift or factor is one; and a little wider, since
+        what was scaled to 1 may come back as 254.99999.
+        """
         if support is None:
             return None
-        ends = [np.asarray(end) / self.factor + self.shift for end in support]
-        return np.minimum(*ends), np.maximum(*ends)
+        bounds = [bound / self.factor.astype(np.float64) + self.shift for bound in support]
+        low, high = np.minimum(*bounds), np.maximum(*bounds)
+        margin = 1e-6 * (high - low)
+        return low - margin, high + margin
 
     def get_config(self) -> dict:
         return {

@@ -78,8 +78,9 @@ class HierarchicalVariationalAutoencoder(GaussianPosterior):
         seed: int | None = None,
         **kwargs,
     ):
-        prior = _Ancestral(top_encoder, top_decoder)
-        super().__init__(encoder, decoder, prior, likelihood=likelihood, seed=seed, **kwargs)
+        super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
+        self.prior = _Ancestral(top_encoder, top_decoder)
+        self.sample_posterior()
         self.beta = beta
         self.top_encoder = top_encoder
         self.top_decoder = top_decoder

@@ -66,15 +66,9 @@ class ImportanceWeightedAutoencoder(GaussianPosterior):
         seed: int | None = None,
         **kwargs,
     ):
-        super().__init__(
-            encoder,
-            decoder,
-            priors.get_density(prior),
-            likelihood=likelihood,
-            num_samples=num_samples,
-            seed=seed,
-            **kwargs,
-        )
+        super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
+        self.prior = priors.get_density(prior)
+        self.sample_posterior(num_samples)
         if not self.likelihood.is_density:
             raise ValueError(
                 f"Importance weights need a likelihood that is a density; {self.likelihood.name!r} "

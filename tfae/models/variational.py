@@ -74,15 +74,9 @@ class VariationalAutoencoder(GaussianPosterior):
         seed: int | None = None,
         **kwargs,
     ):
-        super().__init__(
-            encoder,
-            decoder,
-            priors.get_density(prior),
-            likelihood=likelihood,
-            num_samples=num_samples,
-            seed=seed,
-            **kwargs,
-        )
+        super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
+        self.prior = priors.get_density(prior)
+        self.sample_posterior(num_samples)
         self.beta = beta
         self.free_bits = non_negative("free_bits", free_bits)
         self._build_if_possible()
