@@ -4,6 +4,7 @@ import ast
 import pathlib
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -13,7 +14,7 @@ from tfae import internals
 layers = keras.layers
 PACKAGE = pathlib.Path(tfae.__file__).parent
 PRIVATE_MODULES = ("keras.src", "tensorflow.python", "tensorflow.lite.python", "tensorflow.core")
-STILL_TO_DO = ("batches/", "cli/", "training/")
+STILL_TO_DO = ("batches/", "cli/")
 NAMED_TUPLE = {"_asdict", "_fields", "_make", "_replace"}  # private by their look only
 
 
@@ -111,3 +112,88 @@ def test_graph_of_saved_model(tmp_path):
     tf.saved_model.save(module, str(tmp_path), signatures=module.f)
     graph = internals.graph_of_saved_model(tmp_path)
     assert "Exp" in {node.op for function in graph.library.function for node in function.node_def}
+
+
+@pytest.fixture(scope="module")
+def nested():
+    x = keras.Input((3,))
+    inner = keras.Model(x, keras.layers.Dropout(0.5, seed=1)(keras.layers.Dense(2)(x)))
+    model = keras.Model(x, inner(x))
+    model.compile("sgd", "mse", metrics=["mae"])
+    return model
+
+
+def test_has_own_random_state(nested):
+    dropout = next(x for x in internals.all_layers(nested) if isinstance(x, keras.layers.Dropout))
+    assert internals.has_own_random_state(dropout)
+    assert not internals.has_own_random_state(nested)
+
+
+def test_supports_xla(nested):
+    assert internals.supports_xla(nested)
+    dense = keras.layers.Dense(1)
+    dense.supports_jit = False
+    assert not internals.supports_xla(keras.Sequential([keras.Input((2,)), dense]))
+
+
+def test_loss_tracker_and_metrics_of_compile(nested):
+    assert internals.loss_tracker(nested).name == "loss"
+    assert internals.has_compiled_metrics(nested)
+    bare = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    bare.compile("sgd", "mse")
+    assert not internals.has_compiled_metrics(bare)
+
+
+def test_start_fit_at(nested):
+    class Start(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            internals.start_fit_at(self.model, 2)
+
+    history = nested.fit(np.zeros((4, 3)), np.zeros((4, 2)), epochs=3, verbose=0,
+                         callbacks=[Start()])  # fmt: skip
+    internals.start_fit_at(nested, None)
+    assert history.epoch == [2]
+
+
+def test_number_of_updates_counts_accumulated_steps():
+    optimizer = keras.optimizers.SGD(gradient_accumulation_steps=2)
+    variable = keras.Variable([1.0])
+    for _ in range(3):
+        optimizer.apply([keras.ops.ones(1)], [variable])
+    assert internals.number_of_updates(optimizer) == 3
+
+
+def test_learning_rate_object():
+    schedule = keras.optimizers.schedules.CosineDecay(0.1, 10)
+    assert internals.learning_rate_object(keras.optimizers.SGD(schedule)) is schedule
+
+
+def test_tensorboard_profiles(tmp_path):
+    assert not internals.tensorboard_profiles(keras.callbacks.TensorBoard(tmp_path))
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_losses_add_up(together):
+    class Outer(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.inner = keras.layers.ActivityRegularization(l2=1.0)
+
+    outer = Outer()
+    x = np.ones((1, 3), "float32")
+    if together:
+        for _ in range(2):  # the second time begins with none
+            with internals.losses_add_up(outer, training=True):
+                outer.inner(x)
+                outer.inner(x)
+    else:
+        outer.inner(x)
+        outer.inner(x)
+    assert sum(map(float, outer.losses)) == pytest.approx(6.0 if together else 3.0)
+
+
+def test_own_losses():
+    layer = keras.layers.Dense(1, kernel_regularizer="l2")
+    layer.build((1, 1))
+    layer.add_loss(keras.ops.convert_to_tensor(3.0))
+    assert list(map(float, internals.own_losses(layer))) == [3.0]

@@ -4,12 +4,14 @@ Each function says why the public way does not serve. `tests/test_internals.py` 
 so that an upgrade which breaks one of them says which.
 """
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
+from keras.src.trainers.trainer import model_supports_jit
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 
@@ -24,6 +26,89 @@ def all_layers(layer: keras.layers.Layer, include_self: bool = True) -> Iterator
 def seed_generators(layer: keras.layers.Layer) -> list[keras.random.SeedGenerator]:
     """The seed generators of a layer, without those of the layers inside it."""
     return list(layer._seed_generators)
+
+
+def has_own_random_state(layer: keras.layers.Layer) -> bool:
+    """Whether a layer draws from a seed generator of its own.
+
+    Keras offers their states among all variables, and does not say whose they are.
+    """
+    return bool(layer._seed_generators)
+
+
+def supports_xla(model: keras.Model) -> bool:
+    """Whether Keras lets XLA compile this model on this machine.
+
+    `Model.jit_compile = True` says so too, but only by a warning.
+    """
+    return model_supports_jit(model)
+
+
+def loss_tracker(model: keras.Model) -> keras.metrics.Mean:
+    """The metric that is logged as "loss"; there is one after `compile`.
+
+    It is among `Model.metrics`, where a metric of the user's may have the same name.
+    """
+    return model._loss_tracker
+
+
+def has_compiled_metrics(model: keras.Model) -> bool:
+    """Whether `compile` was given metrics. `Model.metrics` holds other ones, too."""
+    return model._compile_metrics is not None
+
+
+def start_fit_at(model: keras.Model, epoch: int | None) -> None:
+    """From a callback's `on_train_begin`: lets `fit` begin at another epoch.
+
+    `initial_epoch` must be known before `fit`, and a callback is asked only inside. Keras' own
+    `BackupAndRestore` does the same. `None` undoes it.
+    """
+    model._initial_epoch = epoch
+
+
+def number_of_updates(optimizer: keras.optimizers.Optimizer) -> int:
+    """How many steps an optimizer was given.
+
+    With gradient accumulation the public `iterations` counts one for several steps.
+    """
+    return int(keras.ops.convert_to_numpy(optimizer._iterations))
+
+
+def learning_rate_object(optimizer: keras.optimizers.Optimizer) -> Any:
+    """The schedule, variable or function that gives the learning rate.
+
+    The public `learning_rate` of a schedule is the number of the moment.
+    """
+    return getattr(optimizer, "_learning_rate", None)
+
+
+def tensorboard_profiles(callback: keras.callbacks.TensorBoard) -> bool:
+    """Whether a TensorBoard callback looks at batches to profile them."""
+    return getattr(callback, "_should_trace", True)
+
+
+@contextlib.contextmanager
+def losses_add_up(layer: keras.layers.Layer, training: bool) -> Iterator[None]:
+    """While entered, the losses of all calls of the layers inside `layer` add up.
+
+    A layer that is called from outside of any other forgets the losses of its last call
+    (activity regularisers, `add_loss`), so of one that is called twice in a step only those of the
+    second call are left. Here `layer` counts as called, and every call as a part of that one.
+
+    Args:
+        layer: Whose losses, and those of the layers inside it, are forgotten at the beginning.
+        training: What a layer takes that is called without `training`.
+    """
+    layer._get_call_context().set_value("training", training)
+    try:
+        yield
+    finally:
+        layer._maybe_reset_call_context()
+
+
+def own_losses(layer: keras.layers.Layer) -> list:
+    """What `add_loss` was given by a layer itself; `Layer.losses` has those inside it, too."""
+    return layer._get_own_losses()
 
 
 class Call(NamedTuple):

@@ -48,7 +48,7 @@ class Autoencoding(Trainer):
 
     def __init__(self, seed: int | None = None, **kwargs):
         super().__init__(seed=seed, **kwargs)
-        self._functions = BatchFunctions()
+        self._functions = BatchFunctions(self._programs)
         self._contract: DataContract | None = None
         self._fitted = FittedState()
 

@@ -23,6 +23,7 @@ from tfae.ops.atom_updates import (
     unit_norm,
 )
 from tfae.ops.lasso import Solution, lasso
+from tfae.training.objective import log_loss
 
 __all__ = ["SparseCoding"]
 
@@ -78,6 +79,7 @@ class SparseCoding(Autoencoding):
 
     loss_names = ("reconstruction_loss", "sparsity_loss")
     monitor_names = ("duality_gap", "active_coefficients", "dead_atoms")
+    gains_from_xla = False  # Compiling the loops inside a step is as good, and quicker.
     _xla_inside = False
 
     def __init__(
@@ -235,7 +237,8 @@ class SparseCoding(Autoencoding):
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        self.compute_loss(x, y, None, sample_weight, training=True)
+        loss = self.compute_loss(x, y, None, sample_weight, training=True)
+        log_loss(self, [loss], x)
         return self._logs(x, y, sample_weight)
 
     def _dead(self) -> tf.Tensor:
@@ -302,8 +305,6 @@ class SparseCoding(Autoencoding):
                 f"how atoms improve. Leave `optimizer` out; received {optimizer!r}."
             )
         super().compile(optimizer=None, loss=loss, loss_weights=loss_weights, **options)
-        if self._requested["jit_compile"] == "auto":
-            self.jit_compile = False  # Compiling the loops inside a step is as good, and quicker.
 
     def fit(self, x: Any = None, *args, **kwargs) -> keras.callbacks.History:
         """Learns atoms from patches `(n, *patch_shape)`; all arguments as in `keras.Model.fit`.
@@ -353,7 +354,7 @@ class SparseCoding(Autoencoding):
 
     def compute_loss(self, *args, **kwargs) -> tf.Tensor:
         may_compile = (
-            self._requested["jit_compile"] is not False
+            self._programs.requested["jit_compile"] is not False
             and not self.run_eagerly
             and self.distribute_strategy.num_replicas_in_sync == 1
         )

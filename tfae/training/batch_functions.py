@@ -7,13 +7,18 @@ import numpy as np
 import tensorflow as tf
 
 from tfae.batches.batch import Batch
+from tfae.training.programs import Programs
 
 
 class BatchFunctions:
-    """Traces functions of a batch once for each kind of batch, and joins their results in NumPy."""
+    """Traces functions of a batch once for each kind of batch, and joins their results in NumPy.
 
-    def __init__(self):
-        self._traced: dict[str, Callable] = {}
+    Args:
+        programs: Of the model, which drops what is traced when the model changes.
+    """
+
+    def __init__(self, programs: Programs):
+        self._programs = programs
 
     def run(
         self,
@@ -36,6 +41,7 @@ class BatchFunctions:
         Raises:
             ValueError: If there are no batches.
         """
+        traced = self._programs.graphs()
         results = []
         for i, batch in enumerate(batches):
             further = extra(i)
@@ -44,9 +50,9 @@ class BatchFunctions:
             # One trace for all batch sizes.
             specs = [tf.TensorSpec([None, *t.shape[1:]], t.dtype) for t in tensors]
             key = f"{name} {present} {specs}"
-            if key not in self._traced:
-                self._traced[key] = _trace(function, present, specs, further)
-            results.append(self._traced[key](*tensors, *further))
+            if key not in traced:
+                traced[key] = _trace(function, present, specs, further)
+            results.append(traced[key](*tensors, *further))
         if not results:
             raise ValueError("The dataset holds no batches.")
         return tf.nest.map_structure(

@@ -1,8 +1,11 @@
-"""Which way of running a train step is faster on this machine."""
+"""Which way of running a train step is faster on this machine, and how much it may compile."""
+
+from pathlib import Path
 
 import keras
 import tensorflow as tf
-from keras.src.trainers.trainer import model_supports_jit
+
+from tfae.internals import all_layers, has_own_random_state, supports_xla, tensorboard_profiles
 
 # Bound on the batches stacked for one program: the copy stays cheap and memory predictable.
 _MAX_STACKED_BYTES = 64 * 2**20
@@ -24,7 +27,7 @@ _CONVOLUTIONS = (
 
 
 def faster_with_xla(model: keras.Model) -> bool:
-    """Resolves `jit_compile="auto"`.
+    """Whether a train step, once it is compiled, is faster under XLA.
 
     XLA fuses the many small operations of a dense network and is about twice as fast there. On
     CPUs it loses to TensorFlow's own kernels for convolutions, and for Keras' random layers, whose
@@ -32,13 +35,68 @@ def faster_with_xla(model: keras.Model) -> bool:
     """
     if tf.distribute.has_strategy() or model.distribute_strategy.num_replicas_in_sync > 1:
         return False
-    if not model_supports_jit(model):
+    if not model.gains_from_xla or not supports_xla(model):
         return False
     if tf.config.list_physical_devices("GPU"):
         return True
-    return not (
-        has_convolutions(model) or any(map(_is_keras_random_layer, model._flatten_layers()))
-    )
+    return not (has_convolutions(model) or any(map(_is_keras_random_layer, all_layers(model))))
+
+
+def worth_compiling(model: keras.Model, num_steps: int | None) -> bool:
+    """Whether a `fit` is long enough for XLA to win back the time that it takes to compile.
+
+    It depends on what the whole `fit` is to do and on the network, never on what is left of it: a
+    resumed run must run as one that was not interrupted.
+
+    Args:
+        model: A built model.
+        num_steps: Train steps of the whole `fit`; `None` if that is not known, and then it is.
+    """
+    if num_steps is None:
+        return True
+    variables = model.trainable_variables
+    size = sum(tf.TensorShape(v.shape).num_elements() for v in variables)
+    saved = num_steps * (_SAVED_PER_STEP + _SAVED_PER_WEIGHT * size)
+    return saved > _COMPILE_TIME + _COMPILE_TIME_PER_VARIABLE * len(variables)
+
+
+# In seconds, on two cores.
+_SAVED_PER_STEP = 0.8e-3
+_SAVED_PER_WEIGHT = 2e-9
+_COMPILE_TIME = 1.5
+_COMPILE_TIME_PER_VARIABLE = 0.2
+
+
+class ProgramBudget:
+    """How many programs XLA may compile for one function.
+
+    It keeps each, one for every shape of its inputs, in memory mappings for the life of the
+    process, and Linux ends a process that has too many. Where the budget is used up, whether of
+    the function or of the process, what comes runs without XLA.
+    """
+
+    def __init__(self, limit: int = 8):
+        self._limit = limit
+        self._shapes: set[tuple] = set()
+
+    def allows(self, shapes: tuple) -> bool:
+        """Whether there is a program for inputs of these shapes, or may be another one."""
+        if shapes in self._shapes:
+            return True
+        if len(self._shapes) == self._limit or not _mappings_are_left():
+            return False
+        self._shapes.add(shapes)
+        return True
+
+
+def _mappings_are_left() -> bool:
+    """Whether this process has used less than half of the memory mappings that Linux allows."""
+    try:
+        most = int(Path("/proc/sys/vm/max_map_count").read_text())
+        with open("/proc/self/maps", "rb") as maps:
+            return sum(1 for _ in maps) < most // 2
+    except OSError:  # another system
+        return True
 
 
 def loops_well_with_xla(model: keras.Model) -> bool:
@@ -52,11 +110,11 @@ def loops_well_with_xla(model: keras.Model) -> bool:
 
 def has_convolutions(model: keras.Model) -> bool:
     """Whether a convolution is among the layers, at any depth."""
-    return any(isinstance(layer, _CONVOLUTIONS) for layer in model._flatten_layers())
+    return any(isinstance(layer, _CONVOLUTIONS) for layer in all_layers(model))
 
 
 def _is_keras_random_layer(layer: keras.layers.Layer) -> bool:
-    return type(layer).__module__.startswith("keras.") and bool(layer._seed_generators)
+    return type(layer).__module__.startswith("keras.") and has_own_random_state(layer)
 
 
 def steps_per_program(callbacks: object, element_spec: object) -> int:
@@ -95,7 +153,7 @@ def _takes_part_in_batches(callback: keras.callbacks.Callback) -> bool:
     if type(callback) in (c.ModelCheckpoint, c.BackupAndRestore):
         return callback.save_freq != "epoch"
     if type(callback) is c.TensorBoard:
-        profiles = getattr(callback, "_should_trace", True)
+        profiles = tensorboard_profiles(callback)
         return callback.update_freq != "epoch" or callback.write_steps_per_second or profiles
     hooks = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
     return any(

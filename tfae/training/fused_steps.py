@@ -10,14 +10,15 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfae.training.compilation import ProgramBudget
+from tfae.training.single_steps import SingleSteps
 
-def fused_train_function(
-    train_step: Callable,
-    logs: Callable[[], dict],
-    max_steps: int,
-    steps_per_epoch: Callable[[], int | None],
-) -> Callable[[tf.data.Iterator], dict]:
-    """Builds a Keras train function that runs `max_steps` steps a call.
+
+class FusedSteps:
+    """A Keras train function that runs several steps as one program.
+
+    Fewer batches than `max_steps`, a smaller last batch and batches of changing shapes are all run,
+    each in a program of its shape; without XLA where the budget of programs is used up.
 
     Args:
         train_step: Runs one step on one batch; what it returns is ignored.
@@ -25,94 +26,119 @@ def fused_train_function(
         max_steps: Number of batches that one call consumes, at least 1.
         steps_per_epoch: Gives the number of batches of an epoch where the iterator has more, else
             `None`.
-
-    Returns:
-        A function of a `tf.data` iterator that returns the logs, and raises `StopIteration` at the
-        iterator's end. Fewer batches than `max_steps`, a smaller last batch and batches of changing
-        shapes are all run, each in a program of its shape.
     """
 
-    # Traced once for each kind of data, with the batch size left open: XLA compiles a program for
-    # each size that comes.
-    traced: dict[str, tuple[Callable, Callable]] = {}
-    ahead = _Ahead()
+    def __init__(
+        self,
+        train_step: Callable,
+        logs: Callable[[], dict],
+        max_steps: int,
+        steps_per_epoch: Callable[[], int | None],
+    ):
+        self._train_step = train_step
+        self._logs = logs
+        self._max_steps = max_steps
+        self._steps_per_epoch = steps_per_epoch
+        self._budget = ProgramBudget()
+        self._single = SingleSteps(train_step, max_steps)
+        # Traced once for each kind of data, with the batch size left open: XLA compiles a program
+        # for each size that comes.
+        self._traced: dict[tuple, Callable] = {}
+        self.forget_data()
 
-    def trace(element_spec: Any) -> tuple[Callable, Callable]:
-        @tf.function(jit_compile=True)
-        def run(stacked: Any, num_steps: tf.Tensor) -> dict:
-            def body(step: tf.Tensor) -> tf.Tensor:
-                train_step(tf.nest.map_structure(lambda t: None if t is None else t[step], stacked))
-                return step + 1
+    def forget_data(self) -> None:
+        """Lets go of the batches that are read already: while a program runs, the next are."""
+        self._iterator: tf.data.Iterator | None = None
+        self._position = 0  # how many batches of the iterator have been trained on
+        self._stacked: Any = None
+        self._count: tf.Tensor | None = None
+        self._pending: Any = None
 
-            tf.while_loop(lambda step: step < num_steps, body, [tf.constant(0)])
-            return logs()
-
-        @tf.function
-        def collect(iterator: Any, pending: Any, limit: tf.Tensor) -> tuple:
-            return _stack_equal_shapes(iterator, pending, limit, max_steps)
-
-        @tf.function
-        def run_and_collect(
-            stacked: Any, count: tf.Tensor, iterator: Any, pending: Any, limit: tf.Tensor
-        ) -> tuple:
-            # Two parts that do not depend on each other: TensorFlow runs them at the same time.
-            return run(stacked, count), collect(iterator, pending, limit)
-
-        scalar = tf.TensorSpec([], tf.int32)
-        stacked = tf.nest.map_structure(
-            lambda s: (
-                tf.TensorSpec([None, *s.shape], s.dtype) if isinstance(s, tf.TensorSpec) else None
-            ),
-            element_spec,
-        )
-        source = (tf.data.IteratorSpec(element_spec), tf.OptionalSpec(element_spec), scalar)
-        return (
-            collect.get_concrete_function(*source),
-            run_and_collect.get_concrete_function(stacked, scalar, *source),
-        )
-
-    def budget() -> int:
-        """Batches that the next call may take: a program never reaches into the next epoch."""
-        total = steps_per_epoch()
-        return max_steps if not total else min(max_steps, total - ahead.position % total)
-
-    def train_function(iterator: tf.data.Iterator) -> dict:
-        spec = iterator.element_spec
-        if repr(spec) not in traced:
-            traced[repr(spec)] = trace(spec)
-        collect, run_and_collect = traced[repr(spec)]
-        if ahead.iterator is not iterator:
-            ahead.iterator, ahead.position = iterator, 0
-            nothing = tf.experimental.Optional.empty(spec)
-            ahead.stacked, ahead.count, ahead.pending = collect(
-                iterator, nothing, tf.constant(budget())
+    def __call__(self, iterator: Any) -> dict:
+        """Runs up to `max_steps` steps; raises `StopIteration` at the iterator's end."""
+        if not isinstance(iterator, tf.data.Iterator):
+            return self._single(iterator)
+        if self._iterator is not iterator:
+            self.forget_data()
+            self._iterator = iterator
+            nothing = tf.experimental.Optional.empty(iterator.element_spec)
+            self._stacked, self._count, self._pending = self._collect(iterator)(
+                iterator, nothing, tf.constant(self._next_steps())
             )
-        result, remaining = None, budget()
-        while remaining and ahead.count:
-            count = int(ahead.count)
+        result, remaining = None, self._next_steps()
+        while remaining and self._count:
+            count = int(self._count)
             remaining -= count
-            ahead.position += count
-            # While the program runs, what this call still lacks is read, or all of the next call.
-            limit = tf.constant(remaining or budget())
-            result, (ahead.stacked, ahead.count, ahead.pending) = run_and_collect(
-                ahead.stacked, ahead.count, iterator, ahead.pending, limit
+            self._position += count
+            # While the program runs, the batches that this call still lacks are read; if it lacks
+            # none, those of the next call.
+            limit = tf.constant(remaining or self._next_steps())
+            result, (self._stacked, self._count, self._pending) = self._run_and_collect(iterator)(
+                self._stacked, self._count, iterator, self._pending, limit
             )
         if result is None:
-            ahead.iterator = None
+            self.forget_data()
             raise StopIteration
         return result
 
-    return train_function
+    def _next_steps(self) -> int:
+        """Batches that the next call may take: a program never reaches into the next epoch."""
+        total = self._steps_per_epoch()
+        return min(self._max_steps, total - self._position % total) if total else self._max_steps
+
+    # ------------------------------------------------------------------ what is traced
+
+    def _collect(self, iterator: tf.data.Iterator) -> Callable:
+        spec = iterator.element_spec
+        key = (repr(spec), "collect")
+        if key not in self._traced:
+            collect = tf.function(self._stack_next)
+            self._traced[key] = collect.get_concrete_function(*_source(spec))
+        return self._traced[key]
+
+    def _run_and_collect(self, iterator: tf.data.Iterator) -> Callable:
+        spec = iterator.element_spec
+        shapes = (tuple(t.shape) for t in tf.nest.flatten(self._stacked) if t is not None)
+        xla = self._budget.allows(tuple(shapes))
+        key = (repr(spec), xla)
+        if key not in self._traced:
+            run = tf.function(self._run, jit_compile=xla or None)
+
+            @tf.function
+            def run_and_collect(stacked: Any, count: tf.Tensor, *source: Any) -> tuple:
+                # Two parts that do not depend on each other: TensorFlow runs them at the same time.
+                return run(stacked, count), self._stack_next(*source)
+
+            stacked = tf.nest.map_structure(
+                lambda s: (
+                    tf.TensorSpec([None, *s.shape], s.dtype)
+                    if isinstance(s, tf.TensorSpec)
+                    else None
+                ),
+                spec,
+            )
+            count = tf.TensorSpec([], tf.int32)
+            self._traced[key] = run_and_collect.get_concrete_function(
+                stacked, count, *_source(spec)
+            )
+        return self._traced[key]
+
+    def _run(self, stacked: Any, num_steps: tf.Tensor) -> dict:
+        def body(step: tf.Tensor) -> tf.Tensor:
+            batch = tf.nest.map_structure(lambda t: None if t is None else t[step], stacked)
+            self._train_step(batch)
+            return step + 1
+
+        tf.while_loop(lambda step: step < num_steps, body, [tf.constant(0)])
+        return self._logs()
+
+    def _stack_next(self, iterator: Any, pending: Any, limit: tf.Tensor) -> tuple:
+        return _stack_equal_shapes(iterator, pending, limit, self._max_steps)
 
 
-class _Ahead:
-    """The batches that are read already: while a program runs, the next ones are stacked."""
-
-    iterator: tf.data.Iterator | None = None
-    position: int = 0  # how many batches of the iterator have been trained on
-    stacked: Any = None
-    count: tf.Tensor | None = None
-    pending: Any = None
+def _source(element_spec: Any) -> tuple:
+    scalar = tf.TensorSpec([], tf.int32)
+    return tf.data.IteratorSpec(element_spec), tf.OptionalSpec(element_spec), scalar
 
 
 def _stack_equal_shapes(

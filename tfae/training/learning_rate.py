@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
 from tfae.arguments import positive
+from tfae.internals import learning_rate_object, number_of_updates
 
 
 @keras.saving.register_keras_serializable("tfae")
@@ -71,21 +72,20 @@ class Fall(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         for optimizer in self._optimizers if self._steps else ():
-            # Not `iterations`, which counts the updates that accumulated gradients have made.
-            taken = int(keras.ops.convert_to_numpy(optimizer._iterations))
+            taken = number_of_updates(optimizer)
             first = taken - epoch * self._steps
-            optimizer._learning_rate.spans(first, self._epochs * self._steps)
+            learning_rate_object(optimizer).spans(first, self._epochs * self._steps)
 
     def end(self) -> None:
         """Brings the rates back to their initial values, however the `fit` has ended."""
         for optimizer in self._optimizers:
-            optimizer._learning_rate.spans(0, 0)
+            learning_rate_object(optimizer).spans(0, 0)
 
 
 def falls(optimizer: keras.optimizers.Optimizer | None) -> bool:
     """Whether the rate of an optimizer is a `CosineOverFit`."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    return isinstance(getattr(optimizer, "_learning_rate", None), CosineOverFit)
+    return isinstance(learning_rate_object(optimizer), CosineOverFit)
 
 
 def set_learning_rate(optimizer: keras.optimizers.Optimizer, learning_rate: float) -> None:

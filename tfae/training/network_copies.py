@@ -41,4 +41,7 @@ def new_optimizer(optimizer: Any, model: keras.Model) -> keras.optimizers.Optimi
 
 def way_to_run(model: keras.Model) -> dict[str, Any]:
     """Arguments of `compile` that make another tfae model run as this one does."""
-    return {"jit_compile": model._requested["jit_compile"], "run_eagerly": model.run_eagerly}
+    return {
+        "jit_compile": model._programs.requested["jit_compile"],
+        "run_eagerly": model.run_eagerly,
+    }

@@ -1,86 +1,139 @@
-"""The compiled functions of a model: how many steps they hold, and when they are made anew."""
+"""The compiled functions of a model: which there are, and when they are made anew."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import keras
 import tensorflow as tf
 
-from tfae.training.compilation import loops_well_with_xla, steps_per_program
-from tfae.training.fused_steps import fused_train_function
+from tfae.training.compilation import (
+    faster_with_xla,
+    loops_well_with_xla,
+    steps_per_program,
+    worth_compiling,
+)
+from tfae.training.fused_steps import FusedSteps
+from tfae.training.single_steps import SingleSteps
+from tfae.training.structure import Structure
 
 
-class Programs(keras.Model):
-    """A `keras.Model` that runs several train steps as one XLA program where that is faster."""
+class Programs:
+    """What a model has traced and compiled.
 
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self._requested = {"jit_compile": "auto", "steps_per_execution": "auto"}
-        self._functions_built_for: dict[str, int] = {}
-        self._steps_per_epoch: int | None = None
+    Functions are kept for each way of running them, so that going back to one (`evaluate` after
+    `fit`) compiles nothing, until the model's structure changes: then all are dropped.
 
-    def make_train_function(self, force: bool = False) -> None:
-        force = self._is_outdated("train") or force
-        if self.train_function is not None and not force:
+    Args:
+        model: A `tfae.training.Trainer`.
+
+    Attributes:
+        requested: What `compile` was asked for; `"auto"` is resolved for each `fit`.
+        steps_per_epoch: Batches of an epoch of an endless dataset, else `None`.
+    """
+
+    def __init__(self, model: Any):
+        self.requested: dict[str, Any] = {"jit_compile": "auto", "steps_per_execution": "auto"}
+        self.steps_per_epoch: int | None = None
+        self._model = model
+        self._functions: dict[tuple, Callable] = {}
+        self._graphs: dict[str, Callable] = {}
+        self._structure: Structure | None = None
+
+    # ------------------------------------------------------------------ what is kept
+
+    def function(self, kind: str, make: Callable, force: bool = False) -> Callable:
+        """The function of Keras' "train", "test" or "predict" for how the model runs now.
+
+        Args:
+            kind: Which.
+            make: Keras' own `make_..._function`.
+            force: Whether to make it anew.
+        """
+        model = self._model
+        self.drop_stale()
+        if force or getattr(model, f"{kind}_function") is None:  # Keras' sign that it is stale
+            self._functions = {k: f for k, f in self._functions.items() if k[0] != kind}
+        key = (kind, model.steps_per_execution, model.jit_compile, model.run_eagerly)
+        if key not in self._functions:
+            self._functions[key] = self._new(kind, make)
+        return self._functions[key]
+
+    def graphs(self) -> dict[str, Callable]:
+        """The functions traced for other uses, by whatever names; those of this structure."""
+        self.drop_stale()
+        return self._graphs
+
+    def drop_stale(self) -> None:
+        """Drops all functions if what they have built in has changed."""
+        if not self._model.built:
             return
-        super().make_train_function(force=True)
-        if self.steps_per_execution == 1 or not self._steps_can_be_fused():
-            return
-        keras_function = self.train_function
-        fused_function = fused_train_function(
-            self.train_step,
-            self.get_metrics_result,
-            self.steps_per_execution,
-            lambda: self._steps_per_epoch,
-        )
+        structure = Structure(self._model)
+        if self._structure is not None and structure != self._structure:
+            self._model.structure_changed()
+            self._functions.clear()
+            self._graphs.clear()
+            structure = Structure(self._model)
+        self._structure = structure
 
-        def train_function(iterator: Any) -> dict:
-            if isinstance(iterator, tf.data.Iterator):
-                return fused_function(iterator)
-            return keras_function(iterator)
+    def forget_data(self) -> None:
+        """Lets go of the batches that were read ahead."""
+        for function in self._functions.values():
+            if isinstance(function, FusedSteps):
+                function.forget_data()
 
-        self.train_function = train_function
-
-    def make_test_function(self, force: bool = False) -> None:
-        super().make_test_function(force=self._is_outdated("test") or force)
-
-    def make_predict_function(self, force: bool = False) -> None:
-        super().make_predict_function(force=self._is_outdated("predict") or force)
-
-    def _is_outdated(self, kind: str) -> bool:
-        """Whether a function was built for another number of steps (Keras does not look)."""
-        outdated = self._functions_built_for.get(kind) != self.steps_per_execution
-        self._functions_built_for[kind] = self.steps_per_execution
-        return outdated
+    # ------------------------------------------------------------------ how they run
 
     @contextlib.contextmanager
-    def _steps_per_execution(self, callbacks: Any, data: Any) -> Iterator[None]:
-        """Resolves `steps_per_execution="auto"` for the length of one `fit`."""
-        if self._requested["steps_per_execution"] != "auto" or not self._steps_can_be_fused():
-            yield
-            return
-        self.steps_per_execution = 1
-        if isinstance(data, tf.data.Dataset):
-            self.steps_per_execution = steps_per_program(callbacks, data.element_spec)
+    def of_fit(self, callbacks: Any, data: Any, num_steps: int | None) -> Iterator[None]:
+        """Resolves what is `"auto"` for the length of one `fit`.
+
+        Args:
+            callbacks: What the user gave to `fit`.
+            data: What Keras will be given.
+            num_steps: Of the whole `fit`, those of epochs that are skipped or were run before it
+                was interrupted included; `None` if nobody knows.
+        """
+        model = self._model
+        before = model.jit_compile, model.steps_per_execution
+        if self.requested["jit_compile"] == "auto" and not model.run_eagerly:
+            model.jit_compile = faster_with_xla(model) and worth_compiling(model, num_steps)
+        if self.requested["steps_per_execution"] == "auto" and self.steps_can_be_fused():
+            model.steps_per_execution = 1
+            if isinstance(data, tf.data.Dataset):
+                model.steps_per_execution = steps_per_program(callbacks, data.element_spec)
         try:
             yield
         finally:
-            self.steps_per_execution = 1
+            model.jit_compile, model.steps_per_execution = before
+            self.forget_data()
 
-    def _steps_can_be_fused(self) -> bool:
+    def steps_can_be_fused(self) -> bool:
+        """Whether several train steps run as one program."""
+        model = self._model
         return (
-            self.jit_compile
-            and loops_well_with_xla(self)
-            and not self.run_eagerly
-            and self.distribute_strategy.num_replicas_in_sync == 1
+            model.jit_compile
+            and loops_well_with_xla(model)
+            and not model.run_eagerly
+            and model.distribute_strategy.num_replicas_in_sync == 1
             # A user's own step may return other logs than the metrics: Keras' loop keeps them.
-            and self.train_step.__func__.__module__.startswith("tfae.")
+            and model.train_step.__func__.__module__.startswith("tfae.")
         )
 
-    def _keeps_epochs_apart(self) -> bool:
+    def keeps_epochs_apart(self) -> bool:
         """Whether an endless dataset is read in epochs of exactly `steps_per_epoch`.
 
         Keras' own loop over several steps runs on into the next epoch.
         """
-        return self.steps_per_execution == 1 or self._steps_can_be_fused()
+        return self._model.steps_per_execution == 1 or self.steps_can_be_fused()
+
+    def _new(self, kind: str, make: Callable) -> Callable:
+        model = self._model
+        step = getattr(model, f"{kind}_step")
+        steps = model.steps_per_execution
+        alone = model.distribute_strategy.num_replicas_in_sync == 1
+        if not model.jit_compile or model.run_eagerly or not alone:
+            make(force=True)
+            return getattr(model, f"{kind}_function")
+        if kind == "train" and steps > 1 and self.steps_can_be_fused():
+            return FusedSteps(step, model.get_metrics_result, steps, lambda: self.steps_per_epoch)
+        return SingleSteps(step, steps, joins_results=kind == "predict")

@@ -1,45 +1,40 @@
-"""Random state that is saved with a model, so that a run resumes exactly."""
+"""The random state of a model in its weight files: Keras leaves it out, and a run needs it.
 
+With it a run that is resumed goes on with the noise and the order that it would have had.
+"""
+
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
-from tfae.layers.seeds import random_seed
+
+def save(model: keras.Model, store: Any) -> None:
+    """Writes a model's seed and the states of all seed generators into an open store."""
+    store[_ORDER_KEY] = model.seed
+    for i, state in enumerate(seed_states(model)):
+        store[f"{_SEED_KEY}{i}"] = state
 
 
-class SavedSeeds(keras.Model):
-    """A `keras.Model` whose weight files hold all its random state, which Keras leaves out.
+def load(model: keras.Model, store: Mapping[str, Any]) -> dict[str, Any]:
+    """Reads what `save` wrote, where it is there.
 
-    Args:
-        seed: Integer from which the order of the data follows; `None` takes one from Keras' global
-            seed (`keras.utils.set_random_seed`).
-        **kwargs: Passed to `keras.Model`.
+    Returns:
+        The rest of the store, for Keras.
     """
+    keys = [key for key in store.keys() if key.startswith(_SEED_KEY)]  # noqa: SIM118 - HDF5
+    states = seed_states(model)
+    # A file from before a random layer was added still loads; the new layer keeps its seed.
+    for i, state in enumerate(states[: len(keys)]):
+        state.assign(store[f"{_SEED_KEY}{i}"])
+    if _ORDER_KEY in store:
+        model.seed = int(store[_ORDER_KEY][()])
+    return {key: store[key] for key in store.keys() if key not in (*keys, _ORDER_KEY)}  # noqa: SIM118
 
-    def __init__(self, seed: int | None = None, **kwargs):
-        super().__init__(**kwargs)
-        self.seed = random_seed() if seed is None else int(seed)
 
-    def save_own_variables(self, store: Any) -> None:
-        super().save_own_variables(store)
-        store[_ORDER_KEY] = self.seed
-        for i, state in enumerate(self._seed_states()):
-            store[f"{_SEED_KEY}{i}"] = state
-
-    def load_own_variables(self, store: Any) -> None:
-        keys = [k for k in store.keys() if k.startswith(_SEED_KEY)]  # noqa: SIM118
-        states = self._seed_states()
-        # A file from before a random layer was added still loads; the new layer keeps its seed.
-        for i, state in enumerate(states[: len(keys)]):
-            state.assign(store[f"{_SEED_KEY}{i}"])
-        if _ORDER_KEY in store:
-            self.seed = int(store[_ORDER_KEY][()])
-        others = {k: store[k] for k in store.keys() if k not in (*keys, _ORDER_KEY)}  # noqa: SIM118
-        super().load_own_variables(others)
-
-    def _seed_states(self) -> list[keras.Variable]:
-        """The states of all seed generators, those of the user's layers included."""
-        return [v for v in self.variables if v.name == "seed_generator_state"]
+def seed_states(model: keras.Model) -> list[keras.Variable]:
+    """The states of all seed generators, those of the user's layers included."""
+    return [v for v in model.variables if v.name == "seed_generator_state"]
 
 
 _ORDER_KEY = "seed"

@@ -18,14 +18,15 @@ from tfae.batches.feeding import (
     with_callbacks,
 )
 from tfae.batches.order import host_variable
-from tfae.training.compilation import faster_with_xla
+from tfae.internals import has_compiled_metrics
+from tfae.layers.seeds import random_seed
+from tfae.training import objective, random_state
 from tfae.training.learning_rate import Fall
-from tfae.training.players import Player
+from tfae.training.players import Player, complete
 from tfae.training.programs import Programs
-from tfae.training.random_state import SavedSeeds
 
 
-class Trainer(Programs, SavedSeeds):
+class Trainer(keras.Model):
     """A `keras.Model` whose loss is a sum of named terms.
 
     A subclass gives `loss_terms` (and, where a term has a weight, `term_weights`), lists the names
@@ -41,9 +42,13 @@ class Trainer(Programs, SavedSeeds):
 
     loss_names: tuple[str, ...] = ()
     monitor_names: tuple[str, ...] = ()
+    # Whether `jit_compile="auto"` may choose XLA for the whole step.
+    gains_from_xla = True
 
     def __init__(self, seed: int | None = None, **kwargs):
-        super().__init__(seed=seed, **kwargs)
+        super().__init__(**kwargs)
+        self.seed = random_seed() if seed is None else int(seed)
+        self._programs = Programs(self)
         names = (*self.loss_names, *self.monitor_names)
         self._loss_term_trackers = {name: keras.metrics.Mean(name=name) for name in names}
 
@@ -84,84 +89,42 @@ class Trainer(Programs, SavedSeeds):
         sample_weight: tf.Tensor | None = None,
         training: bool = True,
     ) -> tf.Tensor:
-        """Sums the weighted terms, averages them over the batch, and adds the regularisers.
+        """The loss to differentiate on this replica, a scalar; of several players the sum.
 
-        With sample weights the mean is `sum(weight * loss) / batch`, as in Keras. Under a
-        distribution strategy it is divided by the size of the global batch, so that replicas with
-        unequal shares of a last batch still add up to the gradient of one device.
-
-        Returns:
-            Scalar loss to differentiate on this replica; of several players the sum.
+        With sample weights it is `sum(weight * loss) / batch`, as in Keras, and the regularisers.
         """
         del y_pred  # The terms are computed from the networks' raw outputs.
-        return tf.add_n(self.player_losses(unpack((x, y, sample_weight)), training))
+        batch = unpack((x, y, sample_weight))
+        return tf.add_n(objective.player_losses(self, self._all_players(), batch, training))
 
-    def player_losses(self, batch: Batch, training: bool) -> list[tf.Tensor]:
-        """The part of `compute_loss` that is each player's, in the order of `players`."""
-        context = tf.distribute.get_replica_context()
-        count = tf.cast(tf.shape(batch.x)[0], tf.float32)
-        replicas, global_count = context.num_replicas_in_sync, count
-        if replicas > 1:
-            global_count = context.all_reduce(tf.distribute.ReduceOp.SUM, count)
-
-        terms = self._weighted_terms(batch, training, count)
-        losses, logged = [], tf.zeros(())
-        counted: set[int] = set()
-        for player in self.players():
-            total = tf.add_n([tf.zeros(()), *(terms[name] for name in player.terms)])
-            own = [layer for layer in player.layers if id(layer) not in counted]
-            counted.update(map(id, own))
-            penalties = [tf.cast(r, tf.float32) for layer in own for r in layer.losses]
-            regularisation = tf.add_n([tf.zeros(()), *penalties])
-            losses.append(total / global_count + regularisation / replicas)
-            logged += tf.math.divide_no_nan(total, count) + regularisation
-        self._loss_tracker.update_state(logged, sample_weight=count)
-        return losses
-
-    def _weighted_terms(
-        self, batch: Batch, training: bool, count: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
-        """Sums of the terms over the batch with their weights; logs their means without these."""
-        weights = self.term_weights()
-        terms = self.loss_terms(batch, training)
-        if set(terms) != set(self._loss_term_trackers):
-            raise ValueError(
-                f"`loss_terms` of {type(self).__name__} must give what `loss_names` and "
-                f"`monitor_names` list, {sorted(self._loss_term_trackers)}; it gives "
-                f"{sorted(terms)}."
-            )
-        weighted = {}
-        for name, per_example in terms.items():
-            per_example = tf.cast(per_example, tf.float32)
-            if batch.sample_weight is not None and name in self.loss_names:
-                per_example *= tf.cast(tf.reshape(batch.sample_weight, [-1]), tf.float32)
-            term = tf.reduce_sum(per_example)
-            self._loss_term_trackers[name].update_state(
-                tf.math.divide_no_nan(term, count), sample_weight=count
-            )
-            weighted[name] = tf.cast(weights.get(name, 1.0), tf.float32) * term
-        return weighted
+    def _all_players(self) -> list[Player]:
+        """The players, who together have all weights of the model."""
+        return complete(self.players(), self)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        players = self.players()
+        batch = unpack(data)
+        players = self._all_players()
         with tf.GradientTape(persistent=len(players) > 1) as tape:
             if len(players) == 1:  # where a subclass of the user's may have its own `compute_loss`
                 losses = [self.compute_loss(x, y, None, sample_weight, training=True)]
             else:
-                losses = self.player_losses(unpack(data), training=True)
-            losses = [p.optimizer.scale_loss(loss) for p, loss in zip(players, losses, strict=True)]
+                losses = objective.player_losses(self, players, batch, training=True)
+            scaled = [p.optimizer.scale_loss(loss) for p, loss in zip(players, losses, strict=True)]
+        objective.log_loss(self, losses, batch.x)
         # All gradients are taken before any of them is applied.
         gradients = [
-            tape.gradient(loss, p.variables) for p, loss in zip(players, losses, strict=True)
+            tape.gradient(loss, p.variables) for p, loss in zip(players, scaled, strict=True)
         ]
         for player, gradient in zip(players, gradients, strict=True):
-            player.optimizer.apply_gradients(zip(gradient, player.variables, strict=True))
+            if gradient:  # else all of the player's layers are frozen
+                player.optimizer.apply_gradients(zip(gradient, player.variables, strict=True))
         return self._logs(x, y, sample_weight)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        self.compute_loss(x, y, None, sample_weight, training=False)
+        loss = self.compute_loss(x, y, None, sample_weight, training=False)
+        objective.log_loss(self, [loss], unpack(data).x)
         return self._logs(x, y, sample_weight)
 
     def predict_step(self, data: Any) -> tf.Tensor:
@@ -173,7 +136,7 @@ class Trainer(Programs, SavedSeeds):
 
     def _logs(self, x: Any, y: Any, sample_weight: Any) -> dict[str, tf.Tensor]:
         """Feeds the metrics given to `compile`, if any, with the model's reconstruction."""
-        if self._compile_metrics is None:
+        if not has_compiled_metrics(self):
             return self.get_metrics_result()
         batch = unpack((x, y, sample_weight))
         y_pred = self(self._inputs(batch), training=False)
@@ -222,16 +185,17 @@ class Trainer(Programs, SavedSeeds):
                 "`steps_per_execution` must be a positive integer or 'auto'; received "
                 f"{steps_per_execution!r}."
             )
-        self._requested = {"jit_compile": jit_compile, "steps_per_execution": steps_per_execution}
-        if jit_compile == "auto":
-            jit_compile = not run_eagerly and faster_with_xla(self)
+        self._programs.requested = {
+            "jit_compile": jit_compile,
+            "steps_per_execution": steps_per_execution,
+        }
         super().compile(
             optimizer=optimizer,
             metrics=metrics,
             weighted_metrics=weighted_metrics,
             run_eagerly=run_eagerly,
             steps_per_execution=1 if steps_per_execution == "auto" else steps_per_execution,
-            jit_compile=jit_compile,
+            jit_compile=jit_compile is not False and jit_compile != "auto",
             auto_scale_loss=auto_scale_loss,
         )
         self._build_optimizers()
@@ -245,19 +209,31 @@ class Trainer(Programs, SavedSeeds):
 
     def _build_optimizers(self) -> None:
         """Makes the slots exist before anything is saved, loaded or traced."""
-        for player in self.players() if self.built else ():
+        for player in self._all_players() if self.built else ():
             if player.optimizer is not None and not player.optimizer.built:
                 player.optimizer.build(player.variables)
 
+    def structure_changed(self) -> None:
+        """Is called when a layer or an attribute that graphs have built in is another one."""
+
     def make_train_function(self, force: bool = False) -> None:
         self._build_optimizers()
-        super().make_train_function(force)
+        make = super().make_train_function
+        self.train_function = self._programs.function("train", make, force)
+
+    def make_test_function(self, force: bool = False) -> None:
+        make = super().make_test_function
+        self.test_function = self._programs.function("test", make, force)
+
+    def make_predict_function(self, force: bool = False) -> None:
+        make = super().make_predict_function
+        self.predict_function = self._programs.function("predict", make, force)
 
     def get_compile_config(self) -> dict:
         config = super().get_compile_config()
         if config:
             # What was asked for, not what it meant on this machine.
-            config.update(self._requested)
+            config.update(self._programs.requested)
         return config
 
     def compile_from_config(self, config: dict) -> None:
@@ -310,13 +286,15 @@ class Trainer(Programs, SavedSeeds):
                 val_x, val_y, val_weight, validation_batch_size or batch_size, shuffle=False
             )
         optimizers = [player.optimizer for player in self.players()] if self.compiled else []
-        fall = Fall(optimizers, epochs, steps_per_epoch or num_batches(data))
-        with self._steps_per_execution(callbacks, data):
-            if not is_in_batches(x) and not steps_per_epoch and self._keeps_epochs_apart():
+        steps = steps_per_epoch or num_batches(data)
+        fall = Fall(optimizers, epochs, steps)
+        programs = self._programs
+        with programs.of_fit(callbacks, data, steps and epochs * steps):
+            if not is_in_batches(x) and not steps_per_epoch and programs.keeps_epochs_apart():
                 # One iterator for all epochs: to make one takes as long as many small steps.
                 steps_per_epoch = int(data.cardinality())
                 data = data.repeat()
-            self._steps_per_epoch = steps_per_epoch
+            programs.steps_per_epoch = steps_per_epoch
             order = [SeededOrder(data, seed)] if isinstance(data, tf.data.Dataset) else []
             callbacks = with_callbacks(callbacks, [fall], order, self)
             try:
@@ -409,3 +387,12 @@ class Trainer(Programs, SavedSeeds):
             x = unpack(x).x
         if hasattr(x, "shape"):
             self(keras.KerasTensor((None, *x.shape[1:])))
+
+    # ------------------------------------------------------------------ files
+
+    def save_own_variables(self, store: Any) -> None:
+        super().save_own_variables(store)
+        random_state.save(self, store)
+
+    def load_own_variables(self, store: Any) -> None:
+        super().load_own_variables(random_state.load(self, store))

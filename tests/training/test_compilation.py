@@ -1,0 +1,56 @@
+"""When XLA compiles, and how much of it a process is left with."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import tfae
+from tfae.training import compilation
+
+
+def test_little_work_is_not_compiled_and_much_is(tiny, watch, few_digits, monkeypatch):
+    model = tiny(jit_compile="auto")
+    model.fit(few_digits, epochs=2, callbacks=[watch], verbose=0)
+    assert watch.xla == [False, False]
+    assert compilation.worth_compiling(model, 100_000)
+    assert compilation.worth_compiling(model, None)  # endless, for all anybody knows
+    # The epochs that are skipped count: a resumed run runs as one that was not interrupted.
+    asked = []
+    monkeypatch.setattr(
+        "tfae.training.programs.worth_compiling", lambda _, steps: asked.append(steps) or True
+    )
+    model.fit(few_digits, epochs=50, initial_epoch=49, callbacks=[watch], verbose=0)
+    assert asked == [50 * 7]
+    assert watch.xla[2:] == [True]
+    assert watch.steps[2] > 1
+    assert model.jit_compile is False  # single calls compile nothing
+
+
+def test_kerases_own_random_layers_and_convolutions_turn_automatic_xla_off(tiny):
+    def model_with(layer):
+        x = keras.Input((8, 8, 1))
+        code = keras.layers.Dense(2)(keras.layers.Flatten()(layer(x)))
+        decoder = tiny().decoder
+        return tfae.Autoencoder(keras.Model(x, code), decoder)
+
+    assert compilation.faster_with_xla(model_with(keras.layers.Rescaling(2.0)))
+    assert not compilation.faster_with_xla(model_with(keras.layers.Dropout(0.2)))
+    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    assert compilation.faster_with_xla(model_with(keras.layers.Conv2D(1, 3))) == on_gpu
+
+
+def test_convolutions_are_never_looped_over_by_xla_on_a_cpu(watch):
+    model = tfae.Autoencoder.from_shape((4, 4, 1), 3, architecture="conv", filters=(2,), seed=1)
+    model.compile(jit_compile=True)
+    model.fit(np.zeros((8, 4, 4, 1), "float32"), callbacks=[watch], verbose=0)
+    assert (watch.steps == [1]) != bool(tf.config.list_physical_devices("GPU"))
+
+
+def test_a_budget_ends_at_its_limit_and_where_the_process_has_no_mappings_left(monkeypatch):
+    budget = compilation.ProgramBudget(limit=2)
+    assert budget.allows(((1,),))
+    assert budget.allows(((2,),))
+    assert not budget.allows(((3,),))
+    assert budget.allows(((1,),))  # it is there already
+    monkeypatch.setattr(compilation, "_mappings_are_left", lambda: False)
+    assert not compilation.ProgramBudget().allows(((1,),))

@@ -1,0 +1,190 @@
+"""What `fit`, `evaluate` and `compile` promise, whichever the model: shown on the smallest one."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfae
+
+
+def weights(model):
+    return [np.asarray(w) for w in model.trainable_variables]
+
+
+def assert_equal_weights(a, b, atol=0.0):
+    for x, y in zip(weights(a), weights(b), strict=True):
+        np.testing.assert_allclose(x, y, rtol=0, atol=atol)
+
+
+# ---------------------------------------------------------------------------- data
+
+
+def test_arrays_datasets_pydatasets_and_generators_train_alike(tiny, few_digits):
+    x = few_digits[:96]
+
+    class Sequence(keras.utils.PyDataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            rows = x[index * 32 : (index + 1) * 32]
+            return rows, rows
+
+    def generator():
+        for start in range(0, 96, 32):
+            yield (x[start : start + 32],)
+
+    dataset = tf.data.Dataset.from_tensor_slices(x).batch(32)
+    expected = tiny()
+    expected.fit(x, shuffle=False, verbose=0)
+    for data, options in (
+        (tf.constant(x), {"shuffle": False}),
+        (dataset, {}),
+        (dataset.repeat(), {"steps_per_epoch": 3}),
+        (Sequence(), {"shuffle": False}),
+        (generator(), {"steps_per_epoch": 3}),
+    ):
+        model = tiny()
+        model.fit(data, verbose=0, **options)
+        assert_equal_weights(model, expected, atol=1e-6)
+    loss = expected.evaluate(x, verbose=0, return_dict=True)
+    for data in (dataset, Sequence()):
+        assert expected.evaluate(data, verbose=0, return_dict=True) == pytest.approx(loss)
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_steps_per_epoch_of_an_endless_dataset_are_kept_exactly(tiny, few_digits, jit_compile):
+    endless = tf.data.Dataset.from_tensor_slices(few_digits).batch(16).repeat()
+    model = tiny(jit_compile=jit_compile)
+    before = 0
+    for steps in (1, 12, 64):  # less than a program holds, more, and several of them
+        model.fit(endless, steps_per_epoch=steps, epochs=2, verbose=0)
+        assert int(model.optimizer.iterations) - before == 2 * steps
+        before = int(model.optimizer.iterations)
+
+
+def test_the_order_of_arrays_follows_from_seed_and_epoch(tiny, few_digits):
+    def losses(seed, initial_epoch):
+        model = tiny()
+        model.seed = seed
+        seen = []
+        watch = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda _, logs: seen.append(logs["reconstruction_loss"])
+        )
+        model.fit(few_digits, initial_epoch=initial_epoch, epochs=initial_epoch + 1,
+                  verbose=0, callbacks=[watch])  # fmt: skip
+        return np.array(seen)
+
+    np.testing.assert_array_equal(losses(7, 0), losses(7, 0))
+    assert (losses(7, 0) != losses(7, 1)).any()
+    assert (losses(7, 0) != losses(8, 0)).any()
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_a_step_on_one_batch_is_a_step_of_fit(tiny, few_digits, jit_compile):
+    model, fitted = tiny(jit_compile=jit_compile), tiny()
+    logs = model.train_on_batch(few_digits, return_dict=True)
+    fitted.fit(few_digits, batch_size=len(few_digits), shuffle=False, verbose=0)
+    assert_equal_weights(model, fitted, atol=1e-6)
+    assert set(logs) == {"loss", "reconstruction_loss"}
+    of_test = model.test_on_batch(few_digits, return_dict=True)
+    assert of_test == pytest.approx(fitted.evaluate(few_digits, verbose=0, return_dict=True), 1e-4)
+    model.train_on_batch(few_digits, sample_weight=np.zeros(len(few_digits)))
+    model.train_on_batch(few_digits[:3].tolist())
+    assert int(model.optimizer.iterations) == 3
+
+
+# ---------------------------------------------------------------------------- compile
+
+
+def test_metrics_of_compile_see_target_and_reconstruction(tiny, few_digits):
+    model = tiny(metrics=["mse"])
+    logs = model.evaluate(few_digits, verbose=0, return_dict=True)
+    expected = np.mean((model.reconstruct(few_digits) - few_digits) ** 2)
+    assert logs["mse"] == pytest.approx(expected, rel=1e-4)
+    assert "mse" in model.fit(few_digits, verbose=0).history
+
+
+def test_auto_is_saved_as_auto(tiny, tmp_path):
+    model = tiny(jit_compile="auto")
+    model.save(tmp_path / "model.keras")
+    config = keras.saving.load_model(tmp_path / "model.keras").get_compile_config()
+    assert config["jit_compile"] == "auto"
+    assert config["steps_per_execution"] == "auto"
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+@pytest.mark.parametrize("model_class", [tfae.Autoencoder, tfae.AdversarialAutoencoder])
+def test_steps_per_execution_changes_speed_not_results(tiny, few_digits, jit_compile, model_class):
+    def trained(steps):
+        model = tiny(model_class=model_class, jit_compile=jit_compile, steps_per_execution=steps)
+        history = model.fit(few_digits, epochs=2, validation_data=few_digits, verbose=0)
+        return model, history.history
+
+    one, history = trained(1)
+    several, several_history = trained(3)  # leaves a shorter program at the end of the seven steps
+    assert_equal_weights(one, several, atol=1e-5)
+    for name, values in history.items():
+        assert values == pytest.approx(several_history[name], rel=1e-4)
+
+
+# ---------------------------------------------------------------------------- callbacks
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_a_callback_that_wants_every_batch_gets_every_batch(tiny, few_digits, jit_compile):
+    class Count(keras.callbacks.Callback):
+        batches, losses = 0, ()
+
+        def on_train_batch_end(self, batch, logs=None):
+            assert batch == self.batches
+            self.batches += 1
+            self.losses += (float(logs["loss"]),)
+
+    count = Count()
+    tiny(jit_compile=jit_compile).fit(few_digits, batch_size=32, callbacks=[count], verbose=0)
+    assert count.batches == 7
+    assert len(set(count.losses)) == 7
+
+
+def test_a_callback_can_stop_training_and_predict_within_it(tiny, few_digits):
+    class Look(keras.callbacks.Callback):
+        shapes = ()
+
+        def on_epoch_end(self, epoch, logs=None):
+            prediction = self.model.predict(few_digits, batch_size=20, verbose=0)
+            self.shapes += (prediction.shape,)
+            self.model.evaluate(few_digits, verbose=0)
+            self.model.stop_training = epoch == 1
+
+    look = Look()
+    model = tiny(jit_compile=True)
+    model.predict(few_digits, verbose=0)
+    history = model.fit(few_digits, epochs=9, callbacks=[look], verbose=0)
+    assert len(history.epoch) == 2
+    assert set(look.shapes) == {few_digits.shape}
+
+
+def test_tensorboard_and_checkpoints_do_not_slow_training_down(tiny, watch, few_digits, tmp_path):
+    """Keras' callbacks that could look at batches, but do not, leave whole programs running."""
+    model = tiny(jit_compile=True)
+    callbacks = [
+        keras.callbacks.TensorBoard(tmp_path / "logs"),
+        keras.callbacks.ModelCheckpoint(tmp_path / "best.keras"),
+        watch,
+    ]
+    model.fit(few_digits, callbacks=callbacks, verbose=0)
+    model.fit(few_digits, callbacks=[keras.callbacks.TensorBoard(tmp_path, update_freq=1), watch],
+              verbose=0)  # fmt: skip
+    assert watch.steps[0] > 1
+    assert watch.steps[1] == 1
+    assert list((tmp_path / "logs" / "train").iterdir())
+    assert (tmp_path / "best.keras").exists()
+
+
+def test_a_callback_list_is_taken(tiny, few_digits):
+    model = tiny()
+    callbacks = keras.callbacks.CallbackList([keras.callbacks.History()], model=model)
+    model.fit(few_digits, callbacks=callbacks, verbose=0)
+    assert int(model.optimizer.iterations) == 7

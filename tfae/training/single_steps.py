@@ -1,0 +1,60 @@
+"""Steps that XLA compiles one by one, for a bounded number of shapes."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfae.training.compilation import ProgramBudget
+
+
+class SingleSteps:
+    """A Keras train, test or predict function that runs one step a program.
+
+    XLA compiles a program for every shape of a batch, and never frees it. Batches of further shapes
+    than the budget allows run without XLA, with the same results up to rounding.
+
+    Args:
+        step: Runs one step on one batch and gives its results.
+        steps: Most batches that one call takes.
+        joins_results: Whether the results of all batches are joined, as for "predict", whose
+            batches come in a list; else the last one's are given, and batches come from an
+            iterator.
+    """
+
+    def __init__(self, step: Callable, steps: int = 1, joins_results: bool = False):
+        self._step = step
+        self._steps = steps
+        self._joins_results = joins_results
+        self._budget = ProgramBudget()
+        self._traced: dict[tuple, Callable] = {}
+
+    def __call__(self, batches: Iterable) -> Any:
+        """Runs the next batches; raises `StopIteration` where there are none."""
+        results = [self._run(batch) for _, batch in zip(range(self._steps), batches, strict=False)]
+        if not results:
+            raise StopIteration
+        if not self._joins_results or len(results) == 1:
+            return results[-1]
+        return keras.tree.map_structure(lambda *parts: tf.concat(parts, axis=0), *results)
+
+    def _run(self, batch: Any) -> Any:
+        batch = keras.tree.map_structure(_as_tensor, batch)
+        tensors = [t for t in tf.nest.flatten(batch) if t is not None]
+        xla = self._budget.allows(tuple(tuple(t.shape) for t in tensors))
+        # One trace for all batch sizes.
+        specs = keras.tree.map_structure(
+            lambda t: None if t is None else tf.TensorSpec([None, *t.shape[1:]], t.dtype), batch
+        )
+        key = (repr(specs), xla)
+        if key not in self._traced:
+            function = tf.function(self._step, jit_compile=xla or None)
+            self._traced[key] = function.get_concrete_function(specs)
+        return self._traced[key](batch)
+
+
+def _as_tensor(leaf: Any) -> tf.Tensor | None:
+    if leaf is None or isinstance(leaf, tf.experimental.Optional):
+        return None
+    return tf.convert_to_tensor(leaf)

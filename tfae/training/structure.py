@@ -1,0 +1,93 @@
+"""What a traced function has built in: it is stale once that has changed.
+
+TensorFlow traces Python once and keeps the graph. `model.penalty = 5`, LoRA, `quantize`, another
+activation or another encoder then change nothing, unless the functions are traced anew.
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfae.internals import all_layers, learning_rate_object
+
+
+class Structure:
+    """A picture of a model: what of it a graph depends on, beside the values of its variables.
+
+    Of every layer at any depth, of its optimizers, and of objects such as likelihoods and
+    regularisers: all public attributes, numbers and texts by value, others by identity; and the
+    variables, precisions and what is trainable. Objects are kept, so that no new one gets the
+    address of an old one.
+    """
+
+    def __init__(self, model: keras.Model):
+        self._values: list[Any] = []
+        self._objects: list[Any] = []
+        for layer in all_layers(model):
+            self._objects.append(layer)
+            self._values.append(layer.trainable)
+            self._look_into(layer)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Structure)
+            and self._values == other._values
+            and len(self._objects) == len(other._objects)
+            and all(a is b for a, b in zip(self._objects, other._objects, strict=True))
+        )
+
+    __hash__ = None
+
+    def _look_into(self, thing: Any) -> None:
+        for name, value in vars(thing).items():
+            if isinstance(value, keras.Variable):
+                self._objects.append(value)
+                self._values.append(value.trainable)
+            elif name in _CHANGES_WHILE_RUNNING or (name[0] == "_" and name not in _PRIVATE):
+                continue
+            elif isinstance(value, _PLAIN):
+                self._values.append(value)
+            else:
+                self._add(value)
+
+    def _add(self, value: Any) -> None:
+        self._objects.append(value)
+        if isinstance(value, list | tuple):
+            self._objects.extend(value)
+        elif isinstance(value, dict):
+            self._objects.extend(value.values())
+        elif isinstance(value, keras.optimizers.Optimizer):
+            self._objects.append(learning_rate_object(value))
+            self._look_into(value)
+        elif (
+            not isinstance(value, keras.layers.Layer | tf.Variable | type)
+            and type(value).__module__.startswith(("keras.", "tfae."))
+            and hasattr(value, "__dict__")
+        ):
+            self._values.extend(
+                inner
+                for name, inner in vars(value).items()
+                if name[0] != "_" and isinstance(inner, _PLAIN)
+            )
+
+
+_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+# The policies of layers. (`dtype_policy` is a property.)
+_PRIVATE = {"_dtype_policy"}
+# Keras sets these as it runs; of a tfae model the seed is data, which files bring along.
+_CHANGES_WHILE_RUNNING = {
+    "built",
+    "compiled",
+    "history",
+    "input_spec",
+    "predict_function",
+    "seed",
+    "steps_per_execution",
+    "stop_evaluating",
+    "stop_predicting",
+    "stop_training",
+    "test_function",
+    "train_function",
+    "unrolled_steps_per_execution",
+}
