@@ -143,3 +143,60 @@ def test_a_sampler_of_the_users_may_have_classes():
     built.build((None, 2))
     np.testing.assert_array_equal(built.sample(2, [0, 0], tf.constant([2, 1])), [[2, 2], [1, 1]])
     np.testing.assert_array_equal(built.sample(1, [0, 0]), [[-1, -1]])
+
+
+# ---------------------------------------------------------------------------- expectations
+
+
+def posteriors():
+    """Means and log-variances, from wide to very sharp."""
+    rng = np.random.default_rng(0)
+    mean = rng.normal(size=(6, 3)).astype("float32")
+    log_variance = np.linspace(1, -14, 6).astype("float32")[:, None] + rng.normal(
+        size=(6, 3)
+    ).astype("float32")
+    return tf.constant(mean), tf.constant(log_variance)
+
+
+def test_the_expected_log_density_is_exact_for_every_gaussian():
+    mean, log_variance = posteriors()
+    tril = np.array([[1, 0, 0], [0.5, 2, 0], [-1, 0.3, 0.7]])
+    of_mean = np.array([0.3, -1, 2])
+    precision = np.linalg.inv(tril @ tril.T)
+    difference = mean.numpy() - of_mean
+    at_mean = -0.5 * np.einsum("ni,ij,nj->n", difference, precision, difference)
+    at_mean -= np.log(np.diag(tril)).sum() + 1.5 * np.log(2 * np.pi)
+    expected = at_mean - 0.5 * np.exp(log_variance) @ np.diag(precision)
+    full = tfae.priors.FittedGaussian([1.0], [of_mean], [tril])
+    np.testing.assert_allclose(full.expected_log_density(mean, log_variance), expected, rtol=1e-5)
+
+    kl = tfae.losses.gaussian_kl(mean, log_variance)
+    entropy = tfae.losses.gaussian_entropy(log_variance)
+    one = tfae.priors.LearnedMixture(1)
+    for standard in (prior("gaussian", 3), one):
+        standard.build((None, 3))
+        if standard is one:
+            one.mean.assign(tf.zeros((1, 3)))
+        found = -entropy - standard.expected_log_density(mean, log_variance)
+        np.testing.assert_allclose(found, kl, rtol=1e-5, atol=1e-4)
+
+
+def test_a_mixture_expects_what_the_sigma_points_say():
+    mean, log_variance = posteriors()
+    mixture = prior("learned_mixture", 3)
+    mixture.log_variance.assign(tf.random.stateless_normal((10, 3), [0, 1]))
+    mixture.logits.assign(tf.random.stateless_normal((10,), [0, 2]))
+    points = tfae.priors.Prior.expected_log_density(mixture, mean, log_variance)
+    np.testing.assert_allclose(
+        mixture.expected_log_density(mean, log_variance), points, rtol=1e-5, atol=1e-5
+    )
+
+
+def test_the_expected_gaussian_log_density_is_the_mean_over_draws():
+    mean, log_variance, of_mean, of_log_variance = np.array([[0.5], [0.3], [-1.0], [0.7]])
+    z = mean + np.exp(0.5 * log_variance) * np.random.default_rng(0).normal(size=(400_000, 1))
+    draws = tfae.losses.gaussian_log_density(tf.constant(z), of_mean, of_log_variance)
+    exact = tfae.losses.expected_gaussian_log_density(
+        *map(tf.constant, (mean, log_variance, of_mean, of_log_variance))
+    )
+    assert float(exact) == pytest.approx(np.mean(draws), abs=0.01)

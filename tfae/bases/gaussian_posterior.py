@@ -15,6 +15,7 @@ from tfae.layers import GaussianSampling
 from tfae.layers.seeds import random_seed
 from tfae.losses.divergence import (
     free_bits,
+    gaussian_entropy,
     gaussian_kl,
     gaussian_kl_per_dimension,
     gaussian_log_density,
@@ -110,10 +111,15 @@ class GaussianPosterior(EncoderDecoder):
     ) -> tf.Tensor:
         """log q(z | x) - log p(z) of codes `(batch, d)` or `(samples, batch, d)`, nats.
 
-        A model with further hidden layers draws them with `seed`, or takes their means.
+        A model with further hidden layers draws them with `seed`; others ignore it.
         """
         z = tf.cast(z, mean.dtype)
         return gaussian_log_density(z, mean, log_variance) - self.prior.log_density(z)
+
+    def expected_log_ratio(self, mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
+        """E_q[log q(z | x) - log p(z)], `(batch,)` in nats: the KL to the prior, without noise."""
+        expected = self.prior.expected_log_density(mean, log_variance)
+        return -gaussian_entropy(log_variance) - expected
 
     def anomaly_score_batch(self, batch: Batch) -> tf.Tensor:
         mean, log_variance = self._encoder_output(batch)
@@ -122,7 +128,7 @@ class GaussianPosterior(EncoderDecoder):
         mean, log_variance = tf.cast(mean, loss.dtype), tf.cast(log_variance, loss.dtype)
         if self._kl_is_closed_form:
             return loss + gaussian_kl(mean, log_variance)
-        return loss + self.log_ratio(mean, mean, log_variance)
+        return loss + self.expected_log_ratio(mean, log_variance)
 
     def score_formula(self) -> list[dict[str, Any]] | None:
         reconstruction = super().score_formula()

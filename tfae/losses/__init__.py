@@ -1,7 +1,9 @@
 """Terms of the training objectives. This package imports nothing else from tfae."""
 
 from tfae.losses.divergence import (
+    expected_gaussian_log_density,
     free_bits,
+    gaussian_entropy,
     gaussian_kl,
     gaussian_kl_per_dimension,
     gaussian_log_density,
@@ -27,7 +29,9 @@ __all__ = [
     "Sparsity",
     "SquaredError",
     "bernoulli_kl",
+    "expected_gaussian_log_density",
     "free_bits",
+    "gaussian_entropy",
     "gaussian_kl",
     "gaussian_kl_per_dimension",
     "gaussian_log_density",

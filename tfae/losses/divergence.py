@@ -28,6 +28,27 @@ def gaussian_kl(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(gaussian_kl_per_dimension(mean, log_variance), axis=-1)
 
 
+def gaussian_entropy(log_variance: tf.Tensor) -> tf.Tensor:
+    """Entropy of N(mean, exp(log_variance)), of any mean: `[..., d]` to `[...]`, nats."""
+    return 0.5 * tf.reduce_sum(1.0 + math.log(2.0 * math.pi) + log_variance, axis=-1)
+
+
+def expected_gaussian_log_density(
+    mean: tf.Tensor, log_variance: tf.Tensor, of_mean: tf.Tensor, of_log_variance: tf.Tensor
+) -> tf.Tensor:
+    """E[log N(z; of_mean, exp(of_log_variance))] over z of N(mean, exp(log_variance)).
+
+    Args:
+        mean, log_variance: Tensors `[..., d]` of one shape.
+        of_mean, of_log_variance: Tensors that broadcast against them.
+
+    Returns:
+        Tensor of shape `[...]`, nats.
+    """
+    spread = tf.reduce_sum(tf.exp(log_variance - of_log_variance), axis=-1)
+    return gaussian_log_density(mean, of_mean, of_log_variance) - 0.5 * spread
+
+
 def free_bits(kl_per_dimension: tf.Tensor, minimum: float) -> tf.Tensor:
     """Takes the pressure off dimensions whose mean KL over the batch is below `minimum`.
 

@@ -9,7 +9,12 @@ from keras.optimizers.schedules import LearningRateSchedule
 from tfae.bases.gaussian_posterior import GaussianPosterior
 from tfae.batches.batch import Batch
 from tfae.layers import GaussianSampling
-from tfae.losses.divergence import gaussian_kl, gaussian_log_density
+from tfae.losses.divergence import (
+    expected_gaussian_log_density,
+    gaussian_entropy,
+    gaussian_kl,
+    gaussian_log_density,
+)
 from tfae.losses.likelihoods import Likelihood, at_least_float32
 from tfae.networks import mlp
 from tfae.networks.layers import for_further_network
@@ -148,21 +153,25 @@ class HierarchicalVariationalAutoencoder(GaussianPosterior):
         z: tf.Tensor,
         mean: tf.Tensor,
         log_variance: tf.Tensor,
-        seed: tf.Tensor | None = None,
+        seed: tf.Tensor,
     ) -> tf.Tensor:
-        """log of q(z1 | x) q(z2 | z1) / (p(z1 | z2) p(z2)); without a seed at the mean of z2."""
+        """log of q(z1 | x) q(z2 | z1) / (p(z1 | z2) p(z2)), with z2 drawn by `seed`."""
         top_mean, top_log_variance = map(at_least_float32, self.top_encoder(z, training=False))
-        if seed is None:
-            top_z, top = top_mean, gaussian_kl(top_mean, top_log_variance)
-        else:
-            noise = tf.random.stateless_normal(
-                tf.shape(top_mean), tf.random.fold_in(seed, 1, alg="philox"), alg="philox"
-            )
-            top_z = top_mean + tf.exp(0.5 * top_log_variance) * noise
-            top = _log_density(top_z, top_mean, top_log_variance)
-            top -= gaussian_log_density(top_z, 0.0, 0.0)
+        noise = tf.random.stateless_normal(
+            tf.shape(top_mean), tf.random.fold_in(seed, 1, alg="philox"), alg="philox"
+        )
+        top_z = top_mean + tf.exp(0.5 * top_log_variance) * noise
+        top = _log_density(top_z, top_mean, top_log_variance)
+        top -= gaussian_log_density(top_z, 0.0, 0.0)
         of_top = self.top_decoder(top_z, training=False)
         return _log_density(z, mean, log_variance) - _log_density(z, *of_top) + top
+
+    def expected_log_ratio(self, mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
+        """KL(q(z1 | x) || p(z1 | z2)) + KL(q(z2 | z1) || p(z2)), at the means of z2 and of z1."""
+        top_mean, top_log_variance = map(at_least_float32, self.top_encoder(mean, training=False))
+        of_top = map(at_least_float32, self.top_decoder(top_mean, training=False))
+        expected = expected_gaussian_log_density(mean, log_variance, *of_top)
+        return gaussian_kl(top_mean, top_log_variance) - gaussian_entropy(log_variance) - expected
 
     def get_config(self) -> dict:
         return {

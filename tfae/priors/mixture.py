@@ -6,7 +6,7 @@ import tensorflow as tf
 from tfae.arguments import whole_number
 from tfae.losses.divergence import gaussian_log_density
 from tfae.ops.reference import standard_normal, standard_uniform
-from tfae.priors.prior import Prior
+from tfae.priors.prior import Prior, sigma_steps
 
 
 class Mixture(Prior):
@@ -53,6 +53,21 @@ class Mixture(Prior):
         mean, log_variance = (tf.cast(t, code.dtype) for t in self.components())
         of_each = gaussian_log_density(code[..., None, :], mean, log_variance)
         return tf.reduce_logsumexp(of_each + tf.cast(self.log_weights(), code.dtype), axis=-1)
+
+    def expected_log_density(self, mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
+        # As in `Prior`. A step along one dimension changes one term of a component's density, so
+        # the memory is that of `log_density` and not 2 d times as much.
+        of_mean, of_log_variance = (tf.cast(t, mean.dtype) for t in self.components())
+        difference = mean[..., None, :] - of_mean
+        at_mean = gaussian_log_density(mean[..., None, :], of_mean, of_log_variance)
+        at_mean += tf.cast(self.log_weights(), mean.dtype)
+        step = sigma_steps(log_variance)[..., None, :]
+
+        def at_points(step: tf.Tensor) -> tf.Tensor:
+            change = -0.5 * step * (step + 2.0 * difference) * tf.exp(-of_log_variance)
+            return tf.reduce_logsumexp(at_mean[..., None] + change, axis=-2)
+
+        return tf.reduce_mean(0.5 * (at_points(step) + at_points(-step)), axis=-1)
 
     def get_config(self) -> dict:
         return {**super().get_config(), "num_components": self.num_components}

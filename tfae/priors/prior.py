@@ -1,5 +1,7 @@
 """What a prior is."""
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -72,6 +74,32 @@ class Prior(keras.layers.Layer):
     def log_density(self, code: tf.Tensor) -> tf.Tensor:
         """log p(code) in nats, `[...]`, of codes `[..., latent_dim]`."""
         raise NotImplementedError
+
+    def expected_log_density(self, mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
+        """E[log p(z)] over z of N(mean, exp(log_variance)), estimated without noise.
+
+        It is the mean over 2 d sigma points, `mean +- sqrt(d) * deviation` along each dimension,
+        which have the mean and the covariance of that Gaussian. So it is exact where the logarithm
+        of the density is quadratic: for every Gaussian p.
+
+        Args:
+            mean, log_variance: `(batch, latent_dim)`.
+
+        Returns:
+            Tensor `(batch,)`, nats.
+
+        Reference:
+            Julier and Uhlmann, "Unscented Filtering and Nonlinear Estimation", 2004.
+        """
+        dimension = mean.shape[-1]
+        steps = tf.eye(dimension, dtype=mean.dtype)[:, None, :] * sigma_steps(log_variance)
+        points = tf.concat([mean + steps, mean - steps], axis=0)
+        return tf.reduce_mean(self.log_density(points), axis=0)
+
+
+def sigma_steps(log_variance: tf.Tensor) -> tf.Tensor:
+    """How far the sigma points of a Gaussian lie from its mean, along each dimension."""
+    return math.sqrt(log_variance.shape[-1]) * tf.exp(0.5 * log_variance)
 
 
 def label_or_any(
