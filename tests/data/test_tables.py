@@ -1,5 +1,7 @@
 """Files of numbers: .npy, .npz, .csv."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -63,7 +65,7 @@ def test_npz_without_a_usable_name_lists_what_it_has(tmp_path):
         (np.array([["a", "b"]]), "must hold numbers"),
         (np.array([[1j]]), "must hold numbers"),
         (np.array([[object()]]), "cannot be read as NumPy"),
-        (np.array([[1.0, 2.0], [np.nan, np.inf]]), "2 NaN or infinite values, .* example 1"),
+        (np.array([[1.0, 2.0], [np.nan, np.inf]]), "2 NaN or infinite values .* example 1"),
     ],
 )
 def test_unusable_arrays_are_explained(tmp_path, x, message):
@@ -82,6 +84,45 @@ def test_damaged_files_are_named(tmp_path, pixels):
         path.write_text("not an array")
         with pytest.raises(ValueError, match=f"x{suffix} cannot be read"):
             data.load(path)
+
+
+def test_content_decides_between_npy_and_npz(tmp_path, pixels):
+    np.savez(tmp_path / "x.npz", x=pixels, y=np.arange(len(pixels)))
+    np.save(tmp_path / "y.npy", pixels)
+    (tmp_path / "x.npz").rename(tmp_path / "x.npy")
+    (tmp_path / "y.npy").rename(tmp_path / "y.npz")
+    for limit in (0, 10**9):
+        assert data.find(tmp_path / "x.npy", memory_limit=limit).describe().num_classes == 120
+        assert only_batch(tmp_path / "y.npz", memory_limit=limit).shape == pixels.shape
+
+
+def test_arrays_that_are_left_out_are_told(tmp_path):
+    np.savez(tmp_path / "x.npz", x=np.ones((3, 2)), y=np.arange(3), weights=np.ones(3))
+    with pytest.warns(UserWarning, match=r"Left out of .*x\.npz: weights\."):
+        data.find(tmp_path / "x.npz")
+
+
+def test_members_that_are_no_arrays_are_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("x", b"hello")
+    with pytest.raises(ValueError, match=r"x\.npz: 'x' is no array"):
+        data.find(tmp_path / "x.npz")
+
+
+def test_values_too_large_for_float32_are_refused(tmp_path):
+    np.save(tmp_path / "x.npy", np.array([[1.0], [1e39]]))
+    with pytest.raises(ValueError, match="1 NaN or infinite values"):
+        data.load(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize("name", ["[x]*.npy", "b\udcff.npy", "a b.npy"])
+def test_names_of_files_may_be_anything(tmp_path, name):
+    np.save(tmp_path / name, np.ones((3, 2), np.uint8))
+    for limit in (0, 10**9):
+        assert only_batch(str(tmp_path / name), memory_limit=limit).shape == (3, 2)
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(ValueError, match=r"\.npy cannot be read as NumPy data: it is empty"):
+        data.load(tmp_path / name)
 
 
 @pytest.mark.parametrize(

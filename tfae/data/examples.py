@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import functools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -12,7 +13,8 @@ import tensorflow as tf
 
 from tfae.batches.order import Place, epoch_variable, ordered_rows
 
-_PART = 2**25  # bytes that are read at a time, where all is read
+_PART = 2**24  # bytes that are read at a time, where all is read
+_COPIED = 2**30  # bytes of an array that TensorFlow may have a copy of; larger ones are not copied
 
 SPLITS = {"train": "train", "test": "test", "validation": "validation", "val": "validation"}
 """What folders and arrays may be called, and the split that each is."""
@@ -136,11 +138,17 @@ class InMemory(ReadByRow):
         return (self.x[start : start + step] for start in range(0, self.size, step))
 
     def reader(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor | None]]:
-        x, label = on_host(self.x), on_host(self.label)
-        return lambda rows: (
-            tf.gather(x, rows),
-            None if label is None else tf.gather(label, rows),
-        )
+        label = on_host(self.label)
+        if self.x.nbytes <= _COPIED:
+            x = on_host(self.x)
+            take = functools.partial(tf.gather, x)
+        else:
+
+            def take(rows: tf.Tensor) -> tf.Tensor:
+                taken = tf.numpy_function(self.x.__getitem__, [rows], self.dtype, stateful=False)
+                return tf.ensure_shape(taken, (rows.shape[0], *self.shape))
+
+        return lambda rows: (take(rows), None if label is None else tf.gather(label, rows))
 
 
 def count_classes(label: np.ndarray | None, class_names: tuple[str, ...] | None) -> int | None:

@@ -9,11 +9,12 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfae.data.arrays import read_arrays
 from tfae.data.digits import read_digits
 from tfae.data.image_file import SUFFIXES
 from tfae.data.images import read_folder
 from tfae.data.source import Source
-from tfae.data.tables import read_csv, read_npy, read_npz
+from tfae.data.tables import read_csv
 from tfae.data.tfds import catalogue, read_tfds
 
 _FILES = (".npy", ".npz", ".csv")
@@ -49,7 +50,7 @@ def load(
         name_or_path: one of
 
             * `"digits"`: 1,797 handwritten digits, 8x8, that come with scikit-learn (no network);
-            * a file `.npy`, `.npz` or `.csv`, see `tfae.data.tables`;
+            * a file `.npy`, `.npz` or `.csv`, see `tfae.data.arrays` and `tfae.data.tables`;
             * a folder of images, its subfolders being classes, see `tfae.data.images`;
             * a name of TensorFlow Datasets, such as `"mnist"`. A path that exists goes first.
         split: `"train"`, `"test"`, `"validation"`, or another that the data has.
@@ -76,8 +77,8 @@ def load(
         channels: 1 for grey and 3 for colour images; `None` as stored, which for a folder is colour
             where any image has it.
         label_column: name or number of the column of a `.csv` that is the label.
-        memory_limit: bytes. A split of images or of TensorFlow Datasets that takes more, as
-            float32, is read from disk in each pass.
+        memory_limit: bytes. A split that takes more, as float32, is read from disk in each pass; a
+            `.csv` and compressed arrays are kept in memory all the same.
 
     Returns:
         A dataset of x: `(batch, height, width, channels)` for images, `(batch, features)` for
@@ -143,7 +144,7 @@ def find(
     elif path.is_dir():
         splits = read_folder(path, image_size, channels)
     elif path.is_file():
-        splits = _read_file(path, label_column)
+        splits = _read_file(path, label_column, memory_limit)
     elif isinstance(name_or_path, os.PathLike) or _looks_like_a_path(name):
         raise FileNotFoundError(f"There is nothing at {path.absolute()}.")
     else:
@@ -162,12 +163,10 @@ def _check_use(name: str, path: Path, **options: Any) -> None:
             raise ValueError(f"{option}={value!r} is for {kinds}, and not for {name!r}.")
 
 
-def _read_file(path: Path, label_column: str | int | None) -> dict:
+def _read_file(path: Path, label_column: str | int | None, memory_limit: int) -> dict:
     suffix = path.suffix.lower()
-    if suffix == ".npy":
-        return read_npy(path)
-    if suffix == ".npz":
-        return read_npz(path)
+    if suffix in (".npy", ".npz"):
+        return read_arrays(path, memory_limit)
     if suffix == ".csv":
         return read_csv(path, label_column)
     hint = " For images pass their folder." if suffix in SUFFIXES else ""

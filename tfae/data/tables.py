@@ -1,4 +1,4 @@
-"""Arrays and tables in files: .npy, .npz and .csv."""
+"""Tables in files: .csv."""
 
 from __future__ import annotations
 
@@ -7,43 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfae.data.examples import SPLITS, InMemory
-from tfae.data.labels import as_numbers
-
-X_NAMES = ("x", "data", "images", "image", "arr_0")
-LABEL_NAMES = ("label", "labels", "y", "target", "targets", "class")
-
-
-def read_npy(path: Path) -> dict[str, InMemory]:
-    """Reads one array `(n, ...)`; see `examples_of` for what its axes mean."""
-    return {"train": examples_of(_load_numpy(path), None, str(path))}
-
-
-def read_npz(path: Path) -> dict[str, InMemory]:
-    """Reads named arrays.
-
-    The data is under "x" (or "data", "images", "image", "arr_0", or it is the only array), the
-    labels under "y" (or "label", "labels", "target", "targets", "class"). Splits come as "x_train",
-    "y_train", "x_test", ..., as Keras writes them.
-
-    Returns:
-        The splits found; "train" when the names tell none.
-    """
-    with _load_numpy(path) as archive:
-        keys = list(archive.keys())
-        wanted = _choose_keys(keys)
-        if not wanted:
-            shapes = ", ".join(f"{key} {_load_member(archive, key, path).shape}" for key in keys)
-            raise ValueError(
-                f"{path} holds no array under a name that says it is the data. Name it 'x' (and "
-                f"labels 'y'), or 'x_train', 'x_test', ...; found: {shapes or 'nothing'}."
-            )
-        splits = {}
-        for split, (x_key, label_key) in wanted.items():
-            x = _load_member(archive, x_key, path)
-            label = _load_member(archive, label_key, path) if label_key else None
-            splits[split] = examples_of(x, label, f"{path}[{x_key!r}]")
-        return splits
+from tfae.data.arrays import LABEL_NAMES, examples_of
+from tfae.data.examples import InMemory
 
 
 def read_csv(path: Path, label_column: str | int | None) -> dict[str, InMemory]:
@@ -97,83 +62,6 @@ def read_csv(path: Path, label_column: str | int | None) -> dict[str, InMemory]:
     except ValueError as error:
         raise ValueError(_wrong_cell(path, delimiter, names, columns)) from error
     return {"train": examples_of(x, label, str(path))}
-
-
-def examples_of(x: np.ndarray, label: np.ndarray | None, origin: str) -> InMemory:
-    """Checks an array and gives its axes a meaning.
-
-    Args:
-        x: `(n, features)`, `(n, height, width)` or `(n, height, width, channels)`, or with more
-            axes, which stay as they are; integers, booleans or floats.
-        label: `(n,)` or `None`.
-        origin: file and key, for messages.
-
-    Raises:
-        ValueError: for another dtype or shape, no examples, NaN, or labels that do not fit.
-    """
-    if x.dtype.kind not in "biuf":
-        raise ValueError(
-            f"{origin} has dtype {x.dtype}; it must hold numbers. Convert it with "
-            "array.astype('float32')."
-        )
-    if x.ndim < 2 or 0 in x.shape:
-        raise ValueError(
-            f"{origin} has shape {x.shape}; it must be (n, features), (n, height, width) or "
-            "(n, height, width, channels), with at least one example."
-        )
-    if x.dtype.kind == "f":
-        bad = ~np.isfinite(x)
-        if bad.any():
-            row = int(np.argwhere(bad)[0][0])
-            raise ValueError(
-                f"{origin} holds {int(bad.sum())} NaN or infinite values, the first in example "
-                f"{row}; remove those examples or fill the values in."
-            )
-        x = x.astype(np.float32)
-    if x.ndim == 3:
-        x = x[..., None]
-    if label is None:
-        return InMemory(x)
-    numbers, names = as_numbers(label, origin)
-    if len(numbers) != len(x):
-        raise ValueError(f"{origin} has {len(x)} examples but {len(numbers)} labels.")
-    return InMemory(x, numbers, names)
-
-
-def _load_numpy(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, allow_pickle=False)
-    except Exception as error:  # numpy raises many kinds for a damaged file
-        raise ValueError(
-            f"{path} cannot be read as NumPy data: {error}. Write it with numpy.save or "
-            "numpy.savez, as an array of numbers."
-        ) from error
-
-
-def _load_member(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> np.ndarray:
-    try:
-        return archive[key]
-    except Exception as error:
-        raise ValueError(f"{path}: array {key!r} cannot be read: {error}") from error
-
-
-def _choose_keys(keys: list[str]) -> dict[str, tuple[str, str | None]]:
-    """For each split the keys of data and labels; empty when it cannot be told."""
-    lower = {key.lower(): key for key in keys}
-    found = {}
-    for suffix, split in SPLITS.items():
-        x = next((lower[f"{n}_{suffix}"] for n in X_NAMES if f"{n}_{suffix}" in lower), None)
-        y = next((lower[f"{n}_{suffix}"] for n in LABEL_NAMES if f"{n}_{suffix}" in lower), None)
-        if x is not None:
-            found[split] = (x, y)
-    if found:
-        return found
-    x = next((lower[name] for name in X_NAMES if name in lower), None)
-    y = next((lower[name] for name in LABEL_NAMES if name in lower), None)
-    others = [key for key in keys if key != y]
-    if x is None and len(others) == 1:
-        x = others[0]
-    return {"train": (x, y)} if x is not None else {}
 
 
 def _label_index(

@@ -1,0 +1,173 @@
+"""Arrays in files: .npy and .npz."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from tfae.data.examples import SPLITS, InMemory
+from tfae.data.labels import as_numbers
+from tfae.data.stored_array import Location, StoredArray, dtype_in_memory, locate
+
+X_NAMES = ("x", "data", "images", "image", "arr_0")
+LABEL_NAMES = ("label", "labels", "y", "target", "targets", "class")
+
+_ADVICE = "Write it with numpy.save or numpy.savez, as an array of numbers."
+
+
+def read_arrays(path: Path, memory_limit: int) -> dict[str, InMemory | StoredArray]:
+    """Reads one array or several, whichever the file holds, whatever it is called.
+
+    In an archive (.npz) the data is under "x" (or "data", "images", "image", "arr_0", or it is the
+    only array), the labels under "y" (or "label", "labels", "target", "targets", "class"). Splits
+    come as "x_train", "y_train", "x_test", ..., as Keras writes them. See `examples_of` for what
+    the axes of an array mean.
+
+    Args:
+        path: the file.
+        memory_limit: bytes; an array that takes more, as float32, stays in its file, unless it is
+            compressed or in Fortran's order.
+
+    Returns:
+        The splits found; "train" when the names tell none.
+
+    Raises:
+        ValueError: naming the file, when it cannot be read or used.
+    """
+    with path.open("rb") as file:
+        magic = file.read(6)
+    if magic[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        return _read_archive(path, memory_limit)
+    if magic != b"\x93NUMPY":
+        what = "it is empty" if not magic else "its content is no NumPy array"
+        raise ValueError(f"{path} cannot be read as NumPy data: {what}. {_ADVICE}")
+    try:
+        location = _stays_in_file(path, None, memory_limit)
+        x = location or np.load(path, allow_pickle=False)
+    except Exception as error:  # numpy raises many kinds for a damaged file
+        raise ValueError(f"{path} cannot be read as NumPy data: {error}. {_ADVICE}") from error
+    return {"train": examples_of(x, None, str(path), path)}
+
+
+def _read_archive(path: Path, memory_limit: int) -> dict[str, InMemory | StoredArray]:
+    try:
+        archive = np.load(path, allow_pickle=False)
+    except Exception as error:
+        raise ValueError(f"{path} cannot be read as NumPy data: {error}. {_ADVICE}") from error
+    with archive:
+        keys = list(archive.keys())
+        wanted = _choose_keys(keys)
+        if not wanted:
+            shapes = ", ".join(f"{key} {_load_member(archive, key, path).shape}" for key in keys)
+            raise ValueError(
+                f"{path} holds no array under a name that says it is the data. Name it 'x' (and "
+                f"labels 'y'), or 'x_train', 'x_test', ...; found: {shapes or 'nothing'}."
+            )
+        left_out = sorted(set(keys) - {key for pair in wanted.values() for key in pair})
+        if left_out:
+            warnings.warn(f"Left out of {path}: {', '.join(left_out)}.", stacklevel=2)
+        splits = {}
+        for split, (x_key, label_key) in wanted.items():
+            x = _stays_in_file(path, x_key, memory_limit) or _load_member(archive, x_key, path)
+            label = _load_member(archive, label_key, path) if label_key else None
+            splits[split] = examples_of(x, label, f"{path}[{x_key!r}]", path)
+        return splits
+
+
+def examples_of(
+    x: np.ndarray | Location, label: np.ndarray | None, origin: str, path: Path | None = None
+) -> InMemory | StoredArray:
+    """Checks an array and gives its axes a meaning.
+
+    Args:
+        x: `(n, features)`, `(n, height, width)` or `(n, height, width, channels)`, or with more
+            axes, which stay as they are; integers, booleans or floats. In memory, or in a file.
+        label: `(n,)` or `None`.
+        origin: file and key, for messages.
+        path: the file that `x` stays in, if it does.
+
+    Raises:
+        ValueError: for another dtype or shape, no examples, NaN, or labels that do not fit.
+    """
+    if x.dtype.kind not in "biuf":
+        raise ValueError(
+            f"{origin} has dtype {x.dtype}; it must hold numbers. Convert it with "
+            "array.astype('float32')."
+        )
+    if len(x.shape) < 2 or 0 in x.shape:
+        raise ValueError(
+            f"{origin} has shape {x.shape}; it must be (n, features), (n, height, width) or "
+            "(n, height, width, channels), with at least one example."
+        )
+    shape = (*x.shape[1:], 1) if len(x.shape) == 3 else x.shape[1:]
+    numbers, names = (None, None) if label is None else as_numbers(label, origin)
+    if numbers is not None and len(numbers) != x.shape[0]:
+        raise ValueError(f"{origin} has {x.shape[0]} examples but {len(numbers)} labels.")
+    if isinstance(x, Location):
+        examples = StoredArray(path, x, shape, numbers, names)
+    else:
+        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
+            x = x.astype(dtype_in_memory(x.dtype), copy=False)
+        examples = InMemory(x.reshape(-1, *shape), numbers, names)
+    if examples.dtype.kind == "f":
+        _check_finite(examples.parts(), origin)
+    return examples
+
+
+def _check_finite(parts: Iterable[np.ndarray], origin: str) -> None:
+    count, first, start = 0, 0, 0
+    for part in parts:
+        bad = ~np.isfinite(part.reshape(len(part), -1))
+        if bad.any():
+            first = first if count else start + int(bad.any(axis=1).argmax())
+            count += int(bad.sum())
+        start += len(part)
+    if count:
+        raise ValueError(
+            f"{origin} holds {count} NaN or infinite values (as float32), the first in example "
+            f"{first}; remove those examples or fill the values in."
+        )
+
+
+def _stays_in_file(path: Path, member: str | None, memory_limit: int) -> Location | None:
+    """Where in its file an array is that is too large for memory; `None` to read it now."""
+    try:
+        location = locate(path, member)
+    except ValueError:  # which reading it now explains
+        return None
+    if location is None or 4 * math.prod(location.shape) <= memory_limit:
+        return None
+    return location
+
+
+def _load_member(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> np.ndarray:
+    try:
+        x = archive[key]
+    except Exception as error:
+        raise ValueError(f"{path}: array {key!r} cannot be read: {error}") from error
+    if not isinstance(x, np.ndarray):
+        raise ValueError(f"{path}: {key!r} is no array. {_ADVICE}")
+    return x
+
+
+def _choose_keys(keys: list[str]) -> dict[str, tuple[str, str | None]]:
+    """For each split the keys of data and labels; empty when it cannot be told."""
+    lower = {key.lower(): key for key in keys}
+    found = {}
+    for suffix, split in SPLITS.items():
+        x = next((lower[f"{n}_{suffix}"] for n in X_NAMES if f"{n}_{suffix}" in lower), None)
+        y = next((lower[f"{n}_{suffix}"] for n in LABEL_NAMES if f"{n}_{suffix}" in lower), None)
+        if x is not None:
+            found[split] = (x, y)
+    if found:
+        return found
+    x = next((lower[name] for name in X_NAMES if name in lower), None)
+    y = next((lower[name] for name in LABEL_NAMES if name in lower), None)
+    others = [key for key in keys if key != y]
+    if x is None and len(others) == 1:
+        x = others[0]
+    return {"train": (x, y)} if x is not None else {}

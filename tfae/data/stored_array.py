@@ -1,0 +1,148 @@
+"""An array in a file that may be larger than memory."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfae.data.examples import InMemory, ReadByRow, count_classes, on_host
+
+
+class Location(NamedTuple):
+    """Where in a file an array lies, row by row.
+
+    Attributes:
+        offset: bytes before its first row.
+        dtype, shape: as stored.
+    """
+
+    offset: int
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+
+def locate(path: Path, member: str | None = None) -> Location | None:
+    """Finds the array of a `.npy` file, or the one called `member` in an `.npz`.
+
+    Returns:
+        `None` where rows do not lie in the file one after another: it is compressed, in Fortran's
+        order, or no array of numbers.
+
+    Raises:
+        ValueError: when the file is damaged.
+    """
+    with path.open("rb") as file:
+        if member is not None:
+            with zipfile.ZipFile(file) as archive:
+                entry = archive.NameToInfo.get(f"{member}.npy")
+            if entry is None or entry.compress_type != zipfile.ZIP_STORED:
+                return None
+            # The entry's own header, whose lengths may differ from those in the archive's list.
+            file.seek(entry.header_offset + 26)
+            lengths = np.frombuffer(file.read(4), "<u2")
+            file.seek(int(lengths.sum()), os.SEEK_CUR)
+        return _read_header(file)
+
+
+def _read_header(file: BinaryIO) -> Location | None:
+    version = np.lib.format.read_magic(file)
+    readers = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    if version not in readers:
+        return None
+    shape, is_fortran, dtype = readers[version](file)
+    if is_fortran or dtype.kind not in "biuf":
+        return None
+    return Location(file.tell(), dtype, shape)
+
+
+def dtype_in_memory(dtype: np.dtype) -> np.dtype:
+    """What an array becomes when it is read: float32 for floats, else the machine's byte order."""
+    return np.dtype(np.float32) if dtype.kind == "f" else dtype.newbyteorder("=")
+
+
+class StoredArray(ReadByRow):
+    """Rows that stay in their file until their batch is due.
+
+    They are read, not mapped into memory: a file that is cut meanwhile raises an error, where a
+    mapping would end the process.
+
+    Args:
+        path: the file.
+        location: where in it.
+        shape: of one example, of as many elements as a stored row.
+        label: int64 `(size,)` or `None`.
+        class_names: name of each class number, or `None`.
+        rows: which rows of the array these examples are; `None` for all.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        location: Location,
+        shape: tuple[int, ...],
+        label: np.ndarray | None = None,
+        class_names: tuple[str, ...] | None = None,
+        rows: np.ndarray | None = None,
+    ):
+        self.path, self.location, self.shape = path, location, shape
+        self.label, self.class_names = label, class_names
+        self.rows = np.arange(location.shape[0]) if rows is None else rows
+        self.size, self.dtype = len(self.rows), dtype_in_memory(location.dtype)
+        self.has_labels, self.num_classes = label is not None, count_classes(label, class_names)
+        self._file = path.open("rb")
+
+    def take(self, rows: np.ndarray) -> StoredArray:
+        label = None if self.label is None else self.label[rows]
+        return StoredArray(
+            self.path, self.location, self.shape, label, self.class_names, self.rows[rows]
+        )
+
+    def reader(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor | None]]:
+        label = on_host(self.label)
+
+        def read(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+            x = tf.numpy_function(self._read, [rows], self.dtype, stateful=False)
+            x = tf.ensure_shape(x, (rows.shape[0], *self.shape))
+            return x, None if label is None else tf.gather(label, rows)
+
+        return read
+
+    def in_memory(self) -> InMemory:
+        return InMemory(self._read(np.arange(self.size)), self.label, self.class_names)
+
+    def parts(self) -> Iterator[np.ndarray]:
+        step = self.rows_a_part()
+        for start in range(0, self.size, step):
+            yield self._read(np.arange(start, min(start + step, self.size)))
+
+    def _read(self, rows: np.ndarray) -> np.ndarray:
+        rows = self.rows[rows]
+        stored = np.empty((len(rows), *self.location.shape[1:]), self.location.dtype)
+        content = stored.reshape(-1).view(np.uint8)
+        row_size = math.prod(self.location.shape[1:]) * self.location.dtype.itemsize
+        # Rows that follow each other come in one go.
+        starts = np.concatenate([[0], np.flatnonzero(np.diff(rows) != 1) + 1, [len(rows)]])
+        for first, last in itertools.pairwise(starts):
+            wanted = memoryview(content[first * row_size : last * row_size])
+            self._fill(wanted, self.location.offset + int(rows[first]) * row_size)
+        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
+            x = stored.astype(self.dtype, copy=False)
+        return x.reshape(len(rows), *self.shape)
+
+    def _fill(self, wanted: memoryview, position: int) -> None:
+        while wanted:
+            count = os.preadv(self._file.fileno(), [wanted], position)
+            if count == 0:
+                raise ValueError(f"{self.path} is shorter than its header says.")
+            wanted, position = wanted[count:], position + count
