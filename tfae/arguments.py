@@ -19,6 +19,11 @@ def whole_number(name: str, value: Any, minimum: int) -> int:
     return int(value)
 
 
+def whole_number_or_none(name: str, value: Any, minimum: int) -> int | None:
+    """As `whole_number`; `None` stays `None`."""
+    return None if value is None else whole_number(name, value, minimum)
+
+
 def non_negative(name: str, value: Any) -> float:
     """Returns `value` as a `float`.
 

@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from tfae.arguments import non_negative, whole_number
 from tfae.batches.batch import Batch, unpack
-from tfae.batches.contract import DataContract
-from tfae.batches.feeding import is_in_batches
+from tfae.batches.feeding import checked_arrays
 from tfae.batches.label_contract import LabelContract
+from tfae.batches.sources import checked_dataset, is_in_batches
 from tfae.layers.dropout import Dropout
 from tfae.training import Trainer
 from tfae.training.network_copies import frozen, new_optimizer, way_to_run
@@ -92,7 +92,7 @@ class Classifier(Trainer):
         """Builds encoder and head for data of `input_shape`, `(batch, ...)`."""
         input_shape = (None, *tuple(input_shape)[1:])
         self._outputs(Batch(keras.KerasTensor(input_shape)), training=False)
-        self._contract = LabelContract(DataContract(input_shape[1:], (), None), self.num_classes)
+        self._contract = LabelContract(input_shape[1:], (), num_classes=self.num_classes)
         self.built = True
 
     def encode_batch(self, batch: Batch, training: bool = False) -> dict[str, tf.Tensor]:
@@ -149,8 +149,8 @@ class Classifier(Trainer):
                 raise ValueError(
                     "`class_weight` works on arrays; let the dataset give (x, y, sample_weight)."
                 )
-            self._build_for(x)
-            x, y, sample_weight = self._contract.checked_arrays(x, y, sample_weight)
+            x = self._built_for(x)
+            x, _, y, sample_weight = checked_arrays(self._contract, x, y, sample_weight)
             weights = np.ones(self.num_classes, "float32")
             for label, weight in class_weight.items():
                 if label not in range(self.num_classes):
@@ -159,7 +159,7 @@ class Classifier(Trainer):
                         f"{self.num_classes - 1}."
                     )
                 weights[label] = weight
-            own = 1.0 if sample_weight is None else np.asarray(sample_weight)
+            own = 1.0 if sample_weight is None else sample_weight
             sample_weight = own * weights[y]
         return super().fit(x, y, *args, sample_weight=sample_weight, **kwargs)
 
@@ -185,7 +185,7 @@ class Classifier(Trainer):
         Raises:
             ValueError: If data or labels do not fit.
         """
-        self._build_for(x.element_spec if isinstance(x, tf.data.Dataset) else x)
+        x = self._built_for(x)
         x, y, sample_weight = self._with_codes(x, y, sample_weight)
         if validation_data is not None:
             data = keras.utils.unpack_x_y_sample_weight(validation_data)
@@ -214,13 +214,13 @@ class Classifier(Trainer):
         """Data of `fit` with codes in place of x."""
         encode = frozen([self.encoder, self.flatten])
         if isinstance(x, tf.data.Dataset):
-            dataset = self._contract.checked_dataset(x)
+            dataset = checked_dataset(self._contract, x)
             return dataset.map(lambda x, *rest: (encode(x), *rest)), None, None
         if is_in_batches(x):
             raise ValueError(
                 f"`x` must be an array or a tf.data.Dataset here; received a {type(x).__name__}."
             )
-        x, y, sample_weight = self._contract.checked_arrays(x, y, sample_weight)
+        x, _, y, sample_weight = checked_arrays(self._contract, x, y, sample_weight)
         batches = tf.data.Dataset.from_tensor_slices(x).batch(256).map(encode)
         return np.concatenate([b.numpy() for b in batches]), y, sample_weight
 

@@ -5,7 +5,7 @@ so that an upgrade which breaks one of them says which.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,8 @@ import keras
 import tensorflow as tf
 from keras.src.trainers.trainer import model_supports_jit
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+from tensorflow.python.framework.none_tensor import NoneTensorSpec
+from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 
 
 def all_layers(layer: keras.layers.Layer, include_self: bool = True) -> Iterator[Any]:
@@ -158,3 +160,31 @@ def graph_of_saved_model(folder: Path) -> tf.compat.v1.GraphDef:
     saved = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     (graph,) = (meta_graph.graph_def for meta_graph in saved.meta_graphs)
     return graph
+
+
+def variable_of_no_strategy(value: int, dtype: tf.DType) -> tf.Variable:
+    """A variable that the strategy in whose scope it is made does not mirror.
+
+    `tf.Variable` hands over to the strategy, whose mirrored variables an input pipeline cannot
+    read.
+    """
+
+    def plain(next_creator: Callable, **kwargs: Any) -> tf.Variable:
+        del next_creator  # the last creator entered runs first, and passes the strategy's own over
+        return ResourceVariable(kwargs["initial_value"], dtype=dtype, trainable=False)
+
+    with tf.variable_creator_scope(plain):
+        return tf.Variable(value)
+
+
+def inputs_of_dataset(dataset: tf.data.Dataset) -> list[tf.data.Dataset]:
+    """The datasets that a dataset is made of. Nothing public says them."""
+    return list(dataset._inputs())
+
+
+def is_spec_of_none(spec: Any) -> bool:
+    """Whether a part of an `element_spec` stands for `None`, as in a dataset of `(x, None)`.
+
+    Its type has no public name.
+    """
+    return isinstance(spec, NoneTensorSpec)

@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfae.batches.arrays import epoch_ordered
 from tfae.batches.order import (
-    EpochOrder,
     count_passes,
-    epoch_ordered,
     epoch_variable,
     pass_order,
     set_epoch,
 )
+from tfae.batches.order_callbacks import EpochOrder
 
 
 def rows_of(dataset):

@@ -302,7 +302,7 @@ def test_labels_guide_the_game_in_half_precision(few_digits, policy):
 def test_labels_without_a_part_of_the_prior_are_refused(few_digits, label):
     model = adversarial(prior="swiss_roll")
     model.compile(jit_compile=False)
-    with pytest.raises(ValueError, match="integers from 0 to 9, or -1"):
+    with pytest.raises(ValueError, match="labels from 0 to 9, or -1"):
         model.fit({"x": few_digits, "label": label}, verbose=0)
     with pytest.raises(ValueError, match="from 0 to 9"):
         model.generate(203, label=label)

@@ -257,7 +257,7 @@ def test_labels_passed_as_targets_are_refused_with_advice(model_class, few_digit
 def test_bad_values_in_a_dataset_stop_training(model_class, few_digits):
     model = small(model_class, compiled="auto")
     for bad, message in ((few_digits * 255, "must lie in"), (few_digits * np.nan, "NaN")):
-        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        with pytest.raises(ValueError, match=message):
             model.fit(tf.data.Dataset.from_tensor_slices(bad).batch(32), verbose=0)
     with pytest.raises(ValueError, match="must be batched"):
         model.fit(tf.data.Dataset.from_tensor_slices(few_digits), verbose=0)
@@ -306,7 +306,7 @@ def test_a_dataset_of_unknown_shape_trains_or_is_refused_with_its_shape(model_cl
         return tf.data.Dataset.from_generator(lambda: iter([x]), output_types=tf.float32)
 
     small(model_class, compiled="auto").fit(dataset(few_digits), verbose=0)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"\[\?,8,8,1\]"):
+    with pytest.raises(ValueError, match=r"shape \(n, 8, 8, 1\); received \(203, 7, 8, 1\)"):
         small(model_class).fit(dataset(few_digits[:, :7]), verbose=0)
 
 

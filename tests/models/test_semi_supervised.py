@@ -125,7 +125,7 @@ def test_the_two_verdicts_look_at_the_class_and_at_the_style(few_digits):
 
 def test_what_does_not_fit_is_refused(few_digits):
     model = semi_supervised(num_classes=4)
-    with pytest.raises(ValueError, match="integers from 0 to 3, or -1"):
+    with pytest.raises(ValueError, match="labels from 0 to 3, or -1"):
         model.fit({"x": few_digits, "label": LABELS[:203]}, verbose=0)
     with pytest.raises(ValueError, match="num_classes"):
         semi_supervised(num_classes=1)

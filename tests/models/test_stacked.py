@@ -440,7 +440,7 @@ def test_dropout_is_for_training_only(flat, labels):
         (np.arange(64) % 11, r"labels from 0 to 9.*from 0 to 10"),
         (np.arange(64) % 10 - 1, r"labels from 0 to 9.*from -1 to 8"),
         (np.arange(64) % 10 + 0.5, "integer labels.*float64"),
-        (np.eye(64, 10, dtype=int), r"shape \(n,\).*\(64, 10\).*argmax"),
+        (np.eye(64, 10, dtype=int), r"shape \(64, 10\).*argmax"),
         (np.zeros(63, int), "same number of examples; received 64 and 63"),
         (None, "must hold the labels"),
     ],
@@ -457,9 +457,9 @@ def test_bad_labels_in_a_dataset_are_refused(flat):
     classifier.compile(jit_compile=False)
     for y in (np.full(64, 10), np.full(64, -1)):
         data = tf.data.Dataset.from_tensor_slices((flat[:64], y)).batch(32)
-        with pytest.raises(tf.errors.InvalidArgumentError, match="labels from 0 to 9"):
+        with pytest.raises(ValueError, match="labels from 0 to 9"):
             classifier.fit(data, verbose=0)
-    with pytest.raises(ValueError, match="must give"):
+    with pytest.raises(ValueError, match="must hold the labels"):
         classifier.fit(tf.data.Dataset.from_tensor_slices(flat).batch(32), verbose=0)
     with pytest.raises(ValueError, match="must be batched"):
         classifier.fit(tf.data.Dataset.from_tensor_slices((flat[:64], y)), verbose=0)

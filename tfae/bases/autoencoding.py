@@ -1,6 +1,7 @@
 """Data to codes and back: what every autoencoder does, in graphs and on arrays."""
 
-from collections.abc import Callable, Iterator
+import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -12,7 +13,9 @@ from tfae.arguments import is_number, whole_number
 from tfae.bases.fitted_state import FittedState
 from tfae.bases.threshold import conformal_threshold
 from tfae.batches.batch import Batch, unpack
-from tfae.batches.contract import DataContract, checked_label
+from tfae.batches.contract import DataContract
+from tfae.batches.feeding import Inputs, checked_inputs
+from tfae.batches.labels import LabelRange
 from tfae.layers.seeds import random_seed
 from tfae.training import Trainer
 from tfae.training.batch_functions import BatchFunctions
@@ -225,8 +228,13 @@ class Autoencoding(Trainer):
         if label is not None:
             if not self.conditional:
                 raise ValueError(f"{type(self).__name__} is not conditional; leave `label` out.")
+            if isinstance(z, tf.data.Dataset):
+                raise ValueError(
+                    '`label` goes with an array of codes; a dataset gives {"x": z, "label": label}.'
+                )
+            z = np.asarray(z)
             z = {"x": z, "label": self._checked_label(label, len(z))}
-        return self._map_batches("decode", self.decode_batch, z, batch_size)
+        return self._map_batches("decode", self.decode_batch, self._checked_codes(z), batch_size)
 
     def reconstruct(self, x: Any, batch_size: int = 256) -> np.ndarray:
         """Encodes and decodes: `(n, ...)` in and out, without noise; as `predict`."""
@@ -424,7 +432,7 @@ class Autoencoding(Trainer):
                 f"`label` must be one integer or {n} of them, one for each example; received "
                 f"shape {label.shape}."
             )
-        label = checked_label(np.broadcast_to(label, (n,)), self.num_classes)
+        label = LabelRange(self.num_classes).checked(np.broadcast_to(label, (n,)))
         return tf.constant(label, tf.int64)
 
     def _prior_to_sample(self) -> priors.Prior:
@@ -435,24 +443,29 @@ class Autoencoding(Trainer):
             )
         return self.sampling_prior
 
-    def _checked(self, x: Any, as_target: bool = False) -> Any:
-        """Checks data before it is mapped; as a target also its values."""
-        if self.built:
-            support = self._contract.support if as_target else None
-            return self._contract.checked_inputs(x, values=as_target, support=support)
-        return x
+    def _checked(self, x: Any, as_target: bool = False) -> Inputs:
+        """Checks data before it is mapped; as a target, against the range of targets, too."""
+        x = self._built_for(x)
+        return checked_inputs(self.data_contract(), x, for_scores=as_target)
+
+    def _checked_codes(self, z: Any) -> Inputs:
+        num_classes = self.num_classes if self.conditional else None
+        shape = self.code_shape
+        contract = dataclasses.replace(
+            self.data_contract(), input_shape=shape, support=None, num_classes=num_classes
+        )
+        return checked_inputs(contract, z, name="z")
 
     def _map_batches(
         self,
         name: str,
         function: Callable,
-        x: Any,
+        x: Inputs,
         batch_size: int,
         extra: Callable[[int], tuple] = lambda batch_index: (),
     ) -> Any:
         """Applies a graph function of a `Batch` to data; see `BatchFunctions.run`."""
-        batches = _batches(x, batch_size, self.conditional)
-        return self._functions.run(name, function, batches, extra)
+        return self._functions.run(name, function, x.batches(batch_size, self.conditional), extra)
 
     def export(self, filepath: Any, *args, input_signature: Any = None, **kwargs) -> None:
         """Keras' export of `call`: the reconstruction, in any format that Keras has."""
@@ -462,29 +475,3 @@ class Autoencoding(Trainer):
             label = keras.InputSpec(shape=(None,), dtype="int64")
             input_signature = [{"x": x, "label": label} if self.conditional else x]
         super().export(filepath, *args, input_signature=input_signature, **kwargs)
-
-
-def _batches(x: Any, batch_size: int, with_label: bool) -> Iterator[Batch]:
-    """Batches of `x`; with their labels, -1 where there are none, if these are wanted."""
-    for batch in _unpacked(x, batch_size):
-        inputs, label = tf.convert_to_tensor(batch.x), None
-        if with_label and batch.label is None:
-            label = tf.fill(tf.shape(inputs)[:1], tf.constant(-1, tf.int64))
-        elif with_label:
-            label = tf.cast(batch.label, tf.int64)
-        yield Batch(inputs, label=label)
-
-
-def _unpacked(x: Any, batch_size: int) -> Iterator[Batch]:
-    if isinstance(x, tf.data.Dataset):
-        yield from map(unpack, x)
-        return
-    if batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1; received {batch_size}.")
-    arrays = {
-        name: a if tf.is_tensor(a) else np.asarray(a)
-        for name, a in (x if isinstance(x, dict) else {"x": x}).items()
-    }
-    # An empty array still gives one (empty) batch, so that the result has its shape.
-    for start in range(0, max(len(arrays["x"]), 1), batch_size):
-        yield unpack({name: a[start : start + batch_size] for name, a in arrays.items()})

@@ -44,6 +44,7 @@ class EncoderDecoder(Autoencoding):
     """
 
     loss_names = ("reconstruction_loss",)
+    takes_noise = False  # Whether data to encode may lie outside of the likelihood's support.
     _variational = False  # Whether `from_shape` builds an encoder with two heads.
     # The constructor's arguments that `_networks` gives, in its order.
     network_names: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
@@ -132,6 +133,8 @@ class EncoderDecoder(Autoencoding):
             tuple(shape[1:]),
             support if self.scaling is None else self.scaling.support_of(support),
             self.num_classes if self.conditional else None,
+            takes_noise=self.takes_noise or self.corruption is not None,
+            dtype="float64" if self.variable_dtype == "float64" else "float32",
         )
 
     def _check_corruption(self, input_shape: Sequence[int | None]) -> None:

@@ -1,182 +1,250 @@
-"""From whatever Keras takes as data to checked batches in an order that can be resumed."""
+"""From whatever Keras takes as data to checked batches: one entry for each use.
 
-import itertools
-from collections.abc import Iterator, Sequence
-from typing import Any
+`training_batches` serves `fit` and `evaluate`, `single_batch` serves `train_on_batch`,
+`prediction_batches` serves `predict`, and `checked_inputs` serves `encode` and its like.
+"""
 
-import keras
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
 import numpy as np
 import tensorflow as tf
 
+from tfae.arguments import whole_number
+from tfae.batches.arrays import epoch_ordered, rows_of, split_off_last
+from tfae.batches.batch import Batch, unpack
 from tfae.batches.contract import DataContract
-from tfae.batches.order import EpochOrder, epoch_ordered
+from tfae.batches.sources import (
+    checked_dataset,
+    checked_source,
+    is_in_batches,
+    num_batches,
+    peek,
+)
+from tfae.batches.values import array_of_numbers
+
+_BATCH_SIZE = 32  # as in Keras
 
 
-def is_in_batches(x: Any) -> bool:
-    """Whether `x` brings its own batches, with targets and weights in them."""
-    return (
-        isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset | keras.utils.PyDataset)
-        or hasattr(x, "__next__")
-        or type(x).__module__.startswith("torch.utils.data")
-    )
-
-
-def peek(x: Any) -> tuple[Any, Any]:
-    """The first batch of data (of a dataset its specification), and the data, still whole."""
-    if isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset):
-        return x.element_spec, x
-    if isinstance(x, keras.utils.PyDataset):
-        return x[0], x
-    if hasattr(x, "__next__"):
-        first = next(x)
-        return first, itertools.chain([first], x)
-    if is_in_batches(x):
-        return next(iter(x)), x
-    return x, x
-
-
-def checked_batches(
+def training_batches(
     contract: DataContract,
     x: Any,
-    y: Any,
-    sample_weight: Any,
-    batch_size: int | None,
-    shuffle: bool,
-    seed: int | tf.Variable,
-) -> Any:
-    """Checks arrays now, and other data as it is read; arrays become a dataset.
+    y: Any = None,
+    sample_weight: Any = None,
+    *,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    seed: int | tf.Variable = 0,
+    validation_split: float = 0.0,
+) -> tuple[Any, tf.data.Dataset | None]:
+    """Checks data for `fit` or `evaluate`: arrays now, other data as it is read.
 
     Args:
         contract: What the model accepts.
-        x, y, sample_weight, batch_size, shuffle: As in `keras.Model.fit`.
+        x, y, sample_weight, batch_size, shuffle, validation_split: As in `keras.Model.fit`.
         seed: Decides, with the epoch, the order of arrays.
 
     Returns:
-        Data for Keras. A distributed dataset and a PyTorch loader are passed on unchecked.
+        Batches for Keras, and those that `validation_split` holds out, or `None`. A distributed
+        dataset and a PyTorch loader are passed on unchecked.
 
     Raises:
         ValueError: If the data does not fit the contract.
     """
-    if is_in_batches(x) and (y is not None or sample_weight is not None):
-        raise ValueError(
-            f"`y` and `sample_weight` must come from the {type(x).__name__} itself, as "
-            "(x, y, sample_weight) tuples, when `x` is not an array."
-        )
-    if isinstance(x, tf.data.Dataset):
-        return contract.checked_dataset(x)
-    if isinstance(x, keras.utils.PyDataset):
-        return _CheckedPyDataset(x, contract)
-    if hasattr(x, "__next__"):
-        return _checked_generator(x, contract)
     if is_in_batches(x):
-        return x
-    x, y, sample_weight = contract.checked_arrays(x, y, sample_weight)
-    if y is None and sample_weight is not None:
-        # tf.distribute cannot pass `None` on, so the target is spelled out.
-        y = x["x"] if isinstance(x, dict) else x
-    present = tuple(a for a in (x, y, sample_weight) if a is not None)
-    return epoch_ordered(present, batch_size or 32, seed, shuffle=bool(shuffle))
+        kind = type(x).__name__
+        if y is not None or sample_weight is not None:
+            raise ValueError(
+                f"`y` and `sample_weight` must come from the {kind} itself, as "
+                "(x, y, sample_weight) tuples, when `x` is not an array."
+            )
+        if validation_split:
+            raise ValueError(
+                "`validation_split` works on arrays; for other data give `validation_data`. "
+                f"Received x of type {kind}."
+            )
+        if num_batches(x) == 0:
+            raise ValueError(f"`x` holds no batches: the {kind} is empty.")
+        return checked_source(contract, x), None
+    batch_size = _BATCH_SIZE if batch_size is None else whole_number("batch_size", batch_size, 1)
+    arrays = checked_arrays(contract, x, y, sample_weight)
+    held_out = None
+    if validation_split:
+        arrays, last = split_off_last(arrays, validation_split)
+        held_out = _in_order(contract, last, batch_size, False, 0)
+    return _in_order(contract, arrays, batch_size, shuffle, seed), held_out
 
 
-def num_batches(data: Any) -> int | None:
-    """How many batches a pass has; `None` where that is not known or there is no end."""
-    if isinstance(data, keras.utils.PyDataset):
-        return data.num_batches
-    cardinality = getattr(data, "cardinality", None)
-    if cardinality is None:
-        return len(data) if hasattr(data, "__len__") else None
-    cardinality = int(cardinality() if callable(cardinality) else cardinality)
-    return cardinality if cardinality >= 0 else None
+def single_batch(contract: DataContract, x: Any, y: Any = None, sample_weight: Any = None) -> tuple:
+    """Checks the arrays of one batch, for `train_on_batch` and `test_on_batch`.
+
+    Returns:
+        The batch as Keras takes it, `(x,)` to `(x, y, sample_weight)`.
+
+    Raises:
+        ValueError: If the data does not fit the contract.
+    """
+    return contract.to_keras(contract.cast(checked_arrays(contract, x, y, sample_weight)))
 
 
-def _checked_generator(batches: Iterator, contract: DataContract) -> Iterator:
-    for data in batches:
-        contract.checked_arrays(*keras.utils.unpack_x_y_sample_weight(data))
-        yield data
+def prediction_batches(contract: DataContract, x: Any, batch_size: int | None = None) -> Any:
+    """Checks data for `predict`, which takes whatever `fit` takes; targets are left out.
+
+    Raises:
+        ValueError: If the data does not fit the contract.
+    """
+    contract = contract.of_inputs()
+    if is_in_batches(x):
+        return checked_source(contract, x, inputs_only=True)
+    batch_size = _BATCH_SIZE if batch_size is None else whole_number("batch_size", batch_size, 1)
+    arrays = contract.checked(contract.inputs(_taken_apart(x)))
+    return _in_order(contract, arrays, batch_size, False, 0)
 
 
-class _CheckedPyDataset(keras.utils.PyDataset):
-    """A `keras.utils.PyDataset` whose batches are checked on the worker that reads them."""
+class Inputs(NamedTuple):
+    """Checked data without targets.
 
-    def __init__(self, dataset: keras.utils.PyDataset, contract: DataContract):
-        super().__init__(
-            workers=dataset.workers,
-            use_multiprocessing=dataset.use_multiprocessing,
-            max_queue_size=dataset.max_queue_size,
-        )
-        self._dataset = dataset
-        self._contract = contract
+    Attributes:
+        data: Arrays, or a dataset that is checked as it is read.
+        contract: Of them; `None` for what is no data, such as indices, and keeps its type.
+    """
 
-    def __len__(self) -> int:
-        return len(self._dataset)
+    data: Batch | tf.data.Dataset
+    contract: DataContract | None = None
 
-    @property
-    def num_batches(self) -> int | None:
-        return self._dataset.num_batches
+    def batches(self, batch_size: int, with_label: bool = False) -> Iterator[Batch]:
+        """Batches of tensors, with labels where these are wanted: -1 where the data has none.
 
-    def __getitem__(self, index: int) -> Any:
-        data = self._dataset[index]
-        self._contract.checked_arrays(*keras.utils.unpack_x_y_sample_weight(data))
-        return data
+        Arrays of no rows give one batch of none, so that results have their shape.
 
-    def on_epoch_begin(self) -> None:
-        self._dataset.on_epoch_begin()
-
-    def on_epoch_end(self) -> None:
-        self._dataset.on_epoch_end()
-
-
-class SeededOrder(EpochOrder):
-    """Tells the data which pass an epoch is; the seed may have been restored at its beginning."""
-
-    def __init__(self, dataset: tf.data.Dataset, seed: tf.Variable):
-        super().__init__(dataset)
-        self._seed = seed
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self._seed.assign(self.model.seed)
-        super().on_epoch_begin(epoch, logs)
+        Raises:
+            ValueError: If `batch_size` is no positive whole number; when its batch is read, for
+                values of a dataset that do not fit the contract.
+        """
+        batch_size = whole_number("batch_size", batch_size, 1)
+        if isinstance(self.data, Batch):
+            batches = _slices(self.data, batch_size)
+        else:
+            batches = map(unpack, self.data)
+        with clear_data_errors():
+            for batch in batches:
+                batch = batch if self.contract is None else self.contract.cast(batch)
+                yield _as_tensors(batch, with_label)
 
 
-def with_callbacks(
-    callbacks: Any,
-    before: Sequence[keras.callbacks.Callback],
-    after: Sequence[keras.callbacks.Callback],
-    model: keras.Model,
-) -> list | keras.callbacks.CallbackList:
-    """Puts callbacks around those that the user gave to `fit`, which are left as they are."""
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        return keras.callbacks.CallbackList(
-            [*before, *callbacks.callbacks, *after], model=model, **(callbacks.params or {})
-        )
-    if not isinstance(callbacks, list | tuple):
-        callbacks = [] if callbacks is None else [callbacks]
-    return [*before, *callbacks, *after]
+def checked_inputs(
+    contract: DataContract, x: Any, for_scores: bool = False, name: str = "x"
+) -> Inputs:
+    """Checks data for codes, reconstructions and scores: arrays now, a dataset as it is read.
 
+    Args:
+        contract: What the model accepts.
+        x: Array `(n, ...)`, dictionary of it and its labels, or batched `tf.data.Dataset`.
+        for_scores: Whether `x` is also what is to be reconstructed.
+        name: Of the argument, for errors.
 
-def split_off_last(x: Any, y: Any, sample_weight: Any, fraction: float) -> tuple[tuple, tuple]:
-    """Holds out the last `fraction` of arrays, as Keras does."""
-    if not 0.0 < fraction < 1.0:
-        raise ValueError(f"`validation_split` must lie in (0, 1); received {fraction!r}.")
-    if isinstance(sample_weight, list | tuple):
-        sample_weight = np.asarray(sample_weight)
-    arrays = [a for a in tf.nest.flatten((x, y, sample_weight)) if a is not None]
-    if not all(hasattr(a, "shape") for a in arrays):
+    Raises:
+        ValueError: If the data does not fit the contract.
+    """
+    contract = contract.of_inputs(for_scores)
+    if isinstance(x, tf.data.Dataset):
+        return Inputs(checked_dataset(contract, x, inputs_only=True, name=name), contract)
+    if is_in_batches(x):
         raise ValueError(
-            "`validation_split` works on arrays; for other data give `validation_data`. Received "
-            f"x of type {type(x).__name__}."
+            f"`{name}` must be an array or a tf.data.Dataset here; received a "
+            f"{type(x).__name__}. predict() takes it."
         )
-    size = arrays[0].shape[0]
-    boundary = int(size * (1.0 - fraction))
-    if boundary in (0, size):
+    return Inputs(contract.checked(contract.inputs(_taken_apart(x, name=name)), name), contract)
+
+
+def one_row_of_zeros(element_spec: Any) -> Any:
+    """A batch of one row, for the shape of what comes out where there are no rows."""
+    return tf.nest.map_structure(
+        lambda spec: tf.zeros([1, *(size or 1 for size in spec.shape[1:])], spec.dtype),
+        element_spec,
+    )
+
+
+def checked_arrays(
+    contract: DataContract, x: Any, y: Any = None, sample_weight: Any = None
+) -> Batch:
+    """Checks arrays for training; as Keras takes them.
+
+    Raises:
+        ValueError: If they do not fit the contract, or are empty.
+    """
+    arrays = contract.checked(contract.from_keras(_taken_apart(x, y, sample_weight)))
+    if not arrays.x.shape[0]:
+        raise ValueError(f"`x` holds no examples: its shape is {tuple(arrays.x.shape)}.")
+    return arrays
+
+
+@contextlib.contextmanager
+def clear_data_errors() -> Iterator[None]:
+    """What `DataContract.asserted` refuses is a `ValueError` of one line, as it is for arrays."""
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        message = re.search(r"assertion failed: \[(`.*)\]", error.message)
+        if message is None:
+            raise
+        raise ValueError(message[1].replace("\\'", "'")) from None
+
+
+def example_shape(x: Any) -> tuple[tuple[int | None, ...], Any]:
+    """The shape of one example of data, for a model that is built by its first data.
+
+    Returns:
+        The shape, and the data, of which a first batch was read where it did not declare its shape.
+
+    Raises:
+        ValueError: If `x` is no data, or declares no shape.
+    """
+    first, x = peek(x) if is_in_batches(x) else (x, x)
+    batch = unpack(first) if is_in_batches(x) or first is not x else _taken_apart(first)
+    if not isinstance(batch.x, tf.TypeSpec):
+        shape = tf.TensorShape(array_of_numbers("x", batch.x).shape)
+    else:
+        shape = getattr(batch.x, "shape", tf.TensorShape(None))
+    if not shape.rank:
         raise ValueError(
-            f"`validation_split`={fraction} of {size} examples leaves one side empty; give "
-            "`validation_data` instead."
+            "`x` must have shape (n, ...), which the model is built for; received "
+            f"{tuple(shape) if shape.rank is not None else 'an unknown rank'}."
         )
+    return tuple(shape[1:]), x
 
-    def part(rows: slice) -> tuple:
-        return tf.nest.map_structure(
-            lambda a: None if a is None else a[rows], (x, y, sample_weight)
-        )
 
-    return part(slice(None, boundary)), part(slice(boundary, None))
+def _taken_apart(x: Any, y: Any = None, sample_weight: Any = None, name: str = "x") -> Batch:
+    """`unpack` for arrays, where a list may also be data."""
+    if isinstance(x, list | tuple) and not (len(x) == 1 and np.ndim(x[0]) > 1):
+        return unpack((array_of_numbers(name, x), y, sample_weight))
+    return unpack((x, y, sample_weight))
+
+
+def _in_order(
+    contract: DataContract, arrays: Batch, batch_size: int, shuffle: bool, seed: int | tf.Variable
+) -> tf.data.Dataset:
+    own_target = arrays.has_own_target
+    once = arrays if own_target else arrays._replace(target=None)  # not gathered twice
+
+    def finish(batch: Batch) -> tuple:
+        batch = batch if own_target else batch._replace(target=batch.x)
+        return contract.to_keras(contract.cast(batch))
+
+    return epoch_ordered(once, batch_size, seed, shuffle=bool(shuffle), finish=finish)
+
+
+def _slices(arrays: Batch, batch_size: int) -> Iterator[Batch]:
+    for start in range(0, max(int(arrays.x.shape[0]), 1), batch_size):
+        yield rows_of(arrays, slice(start, start + batch_size))
+
+
+def _as_tensors(batch: Batch, with_label: bool) -> Batch:
+    x, label = tf.convert_to_tensor(batch.x), None
+    if with_label and batch.label is None:
+        label = tf.fill(tf.shape(x)[:1], tf.constant(-1, tf.int64))
+    elif with_label:
+        label = tf.convert_to_tensor(batch.label, tf.int64)
+    return Batch(x, label=label)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfae.batches.order import Place, epoch_variable, ordered_rows
+from tfae.batches.order import BatchRows, epoch_variable, ordered_rows
 
 _PART = 2**24  # bytes that are read at a time, where all is read
 _COPIED = 2**30  # bytes of an array that TensorFlow may have a copy of; larger ones are not copied
@@ -21,7 +21,7 @@ SPLITS = {"train": "train", "test": "test", "validation": "validation", "val": "
 
 
 class Order(NamedTuple):
-    """How to go through the examples; see `tfae.batches.order.epoch_ordered`."""
+    """How to go through the examples; see `tfae.batches.arrays.epoch_ordered`."""
 
     batch_size: int
     seed: int
@@ -100,8 +100,8 @@ class ReadByRow(Examples):
     def batches(self, order: Order, finish: Finish) -> tf.data.Dataset:
         fetch = self.reader()
 
-        def read(batch: Place) -> Any:
-            return finish(batch.number, batch.first, *fetch(batch.rows))
+        def read(batch: BatchRows) -> Any:
+            return finish(batch.epoch, batch.start, *fetch(batch.indices))
 
         ordered = ordered_rows(self.size, **order._asdict())
         return ordered.map(read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)

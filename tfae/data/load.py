@@ -44,7 +44,7 @@ def load(
     Shuffled data comes in another order in each pass, a function of the seed and the number of the
     pass alone. A dataset counts its passes; `fit` of tfae's models sets the number to the epoch, so
     that `fit(dataset, initial_epoch=5)` goes on as the interrupted run would have. For other Keras
-    models there is the callback `tfae.batches.order.EpochOrder`.
+    models there is the callback `tfae.batches.order_callbacks.EpochOrder`.
 
     Args:
         name_or_path: one of

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfae.bases.autoencoding import Autoencoding
-from tfae.batches.batch import unpack
+from tfae.batches.feeding import checked_inputs
 from tfae.export.signatures import Signature
 
 MOST_EXAMPLES = 1000
@@ -38,11 +38,9 @@ def checked(model: Autoencoding, name: str, data: Any, at_least: int) -> Example
     """
     if data is None:
         return None
-    contract = model.data_contract()
-    contract.checked_inputs(data, values=False, support=None, name=name)
-    batches = data if isinstance(data, tf.data.Dataset) else [data]
+    inputs = checked_inputs(model.data_contract(), data, for_scores=True, name=name)
     arrays: dict[str, list] = {"x": [], "label": []}
-    for batch in map(unpack, batches):
+    for batch in inputs.batches(MOST_EXAMPLES, with_label=model.conditional):
         arrays["x"].append(np.asarray(batch.x))
         unknown = np.full(len(batch.x), -1)
         arrays["label"].append(unknown if batch.label is None else np.asarray(batch.label))
@@ -53,7 +51,6 @@ def checked(model: Autoencoding, name: str, data: Any, at_least: int) -> Example
         raise ValueError(f"`{name}` needs at least {at_least} examples; received {n}.")
     step = 1 if isinstance(data, tf.data.Dataset) else -(-n // MOST_EXAMPLES)
     x, label = (np.concatenate(parts)[::step][:MOST_EXAMPLES] for parts in arrays.values())
-    x = contract.checked_inputs(x, values=True, support=contract.support, name=name)
     return _of_model(model, x, label)
 
 

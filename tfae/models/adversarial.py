@@ -1,5 +1,6 @@
 """The adversarial autoencoder."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -144,7 +145,9 @@ class AdversarialAutoencoder(EncoderDecoder):
 
     def _check_networks(self, input_shape: Sequence[int | None]) -> None:
         super()._check_networks(input_shape)
-        self._contract = self._contract._replace(num_classes=self.num_classes, expects_labels=False)
+        self._contract = dataclasses.replace(
+            self._contract, num_classes=self.num_classes, expects_labels=False
+        )
         for_class = self.num_classes + 1 if self._is_conditioned else 0
         width = self.latent_dim + for_class
         built = self.discriminator.built

@@ -47,6 +47,8 @@ class DenoisingAutoencoder(EncoderDecoder):
         2008; Vincent et al., "Stacked Denoising Autoencoders", 2010.
     """
 
+    takes_noise = True
+
     def __init__(
         self,
         encoder: keras.Model,

@@ -111,7 +111,7 @@ class SparseCoding(Autoencoding):
                 f"{type(self).__name__} needs patches of one size, (n, *patch_shape); received the "
                 f"shape {tuple(input_shape)}."
             )
-        self._contract = DataContract(shape, shape, support=None)
+        self._contract = DataContract(shape, shape, support=None, dtype=solver_dtype(self))
         self._dtype = solver_dtype(self)
         flat = (self.num_atoms, math.prod(shape))
         self._atoms = add_state(self, "atoms", flat, trainable=True, constraint=UnitNorm())
@@ -324,13 +324,13 @@ class SparseCoding(Autoencoding):
             )
         return super().fit(x, *args, **kwargs)
 
-    def _as_dataset(self, x: Any, y: Any, *args, **kwargs) -> Any:
+    def _training_batches(self, x: Any, y: Any, *args, **kwargs) -> tuple:
         self._refuse_target(y)
-        return super()._as_dataset(x, y, *args, **kwargs)
+        return super()._training_batches(x, y, *args, **kwargs)
 
-    def _checked_arrays(self, x: Any, y: Any, sample_weight: Any) -> tuple:
+    def _single_batch(self, x: Any, y: Any, sample_weight: Any) -> tuple:
         self._refuse_target(y)
-        return super()._checked_arrays(x, y, sample_weight)
+        return super()._single_batch(x, y, sample_weight)
 
     def _refuse_target(self, y: Any) -> None:
         if y is not None:

@@ -12,6 +12,7 @@ from tfae import priors
 from tfae.arguments import non_negative
 from tfae.bases.encoder_decoder import EncoderDecoder
 from tfae.batches.batch import Batch
+from tfae.batches.feeding import Inputs
 from tfae.layers.vector_quantizer import VectorQuantizer
 from tfae.losses.likelihoods import Likelihood
 from tfae.networks import conv
@@ -184,7 +185,8 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
             codes = self.quantizer.lookup(batch.x, self.code_shape)
             return self.decode_batch(batch._replace(x=codes))
 
-        return self._map_batches("decode_indices", decode, indices.astype("int32"), batch_size)
+        inputs = Inputs(Batch(indices.astype("int32")))
+        return self._map_batches("decode_indices", decode, inputs, batch_size)
 
     def get_config(self) -> dict:
         quantizer = self.quantizer.get_config()

@@ -47,12 +47,19 @@ class BatchFunctions:
             further = extra(i)
             present = [field for field, tensor in batch._asdict().items() if tensor is not None]
             tensors = [getattr(batch, field) for field in present]
+            # A reshape to a size that is inferred fails for no rows: they are cut off of one row.
+            num_rows = len(tensors[0])
+            if not num_rows:
+                tensors = [tf.zeros([1, *t.shape[1:]], t.dtype) for t in tensors]
             # One trace for all batch sizes.
             specs = [tf.TensorSpec([None, *t.shape[1:]], t.dtype) for t in tensors]
             key = f"{name} {present} {specs}"
             if key not in traced:
                 traced[key] = _trace(function, present, specs, further)
-            results.append(traced[key](*tensors, *further))
+            outputs = traced[key](*tensors, *further)
+            if not num_rows:
+                outputs = tf.nest.map_structure(lambda output: output[:0], outputs)
+            results.append(outputs)
         if not results:
             raise ValueError("The dataset holds no batches.")
         return tf.nest.map_structure(
@@ -66,4 +73,5 @@ def _trace(function: Callable, present: list[str], specs: list, further: tuple) 
         return function(Batch(**fields), *tensors[len(present) :])
 
     further_specs = map(tf.TensorSpec.from_tensor, further)
-    return tf.function(of_tensors).get_concrete_function(*specs, *further_specs)
+    # As Keras runs its steps. Converted by autograph, errors would begin with "in user code".
+    return tf.function(of_tensors, autograph=False).get_concrete_function(*specs, *further_specs)

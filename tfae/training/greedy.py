@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfae.arguments import whole_number
-from tfae.batches.batch import Batch, unpack
-from tfae.batches.feeding import split_off_last
+from tfae.batches.arrays import split_off_last
+from tfae.batches.batch import Batch
+from tfae.batches.feeding import Inputs, checked_arrays, checked_inputs
+from tfae.batches.sources import is_in_batches
 from tfae.training.backup import Backup, EarlyStop, save_weights_at_once
 from tfae.training.network_copies import frozen, new_optimizer, way_to_run
 
@@ -46,12 +49,11 @@ def pretrain_layers(
         The histories of the layers that were trained, in their order.
     """
     n = len(stack.encoders)
-    if validation_split and validation_data is None:
-        (x, _, _), validation_data = split_off_last(_only_x(x), None, None, validation_split)
-        validation_data = validation_data[0]
     x = _checked(stack, "x", x)
     if validation_data is not None:
         validation_data = _checked(stack, "validation_data", validation_data)
+    elif validation_split:
+        x, validation_data = _split(x, validation_split)
     epochs = [whole_number("epochs", value, 1) for value in _per_layer("epochs", epochs, n)]
     patience = [
         value if value is None else whole_number("patience", value, 1)
@@ -179,7 +181,8 @@ def _codes(stack: Any, data: Any, start: int, end: int, raw: Any = None) -> Any:
             x = encoder(x, training=False)
         return tf.cast(x, tf.float32)
 
-    codes = stack._map_batches(f"codes of layers {start} to {end}", encode, data, batch_size=256)
+    inputs = Inputs(Batch(data), stack.data_contract())
+    codes = stack._map_batches(f"codes of layers {start} to {end}", encode, inputs, batch_size=256)
     if not np.isfinite(codes).all():
         raise ValueError(
             f"The codes of layer {end} hold NaN or infinity: its training diverged. Try a lower "
@@ -193,29 +196,26 @@ def _codes(stack: Any, data: Any, start: int, end: int, raw: Any = None) -> Any:
 
 def _checked(stack: Any, name: str, x: Any) -> Any:
     """Data for layer 1, without targets and labels, after the checks that `fit` makes."""
-    if not isinstance(x, tf.data.Dataset):
-        if isinstance(x, keras.utils.PyDataset) or hasattr(x, "__next__"):
-            raise ValueError(
-                f"`{name}` must be an array or a tf.data.Dataset: its codes are computed for every "
-                f"layer; received a {type(x).__name__}."
-            )
-        x = _only_x(x)
-        stack._build_for(x)
-        x, _, _ = stack.data_contract().checked_arrays(x)
-        return x
-    stack._build_for(x.element_spec)
-    return stack.data_contract().checked_dataset(x.map(lambda *batch: unpack(_one(batch)).x))
+    if is_in_batches(x) and not isinstance(x, tf.data.Dataset):
+        raise ValueError(
+            f"`{name}` must be an array or a tf.data.Dataset: its codes are computed for every "
+            f"layer; received a {type(x).__name__}."
+        )
+    x = stack._built_for(x)
+    contract = dataclasses.replace(stack.data_contract(), num_classes=None)
+    if isinstance(x, tf.data.Dataset):
+        inputs = checked_inputs(contract, x, for_scores=True, name=name).data
+        return inputs.map(lambda x: x)  # not a tuple of it
+    return checked_arrays(contract, x[0] if isinstance(x, tuple) else x).x
 
 
-def _one(batch: tuple) -> Any:
-    """What `map` passes as arguments, as one element again."""
-    return batch if len(batch) > 1 else batch[0]
-
-
-def _only_x(x: Any) -> Any:
-    if isinstance(x, tuple):
-        x = x[0]
-    return x["x"] if isinstance(x, dict) and "x" in x else x
+def _split(x: Any, fraction: float) -> tuple[np.ndarray, np.ndarray]:
+    if isinstance(x, tf.data.Dataset):
+        raise ValueError(
+            "`validation_split` works on arrays; for a dataset give `validation_data`."
+        )
+    first, last = split_off_last(Batch(x), fraction)
+    return first.x, last.x
 
 
 def _per_layer(name: str, value: Any, n: int) -> list:

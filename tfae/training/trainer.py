@@ -4,23 +4,27 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from tfae.arguments import whole_number, whole_number_or_none
 from tfae.batches.batch import Batch, unpack
 from tfae.batches.contract import DataContract
 from tfae.batches.feeding import (
-    SeededOrder,
-    checked_batches,
-    is_in_batches,
-    num_batches,
-    peek,
-    split_off_last,
-    with_callbacks,
+    clear_data_errors,
+    example_shape,
+    one_row_of_zeros,
+    prediction_batches,
+    single_batch,
+    training_batches,
 )
 from tfae.batches.order import host_variable
+from tfae.batches.order_callbacks import SeededOrder
+from tfae.batches.sources import is_in_batches, num_batches
 from tfae.internals import has_compiled_metrics
 from tfae.layers.seeds import random_seed
 from tfae.training import objective, random_state
+from tfae.training.callbacks import with_callbacks
 from tfae.training.learning_rate import Fall
 from tfae.training.players import Player, complete
 from tfae.training.programs import Programs
@@ -274,16 +278,29 @@ class Trainer(keras.Model):
                 f"{type(self).__name__} reconstructs its input and has no classes to weigh; give "
                 "each example its weight with `sample_weight` instead of `class_weight`."
             )
-        if validation_split and validation_data is None:
-            (x, y, sample_weight), validation_data = split_off_last(
-                x, y, sample_weight, validation_split
-            )
+        for name, value in (
+            ("batch_size", batch_size),
+            ("validation_batch_size", validation_batch_size),
+            ("steps_per_epoch", steps_per_epoch),
+            ("validation_steps", validation_steps),
+        ):
+            whole_number_or_none(name, value, 1)
+        if not isinstance(validation_freq, list | tuple):
+            whole_number("validation_freq", validation_freq, 1)
         seed = host_variable(self.seed)
-        data = self._as_dataset(x, y, sample_weight, batch_size, shuffle, seed)
+        data, held_out = self._training_batches(
+            x,
+            y,
+            sample_weight,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            validation_split=validation_split if validation_data is None else 0.0,
+        )
         if validation_data is not None:
-            val_x, val_y, val_weight = keras.utils.unpack_x_y_sample_weight(validation_data)
-            validation_data = self._as_dataset(
-                val_x, val_y, val_weight, validation_batch_size or batch_size, shuffle=False
+            validation_data, _ = self._training_batches(
+                *keras.utils.unpack_x_y_sample_weight(validation_data),
+                batch_size=validation_batch_size or batch_size,
             )
         optimizers = [player.optimizer for player in self.players()] if self.compiled else []
         steps = steps_per_epoch or num_batches(data)
@@ -298,18 +315,19 @@ class Trainer(keras.Model):
             order = [SeededOrder(data, seed)] if isinstance(data, tf.data.Dataset) else []
             callbacks = with_callbacks(callbacks, [fall], order, self)
             try:
-                return super().fit(
-                    data,
-                    epochs=epochs,
-                    verbose=verbose,
-                    callbacks=callbacks,
-                    validation_data=validation_data,
-                    shuffle=shuffle and isinstance(data, keras.utils.PyDataset),
-                    initial_epoch=initial_epoch,
-                    steps_per_epoch=steps_per_epoch,
-                    validation_steps=validation_steps,
-                    validation_freq=validation_freq,
-                )
+                with clear_data_errors():
+                    return super().fit(
+                        data,
+                        epochs=epochs,
+                        verbose=verbose,
+                        callbacks=callbacks,
+                        validation_data=held_out if validation_data is None else validation_data,
+                        shuffle=shuffle and isinstance(data, keras.utils.PyDataset),
+                        initial_epoch=initial_epoch,
+                        steps_per_epoch=steps_per_epoch,
+                        validation_steps=validation_steps,
+                        validation_freq=validation_freq,
+                    )
             finally:
                 fall.end()
 
@@ -331,15 +349,16 @@ class Trainer(keras.Model):
             ValueError: If the data does not fit the model.
         """
         if not kwargs.get("_use_cached_eval_dataset"):
-            x = self._as_dataset(x, y, sample_weight, batch_size, shuffle=False)
-        return super().evaluate(
-            x,
-            verbose=verbose,
-            steps=steps,
-            callbacks=callbacks,
-            return_dict=return_dict,
-            **kwargs,
-        )
+            x, _ = self._training_batches(x, y, sample_weight, batch_size=batch_size)
+        with clear_data_errors():
+            return super().evaluate(
+                x,
+                verbose=verbose,
+                steps=steps,
+                callbacks=callbacks,
+                return_dict=return_dict,
+                **kwargs,
+            )
 
     def train_on_batch(
         self,
@@ -351,42 +370,55 @@ class Trainer(keras.Model):
     ) -> Any:
         if class_weight is not None:
             raise ValueError("`class_weight` is not used here; see `fit`.")
-        batch = self._checked_arrays(x, y, sample_weight)
+        batch = self._single_batch(x, y, sample_weight)
         return super().train_on_batch(*batch, return_dict=return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
-        batch = self._checked_arrays(x, y, sample_weight)
+        batch = self._single_batch(x, y, sample_weight)
         return super().test_on_batch(*batch, return_dict=return_dict)
 
-    def _as_dataset(
+    def predict(
         self,
         x: Any,
-        y: Any,
-        sample_weight: Any,
-        batch_size: int | None,
-        shuffle: bool,
-        seed: int | tf.Variable = 0,
+        batch_size: int | None = None,
+        verbose: str | int = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
     ) -> Any:
-        """Turns whatever Keras accepts into checked batches."""
-        if not self.built:  # only then is a batch of a generator looked at
-            first, x = peek(x)
-            self._build_for(first)
-        return checked_batches(self.data_contract(), x, y, sample_weight, batch_size, shuffle, seed)
+        """Applies the model to data; all arguments as in `keras.Model.predict`.
 
-    def _checked_arrays(self, x: Any, y: Any, sample_weight: Any) -> tuple:
-        self._build_for(x)
-        return self.data_contract().checked_arrays(x, y, sample_weight)
+        Raises:
+            ValueError: If the data does not fit the model.
+        """
+        x = self._built_for(x)
+        batches = prediction_batches(self.data_contract(), x, batch_size)
+        if isinstance(batches, tf.data.Dataset) and int(batches.cardinality()) == 0:
+            outputs = self.predict_on_batch(one_row_of_zeros(batches.element_spec))
+            return tf.nest.map_structure(lambda output: np.asarray(output)[:0], outputs)
+        with clear_data_errors():
+            return super().predict(batches, verbose=verbose, steps=steps, callbacks=callbacks)
 
-    def _build_for(self, x: Any) -> None:
-        """Builds a model whose encoder declares no input, from the shape of its first data."""
+    def _training_batches(self, x: Any, y: Any, sample_weight: Any, **options: Any) -> tuple:
+        x = self._built_for(x)
+        return training_batches(self.data_contract(), x, y, sample_weight, **options)
+
+    def _single_batch(self, x: Any, y: Any, sample_weight: Any) -> tuple:
+        x = self._built_for(x)
+        return single_batch(self.data_contract(), x, y, sample_weight)
+
+    def _built_for(self, x: Any) -> Any:
+        """Builds a model whose encoder declares no input for the shape of its first data.
+
+        Returns:
+            The data, still whole where a first batch of a generator was looked at.
+        """
         if self.built:
-            return
-        if isinstance(x, tuple | dict):
-            x = unpack(x).x
-        if hasattr(x, "shape"):
-            self(keras.KerasTensor((None, *x.shape[1:])))
+            return x
+        shape, x = example_shape(x)
+        self(keras.KerasTensor((None, *shape)))
+        return x
 
     # ------------------------------------------------------------------ files
 

@@ -1,0 +1,245 @@
+"""Checks of data: of arrays now, of tensors in an input pipeline as they come.
+
+XLA removes assertions from a compiled step, so they stand in the pipeline in front of it.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+Support = tuple[Any, Any] | None
+"""A closed interval that values must lie in, or `None`; its ends are numbers, or arrays that
+broadcast to an example."""
+
+_UNBATCHED = " A dataset must be batched: call dataset.batch(n) first."
+_NO_LABELS = (
+    " `y` is the data to reconstruct, for example fit(noisy, clean). Class labels go to "
+    'fit({"x": x, "label": label}), in the models that use them.'
+)
+
+
+def array_of_numbers(name: str, value: Any) -> np.ndarray | tf.Tensor:
+    """Returns `value` as an array or a tensor.
+
+    Raises:
+        ValueError: If it holds anything but real numbers in a dense array.
+    """
+    if value is None:
+        raise ValueError(f"`{name}` must not be None.")
+    _refuse_sparse_and_ragged(name, value)
+    if isinstance(value, keras.Variable | tf.Variable):
+        value = tf.convert_to_tensor(value)
+    if np.ma.is_masked(value):
+        raise ValueError(
+            f"`{name}` is a masked array with missing values; fill them first: {name}.filled(0)."
+        )
+    try:
+        array = value if tf.is_tensor(value) else np.asarray(value)
+    except ValueError as error:
+        raise ValueError(
+            f"`{name}` must be an array of numbers; a {type(value).__name__} was given that NumPy "
+            f"cannot make one of: {error}"
+        ) from None
+    check_number_type(name, array.dtype)
+    return array
+
+
+def check_number_type(name: str, dtype: Any) -> None:
+    """Raises `ValueError` for text, objects, times and complex numbers."""
+    if dtype == tf.bfloat16:  # which NumPy counts as none of its kinds
+        return
+    numpy_dtype = dtype.as_numpy_dtype if isinstance(dtype, tf.DType) else dtype
+    if np.dtype(numpy_dtype).kind in "fiub":
+        return
+    name_of_dtype = dtype.name if isinstance(dtype, tf.DType) else str(dtype)
+    advice = ""
+    if np.dtype(numpy_dtype).kind in "OSU":
+        advice = " Convert it with numpy.asarray(..., dtype='float32')."
+    raise ValueError(
+        f"`{name}` must be an array of numbers; received dtype {name_of_dtype}.{advice}"
+    )
+
+
+def cast(array: np.ndarray | tf.Tensor, dtype: str) -> np.ndarray | tf.Tensor:
+    """The array in another type; NumPy arrays stay such."""
+    return (
+        array.astype(dtype, copy=False) if isinstance(array, np.ndarray) else tf.cast(array, dtype)
+    )
+
+
+def check_spec(name: str, spec: Any, expected: tuple | None) -> None:
+    """Checks what a dataset declares of one of its parts; `expected` is the shape of one example.
+
+    Raises:
+        ValueError: If it is not a dense tensor of numbers, or has another shape.
+    """
+    _refuse_sparse_and_ragged(name, spec)
+    if not isinstance(spec, tf.TensorSpec):
+        raise ValueError(f"`{name}` must be one tensor in the dataset; it is {spec}.")
+    check_number_type(name, spec.dtype)
+    if expected is not None:
+        check_shape(name, spec.shape, expected, _UNBATCHED)
+
+
+def check_shape(name: str, shape: Any, expected: tuple, hint: str = "") -> None:
+    """Compares a shape with its leading batch axis against the shape of one example.
+
+    Args:
+        name: Of the argument.
+        shape: With the batch axis; unknown sizes fit all.
+        expected: Without the batch axis.
+        hint: What to do where the batch axis is missing.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    shape = tf.TensorShape(shape)
+    if shape.is_compatible_with(tf.TensorShape([None, *expected])):
+        return
+    if name == "y":
+        hint = _NO_LABELS
+    elif shape.is_compatible_with(tf.TensorShape(expected)):
+        hint = hint or f" A single example needs a batch axis: {name}[None]."
+    elif _is_channels_first(shape, expected):
+        hint = f" Channels come last: numpy.moveaxis({name}, 1, -1)."
+    else:
+        hint = ""
+    sizes = ", ".join(map(str, expected))
+    raise ValueError(
+        f"`{name}` must have shape (n, {sizes}); "
+        f"received {tuple(shape) if shape.rank is not None else 'an unknown rank'}.{hint}"
+    )
+
+
+def check_values(name: str, array: Any, support: Support) -> None:
+    """Checks that all values are finite and within `support`.
+
+    One pass each for the minimum and the maximum is enough: NaN and infinity show in them.
+
+    Raises:
+        ValueError: If one is not.
+    """
+    array = np.asarray(array)
+    if array.size == 0:
+        return
+    low, high = float(array.min()), float(array.max())
+    if not np.isfinite([low, high]).all():
+        raise ValueError(
+            f"`{name}` holds NaN or infinite values (minimum {low}, maximum {high}); remove or "
+            "impute them first."
+        )
+    if support is None:
+        return
+    lowest, highest = low, high
+    if np.ndim(support[0]):
+        lowest, highest = array.min(axis=0), array.max(axis=0)
+    if np.any(lowest < support[0]) or np.any(highest > support[1]):
+        raise ValueError(f"{_range_message(name, support)} Received [{low:g}, {high:g}].")
+
+
+def value_assertions(name: str, tensor: tf.Tensor, support: Support) -> list[tf.Operation]:
+    """`check_values` in a graph."""
+    tensor = tf.cast(tensor, tf.float32)
+    finite = tf.reduce_all(tf.math.is_finite(tensor))
+    message = f"`{name}` holds NaN or infinite values; remove or impute them first."
+    checks = [tf.debugging.Assert(finite, [message])]
+    if support is not None:
+        # NaN is what the first assertion is for.
+        outside = tf.reduce_any((tensor < support[0]) | (tensor > support[1]))
+        low, high = tf.reduce_min(tensor), tf.reduce_max(tensor)
+        received = [tf.strings.as_string(bound, shortest=True) for bound in (low, high)]
+        message = [
+            _range_message(name, support),
+            " Received [",
+            received[0],
+            ", ",
+            received[1],
+            "].",
+        ]
+        checks.append(tf.debugging.Assert(~outside, [tf.strings.join(message)]))
+    return checks
+
+
+def shape_assertions(name: str, tensor: tf.Tensor, expected: tuple) -> list[tf.Operation]:
+    """`check_shape` in a graph, for what a dataset does not declare."""
+    if tensor.shape.rank is not None and None not in tensor.shape[1:].as_list():
+        return []
+    sizes = tf.shape(tensor)[1:]
+    wanted = tf.constant([-1 if size is None else size for size in expected], tf.int32)
+    fits = tf.cond(
+        tf.size(sizes) == len(expected),
+        lambda: tf.reduce_all((wanted == -1) | (sizes == wanted)),
+        lambda: tf.constant(False),
+    )
+    message = [
+        f"`{name}` must have shape (n, {', '.join(map(str, expected))}); received (",
+        tf.strings.reduce_join(tf.strings.as_string(tf.shape(tensor)), separator=", "),
+        ").",
+    ]
+    return [tf.debugging.Assert(fits, [tf.strings.join(message)])]
+
+
+def check_weights(weights: Any, n: int) -> np.ndarray | tf.Tensor:
+    """Returns sample weights `(n,)`, of an array `(n,)` or `(n, 1)`.
+
+    Raises:
+        ValueError: If there is not one finite number an example.
+    """
+    weights = array_of_numbers("sample_weight", weights)
+    check_weight_shape(weights.shape)
+    if weights.shape[0] != n:
+        raise ValueError(
+            "`x` and `sample_weight` must have the same number of examples; received "
+            f"{n} and {weights.shape[0]}."
+        )
+    check_values("sample_weight", weights, None)
+    return weights if len(weights.shape) == 1 else weights[:, 0]
+
+
+def check_weight_shape(shape: Any) -> None:
+    """Raises `ValueError` for weights of time steps or pixels, which the losses do not take."""
+    shape = tf.TensorShape(shape)
+    if not (shape.is_compatible_with([None]) or shape.is_compatible_with([None, 1])):
+        raise ValueError(
+            "`sample_weight` must have one weight an example, shape (n,); received shape "
+            f"{tuple(shape)}."
+        )
+
+
+def asserted_weights(weights: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """`check_weights` in a graph, for the examples of `x`."""
+    n = tf.shape(x)[0]
+    fits = (tf.size(weights) == n) & (tf.shape(weights)[0] == n)
+    one_each = tf.debugging.Assert(
+        fits, ["`sample_weight` must have one weight an example, shape (n,)."]
+    )
+    with tf.control_dependencies([one_each, *value_assertions("sample_weight", weights, None)]):
+        return tf.reshape(tf.cast(weights, tf.float32), [-1])
+
+
+def _range_message(name: str, support: tuple[Any, Any]) -> str:
+    low, high = np.min(support[0]), np.max(support[1])
+    return (
+        f"`{name}` must lie in [{low:g}, {high:g}] for this likelihood. Scale the data (divide "
+        "8-bit images by 255) or clip it, or choose likelihood='gaussian' or 'squared_error'."
+    )
+
+
+def _refuse_sparse_and_ragged(name: str, value: Any) -> None:
+    if hasattr(value, "toarray"):  # a matrix of SciPy
+        advice = f"a sparse matrix; make it dense: {name}.toarray()."
+    elif isinstance(value, tf.SparseTensor | tf.SparseTensorSpec):
+        advice = "a sparse tensor; make it dense: tf.sparse.to_dense."
+    elif isinstance(value, tf.RaggedTensor | tf.RaggedTensorSpec):
+        advice = "a ragged tensor; pad or cut its rows to one length: to_tensor(shape=...)."
+    else:
+        return
+    raise ValueError(f"`{name}` must be a dense array; received {advice}")
+
+
+def _is_channels_first(shape: tf.TensorShape, expected: tuple) -> bool:
+    if shape.rank is None or shape.rank != len(expected) + 1 or len(expected) < 2:
+        return False
+    return shape[1:].is_compatible_with([expected[-1], *expected[:-1]])
