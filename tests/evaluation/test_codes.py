@@ -1,6 +1,7 @@
 """Metrics of codes against closed forms."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -30,6 +31,31 @@ def test_mutual_information_is_zero_without_any_and_at_most_the_log_of_the_numbe
     assert mutual_information(zeros, zeros) == pytest.approx(0.0, abs=1e-9)
     apart = 100.0 * np.arange(700)[:, None] * np.ones(4)
     assert mutual_information(apart, zeros) == pytest.approx(math.log(700))
+
+
+@pytest.mark.parametrize("log_variance", [-60.0, -1000.0, 0.0, 60.0])
+def test_mutual_information_of_any_log_variance_is_bounded_by_the_log_of_the_number(log_variance):
+    mean = np.random.default_rng(0).normal(size=(4, 3)) + 1e3
+    estimate = mutual_information(mean, np.full((4, 3), log_variance), num_samples=20)
+    expected = {-60.0: math.log(4), -1000.0: math.log(4), 60.0: 0.0}.get(log_variance)
+    if expected is not None:
+        assert estimate == pytest.approx(expected, abs=1e-9)
+    assert -0.2 < estimate <= math.log(4)
+
+
+def test_mutual_information_of_examples_that_are_all_alike_is_zero_however_sharp():
+    mean, log_variance = np.ones((9, 2)), np.full((9, 2), -80.0)
+    assert mutual_information(mean, log_variance) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_mutual_information_does_not_depend_on_the_size_of_its_blocks(monkeypatch):
+    mean, log_variance, _ = linear_gaussian(50)
+    expected = mutual_information(mean, log_variance)
+    module = sys.modules[
+        "tfae.evaluation.mutual_information"
+    ]  # the package has the function by its name
+    monkeypatch.setattr(module, "_MAX_ELEMENTS", 350)
+    assert mutual_information(mean, log_variance) == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_mean_kl_is_the_information_and_the_kl_of_the_aggregate():

@@ -1,5 +1,7 @@
 """Metrics of generated data against closed forms."""
 
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -38,6 +40,25 @@ def test_the_frechet_distance_of_samples_comes_near_that_of_their_distributions(
     assert frechet_distance(x, y) == pytest.approx(expected, rel=0.05)
     assert frechet_distance(x, x) == pytest.approx(0, abs=1e-6)
     assert frechet_distance(x[:, :1], x[:, :1] + 2) == pytest.approx(4)
+
+
+def test_the_frechet_distance_of_fewer_rows_than_columns_needs_no_covariances():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(12, 40)), 2 * rng.normal(size=(15, 40)) + 1
+    expected = gaussian_frechet_distance(x.mean(axis=0), np.cov(x.T), y.mean(axis=0), np.cov(y.T))
+    assert frechet_distance(x, y) == pytest.approx(expected, rel=1e-6)
+    wide = rng.normal(size=(5, 200_000))  # whose covariances would take 640 GB
+    assert frechet_distance(wide, wide + 0.01) == pytest.approx(20, rel=1e-6)
+
+
+def test_precision_and_recall_do_not_depend_on_the_size_of_their_blocks(monkeypatch):
+    x, y = np.random.default_rng(0).normal(size=(2, 90, 2)) * [[[1]], [[1.3]]]
+    expected = precision_recall(x, y)
+    module = sys.modules[
+        "tfae.evaluation.precision_recall"
+    ]  # the package has the function by its name
+    monkeypatch.setattr(module, "_MAX_ELEMENTS", 1000)
+    assert precision_recall(x, y) == expected
 
 
 def test_precision_and_recall_by_hand():

@@ -45,6 +45,39 @@ def test_it_follows_from_its_seed_and_copes_with_rows_that_are_all_the_same():
     assert mmd_test(np.ones((5, 2)), np.ones((4, 2))).p_value == 1.0
 
 
+def test_the_kernel_matrix_is_made_in_blocks_that_change_nothing(monkeypatch):
+    sizes = []
+
+    def kernel(distances):
+        sizes.append(distances.shape[0] * distances.shape[1])
+        return inverse_multiquadratic_kernel(distances)
+
+    x, y = normal(60), normal(41, 0.4, seed=1)
+    whole = mmd_test(x, y, kernel, num_permutations=50)
+    monkeypatch.setattr("tfae.evaluation.two_sample._MAX_ELEMENTS", 1000)
+    sizes.clear()
+    blocks = mmd_test(x, y, kernel, num_permutations=50)
+    assert blocks.squared_mmd == pytest.approx(whole.squared_mmd, rel=1e-9)
+    assert blocks.p_value == whole.p_value
+    assert sum(sizes) == 101**2
+    assert max(sizes) <= 1000
+
+
+def test_of_many_rows_some_tell_the_bandwidth(monkeypatch):
+    x, y = normal(300), normal(300, seed=1)
+    expected = mmd_test(x, y, num_permutations=1).squared_mmd
+    monkeypatch.setattr("tfae.evaluation.two_sample._ROWS_FOR_MEDIAN", 200)
+    found = mmd_test(x, y, num_permutations=1).squared_mmd
+    assert found == pytest.approx(expected, abs=5e-4)
+    assert found != expected
+
+
+def test_rows_far_from_the_origin_are_tested_as_those_at_it():
+    x, y = normal(40), normal(40, 0.5, seed=1)
+    near, far = mmd_test(x, y), mmd_test(x + 1e6, y + 1e6)
+    assert far.squared_mmd == pytest.approx(near.squared_mmd, rel=1e-6)
+
+
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [

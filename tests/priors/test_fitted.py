@@ -34,6 +34,15 @@ def test_the_mixture_finds_the_density_and_draws_from_it():
     np.testing.assert_allclose(np.cov(left.T), [[0.5, 0.4], [0.4, 0.5]], atol=0.05)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("kind", ["gaussian", "gaussian_mixture"])
+def test_codes_that_are_no_numbers_are_refused(kind, bad):
+    codes = np.zeros((20, 2))
+    codes[3:5, 1] = bad
+    with pytest.raises(ValueError, match="2 of 20 hold NaN or infinite"):
+        priors.fit(codes, kind)
+
+
 def test_the_gaussian_has_the_mean_and_covariance_of_the_codes():
     codes, _ = clusters()
     prior = priors.fit(codes, "gaussian")

@@ -26,10 +26,24 @@ def frechet_distance(x: Any, y: Any) -> float:
         Equilibrium", 2017.
     """
     x, y = checks.pair(("x", "y"), (x, y), minimum=2)
+    if x.shape[1] > max(len(x), len(y)):
+        return _of_wide_samples(x, y)
     return gaussian_frechet_distance(
         x.mean(axis=0), np.cov(x.T).reshape(2 * x.shape[1:]),
         y.mean(axis=0), np.cov(y.T).reshape(2 * y.shape[1:]),
     )  # fmt: skip
+
+
+def _of_wide_samples(x: np.ndarray, y: np.ndarray) -> float:
+    """The same, of fewer rows than columns: without covariances, which are larger.
+
+    The trace of (A B)^(1/2) is the sum of the singular values of A^(1/2) B^(1/2), and with
+    A = X^T X and B = Y^T Y these are those of X Y^T.
+    """
+    difference = np.sum((x.mean(axis=0) - y.mean(axis=0)) ** 2)
+    x, y = ((a - a.mean(axis=0)) / np.sqrt(len(a) - 1) for a in (x, y))
+    trace_of_root = scipy.linalg.svdvals(x @ y.T).sum()
+    return float(difference + np.sum(x**2) + np.sum(y**2) - 2.0 * trace_of_root)
 
 
 def gaussian_frechet_distance(

@@ -1,5 +1,6 @@
 """Whether generated data looks real, and whether it covers what is real."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ from scipy.spatial.distance import cdist
 from tfae.arguments import whole_number
 from tfae.evaluation import checks
 
-_CHUNK = 1000  # rows of the matrix of distances at a time
+_MAX_ELEMENTS = 2**22  # of the matrix of distances, at a time
 
 
 class PrecisionRecall(NamedTuple):
@@ -53,11 +54,17 @@ def _part_inside(points: np.ndarray, sample: np.ndarray, neighbours: int) -> flo
     """The part of `points` in the manifold of `sample`."""
     # Each point's nearest is itself, at number 0.
     radii = np.concatenate(
-        [np.partition(cdist(part, sample), neighbours)[:, neighbours] for part in _parts(sample)]
+        [
+            np.partition(distances, neighbours)[:, neighbours]
+            for distances in _distances(sample, sample)
+        ]
     )
-    inside = [(cdist(part, sample) <= radii).any(axis=1) for part in _parts(points)]
+    inside = [(distances <= radii).any(axis=1) for distances in _distances(points, sample)]
     return float(np.concatenate(inside).mean())
 
 
-def _parts(rows: np.ndarray) -> list[np.ndarray]:
-    return [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
+def _distances(points: np.ndarray, sample: np.ndarray) -> Iterator[np.ndarray]:
+    """The matrix of distances, some rows at a time."""
+    size = max(1, _MAX_ELEMENTS // len(sample))
+    for start in range(0, len(points), size):
+        yield cdist(points[start : start + size], sample)

@@ -59,6 +59,12 @@ class FittedGaussianMixture(Prior):
             raise ValueError(
                 f"A Gaussian is fitted to codes (n, latent_dim); received shape {codes.shape}."
             )
+        if not np.isfinite(codes).all():
+            bad = np.count_nonzero(~np.isfinite(codes).all(axis=1))
+            raise ValueError(
+                f"A density is fitted to finite codes; {bad} of {len(codes)} hold NaN or infinite "
+                "values. Look at the data, or at a training whose loss became NaN."
+            )
         numbers = [num_components] if np.ndim(num_components) == 0 else list(num_components)
         numbers = [whole_number("num_components", k, minimum=1) for k in numbers]
         if not numbers:

@@ -50,7 +50,7 @@ class FittedCategorical(Prior):
         """Counts the indices at each position.
 
         Args:
-            indices: Integers `(n, ...)`, places in the codebook, of one row or more.
+            indices: Integers `(n, ...)`, of embeddings in the codebook, of one row or more.
             codebook: `(num_embeddings, embedding_dim)`.
             code_shape: Shape of one code.
             smoothing: How many examples, zero or more, are added at each position, spread evenly
