@@ -30,10 +30,12 @@ def read_metadata(content: bytes) -> dict:
         latent_dim         size of a code
         batch_size         examples a call
         quantize           null, "float16", "dynamic" or "int8"
-        support            [low, high] that data must lie in, or null for all real numbers
+        support            [low, high] that data must lie in, or null for all real numbers; each is
+                           one number, or an array of them that broadcasts to an example
         data_range         [low, high] of the data that was seen, or null if not known
         num_classes        of a model that takes labels, else null
-        score              terms of the anomaly score, see `SCORE_TERMS`; null if it has no formula
+        score              terms of the anomaly score, see `SCORE_TERMS`; null if it has no formula.
+                           A "scaling" of a term, x to (x - shift) * factor, comes before it
         threshold          a score that is not at most this is anomalous; null if none was fitted
         false_positive_rate  fraction of normal data above the threshold; null likewise
         labels             names of the classes, in order
@@ -186,9 +188,9 @@ class DeviceModel:
     def _checked(self, x: np.ndarray) -> np.ndarray:
         x, support = np.asarray(x), self.metadata.get("support")
         if not are_data(x, support).all():
-            expected = (
-                "finite numbers" if support is None else "numbers in [{:g}, {:g}]".format(*support)
-            )
+            expected = "finite numbers"
+            if support is not None:
+                expected = f"numbers in [{np.min(support[0]):g}, {np.max(support[1]):g}]"
             raise ValueError(
                 f"`x` must hold {expected}; received {np.min(x)} to {np.max(x)}. Only "
                 "anomaly_score and is_anomaly take other data."
@@ -210,7 +212,8 @@ def are_data(x: np.ndarray, support: list[float] | None) -> np.ndarray:
     """Which rows `(n, ...)` hold finite values in the support only, as booleans `(n,)`."""
     valid = np.isfinite(x)
     if support is not None:
-        valid &= (x >= support[0]) & (x <= support[1])
+        low, high = np.float32(support[0]), np.float32(support[1])
+        valid &= (x >= low) & (x <= high)
     return valid.all(axis=tuple(range(1, np.ndim(x))))
 
 
@@ -232,8 +235,13 @@ def score(
     x, reconstruction = np.float64(x), np.float64(reconstruction)
     total = np.zeros(len(x))
     for term in metadata["score"]:
-        parameters = {key: value for key, value in term.items() if key != "term"}
-        values = SCORE_TERMS[term["term"]](x, reconstruction, encoding, **parameters)
+        parameters = dict(term)
+        name, scaling = parameters.pop("term"), parameters.pop("scaling", None)
+        scaled = [x, reconstruction]
+        if scaling is not None:  # the loss is that of the scaled data
+            shift, factor = np.float64(scaling["shift"]), np.float64(scaling["factor"])
+            scaled = [(values - shift) * factor for values in scaled]
+        values = SCORE_TERMS[name](*scaled, encoding, **parameters)
         total += values.sum(axis=tuple(range(1, values.ndim)))
     return total
 

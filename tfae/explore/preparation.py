@@ -79,7 +79,7 @@ def prepare(
         "shape": shape,
         "isImage": len(shape) == 3 and shape[-1] in (1, 3),
         "range": _value_range(model, x),
-        "score": metadata["score"],
+        "score": metadata["score"] and [_flat(term, shape) for term in metadata["score"]],
         "threshold": metadata["threshold"],
         "information": "KL" if "log_variance" in encoding else "variance",
         "dimensions": _dimensions(**encoding),
@@ -91,11 +91,23 @@ def prepare(
     (folder / "about.json").write_text(json.dumps(about, allow_nan=False))
 
 
+def _flat(term: dict, shape: tuple[int, ...]) -> dict:
+    """A term of the score whose scaling has a number for each value of an example."""
+    if "scaling" not in term:
+        return term
+    scaling = {
+        name: np.broadcast_to(np.float64(values), shape).ravel().tolist()
+        for name, values in term["scaling"].items()
+    }
+    return {**term, "scaling": scaling}
+
+
 def _value_range(model: Autoencoding, x: np.ndarray) -> tuple[float, float]:
     """From black to white: what the likelihood allows, else what the data has."""
     low, high = float(x.min()), float(x.max())
-    if model.data_contract().support is not None:
-        return model.data_contract().support
+    support = model.data_contract().support
+    if support is not None:
+        return float(np.min(support[0])), float(np.max(support[1]))
     if low >= 0 and high <= 1:
         return 0.0, 1.0
     return low, max(high, low + 1e-6)

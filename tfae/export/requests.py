@@ -25,12 +25,13 @@ EXAMPLES = Path("assets.extra", "examples")
 """Where in a version's folder the bodies of REST requests and their answers are."""
 
 
-def example_inputs(inputs: list[tf.TensorSpec], rows: int) -> Arrays:
+def example_inputs(inputs: list[tf.TensorSpec], rows: int, support: tuple | None = None) -> Arrays:
     """Made-up inputs, the same every time: noise in the range of the data, whole small seeds.
 
     Args:
         inputs: Specifications with a free batch; other free axes become 64 long.
         rows: Size of the batch.
+        support: The lowest and the highest value of data; `None` for all numbers.
 
     Returns:
         Arrays by name. Numbers have few digits, to be written as text.
@@ -42,7 +43,8 @@ def example_inputs(inputs: list[tf.TensorSpec], rows: int) -> Arrays:
         if spec.dtype == tf.uint8:
             values = random.integers(0, 256, shape)
         elif spec.name == "x":
-            values = random.random(shape).round(3)
+            low, high = (0.0, 1.0) if support is None else support
+            values = np.clip((low + (high - low) * random.random(shape)).round(3), low, high)
         elif spec.name == "label":
             values = np.arange(rows) % 2
         elif spec.dtype.is_integer:

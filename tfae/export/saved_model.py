@@ -15,12 +15,13 @@ from tfae.classifier import Classifier
 from tfae.export import serving
 from tfae.export.assertions import with_assertions
 from tfae.export.requests import (
+    Arrays,
     Example,
     example_inputs,
     write_rest_examples,
     write_warm_up,
 )
-from tfae.export.signatures import Signature, signatures
+from tfae.export.signatures import signatures
 from tfae.export.stock_ops import check_stock_ops
 from tfae.export.validity import check_numbers
 from tfae.files import atomic_write, check_absent
@@ -49,7 +50,8 @@ def saved_model(
         model: Built; its state of training and its optimizer are not exported.
         directory: Folder of the model's versions; its name is the name of the served model.
         version: Positive. TensorFlow Serving takes the highest version that it finds.
-        uint8: Whether the server gets 8-bit data, which the graph divides by 255.
+        uint8: Whether the server gets 8-bit data. The graph divides it by 255, unless the model has
+            a scaling, which takes it as it is.
         check_finite: Whether a model with NaN or infinity among its weights is refused.
 
     Returns:
@@ -75,11 +77,15 @@ def saved_model(
         for name, signature in signatures(model, uint8).items()
     }
     check_numbers(model, weights=check_finite)
+    support = getattr(model.data_contract(), "support", None)  # a classifier's data has none
     archive = keras.export.ExportArchive()  # it stores the variables that are used, once
     examples = {}
     for name, signature in found.items():
         function = archive.add_endpoint(name, signature.function, signature.inputs)
-        examples[name] = [_example(name, function, signature, rows) for rows in (1, 4)]
+        examples[name] = [
+            _example(name, function, example_inputs(signature.inputs, rows, support))
+            for rows in (1, 4)
+        ]
     with contextlib.ExitStack() as appearing:
         folder = appearing.enter_context(atomic_write(target))
         if not (directory / serving.FOLDER).exists():
@@ -98,9 +104,9 @@ def saved_model(
 _OPTIONS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # nothing is trained
 
 
-def _example(name: str, function: Callable, signature: Signature, rows: int) -> Example:
+def _example(name: str, function: Callable, inputs: Arrays) -> Example:
     """Made-up inputs and the answer to them."""
-    inputs = example_inputs(signature.inputs, rows)
+    rows = len(next(iter(inputs.values())))
     try:
         outputs = function.get_concrete_function()(*map(tf.constant, inputs.values()))
     except Exception as error:

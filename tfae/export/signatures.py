@@ -33,7 +33,8 @@ def signatures(
 
     Args:
         model: Built.
-        uint8: Whether data comes as 8-bit values, which are divided by 255 in the graph.
+        uint8: Whether data comes as 8-bit values. The graph divides them by 255, unless the model
+            has a scaling, which takes them as they are.
         label_dtype: Integers that labels come as.
 
     Raises:
@@ -52,10 +53,14 @@ def signatures(
     shape = [None, *model.data_contract().input_shape]
     x = [tf.TensorSpec(shape, tf.uint8 if uint8 else dtype, "x")]
 
+    divide = uint8 and getattr(model, "scaling", None) is None
+
     def of_data(function: Callable[[Batch], Outputs]) -> Callable[..., Outputs]:
-        return lambda x, label=None: function(
-            Batch(tf.cast(x, dtype) / 255 if uint8 else x, label=label)
-        )
+        def of_tensors(x: tf.Tensor, label: tf.Tensor | None = None) -> Outputs:
+            x = tf.cast(x, dtype)
+            return function(Batch(x / 255 if divide else x, label=label))
+
+        return of_tensors
 
     if isinstance(model, Classifier):
         return {
@@ -109,7 +114,8 @@ def _are_data(x: tf.Tensor, support: tuple[float, float] | None) -> tf.Tensor:
     """Which rows `(batch, ...)` hold finite values in the support only, as booleans `(batch,)`."""
     valid = tf.math.is_finite(x)
     if support is not None:
-        valid &= (x >= support[0]) & (x <= support[1])
+        low, high = (tf.cast(limit, x.dtype) for limit in support)
+        valid &= (x >= low) & (x <= high)
     return tf.reduce_all(valid, axis=list(range(1, x.shape.rank)))
 
 

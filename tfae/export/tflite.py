@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tfae.bases.autoencoding import Autoencoding
 from tfae.export import examples
 from tfae.export.conversion import convert, in_float32
@@ -110,15 +112,16 @@ def tflite(
         content = convert(reference, in_file, quantize, batch_size, calibration, float_io)
         measured_on = examples.random(model) if validation is None else validation
         formula = verified_formula(reference, found, measured_on)
+        support = model.data_contract().support
         metadata = {
             "model": type(model).__name__,
             "input_shape": model.data_contract().input_shape,
             "latent_dim": model.latent_dim,
             "batch_size": batch_size,
             "quantize": quantize,
-            "support": model.data_contract().support,
+            "support": support and [np.asarray(limit).tolist() for limit in support],
             "num_classes": model.num_classes if model.conditional else None,
-            "data_range": _data_range(model, calibration),
+            "data_range": _data_range(support, calibration),
             "score": formula and [_with_resolution(term, quantize) for term in formula],
             "threshold": model.threshold,
             "false_positive_rate": model.false_positive_rate,
@@ -148,11 +151,12 @@ def _check_shape(model: Autoencoding) -> None:
         )
 
 
-def _data_range(model: Autoencoding, calibration: Examples | None) -> list[float] | None:
-    support = model.data_contract().support
-    if support is not None or calibration is None:
-        return support and list(support)
-    return [float(calibration["x"].min()), float(calibration["x"].max())]
+def _data_range(support: tuple | None, calibration: Examples | None) -> list[float] | None:
+    if support is not None:
+        return [float(np.min(support[0])), float(np.max(support[1]))]
+    if calibration is not None:
+        return [float(calibration["x"].min()), float(calibration["x"].max())]
+    return None
 
 
 def _with_resolution(term: dict, quantize: str | None) -> dict:

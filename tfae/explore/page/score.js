@@ -25,15 +25,22 @@ function gaussianKl({ code, log_variance: logVariance }) {
 export function scoreOf(terms, x, reconstruction, encoding) {
   if (!terms?.every(({ term }) => term in TERMS || term === "gaussian_kl")) return null;
   const score = { total: 0, reconstruction: 0, kl: null };
-  for (const { term, ...parameters } of terms) {
+  for (const { term, scaling, ...parameters } of terms) {
     if (term === "gaussian_kl") {
       score.kl = gaussianKl(encoding);
     } else {
-      score.reconstruction += sum(x.length, (i) => TERMS[term](x, reconstruction, i, parameters));
+      const [target, mean] = [x, reconstruction].map((values) => scaled(values, scaling));
+      score.reconstruction += sum(x.length, (i) => TERMS[term](target, mean, i, parameters));
     }
   }
   score.total = score.reconstruction + (score.kl ?? 0);
   return score;
+}
+
+/** What a loss is computed of: for a model that scales its data, the scaled values. */
+function scaled(values, scaling) {
+  if (!scaling) return values;
+  return Float64Array.from(values, (value, i) => (value - scaling.shift[i]) * scaling.factor[i]);
 }
 
 function sum(count, term) {
