@@ -7,6 +7,8 @@ import joblib
 import keras
 import numpy as np
 import pytest
+import scipy.sparse
+import tensorflow as tf
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
@@ -59,9 +61,9 @@ class Eager:
     """Builds a small model that is not compiled: the checks fit it a hundred times."""
 
     @staticmethod
-    def from_shape(input_shape, latent_dim):
+    def from_shape(input_shape, latent_dim, seed):
         model = tfae.Autoencoder.from_shape(
-            input_shape, latent_dim, hidden_units=(8,), likelihood="squared_error"
+            input_shape, latent_dim, hidden_units=(8,), likelihood="squared_error", seed=seed
         )
         model.compile(run_eagerly=True)
         return model
@@ -184,17 +186,45 @@ def test_a_model_is_a_pattern_that_fit_does_not_change(rows, trained):
     assert encoder.score(rows) < -trained.anomaly_score(rows.reshape(-1, 8, 8, 1)).mean()
 
 
-@pytest.mark.slow
-def test_random_state_decides_everything(rows):
-    def codes(random_state):
-        encoder = quick("VariationalAutoencoder", random_state=random_state)
-        return encoder.fit_transform(rows)
+def own_networks():
+    """A model of unseeded layers, a random one among them."""
+    inputs = keras.Input((64,))
+    h = keras.layers.GaussianNoise(0.1)(keras.layers.Dense(5, "relu")(inputs))
+    decoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(64)])
+    model = tfae.Autoencoder(keras.Model(inputs, keras.layers.Dense(2)(h)), decoder)
+    model.compile(run_eagerly=True)
+    return model
 
-    np.testing.assert_array_equal(codes(3), codes(3))
-    assert np.abs(codes(3) - codes(4)).max() > 0.01
-    state = random.getstate()
-    codes(3)
-    assert random.getstate() == state, "the user's own random numbers are not disturbed"
+
+@pytest.mark.parametrize("model", ["VariationalAutoencoder", "own networks"])
+def test_random_state_decides_everything_in_threads_too(rows, model):
+    if model == "own networks":
+        model, options = own_networks(), {"latent_dim": None}
+    else:
+        options = {}
+
+    def codes(random_state):
+        encoder = quick(model, random_state=random_state, epochs=1, batch_size=100, **options)
+        return encoder.fit_transform(rows[:200])
+
+    state = random.getstate(), keras.config.dtype_policy()
+    expected = codes(3)
+    assert (random.getstate(), keras.config.dtype_policy()) == state
+    found = joblib.Parallel(n_jobs=3, prefer="threads")(
+        joblib.delayed(codes)(random_state) for random_state in (3, 4, 3)
+    )
+    np.testing.assert_array_equal(found[0], expected)
+    np.testing.assert_array_equal(found[2], expected)
+    assert np.abs(found[1] - expected).max() > 0.01
+
+
+def test_learning_rates_may_be_schedules_which_fits_do_not_share(rows):
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.02, 10, 0.5)
+    encoder = clone(quick(learning_rate=schedule, epochs=1)).fit(rows[:50])
+    assert float(encoder.model_.optimizer.learning_rate) < 0.02
+    falling = tfae.training.CosineOverFit(0.02)
+    first, second = (quick(learning_rate=falling, epochs=1).fit(rows[:50]) for _ in range(2))
+    np.testing.assert_array_equal(first.transform(rows), second.transform(rows))
 
 
 def test_training_has_its_options(rows):
@@ -243,7 +273,8 @@ def test_any_layer_is_a_representation(rows, trained):
         assert not hasattr(encoder, "inverse_transform")
     conv = quick(architecture="conv", input_shape=(8, 8, 1), filters=(4,), hidden_units=8,
                  epochs=1, layer="conv_1")  # fmt: skip
-    assert conv.fit_transform(rows).shape == (400, 4 * 4 * 4)
+    assert conv.fit_transform(rows[:50]).shape == (50, 4 * 4 * 4)
+    assert len(conv.get_feature_names_out()) == 64
 
 
 def test_a_trained_model_transforms_without_fit(rows, trained):
@@ -277,6 +308,9 @@ def test_it_survives_a_file(rows, trained, tmp_path, module):
         ({"model": 3}, "must be a tfae model"),
         ({"model": lambda shape, latent_dim: None}, "must build a tfae model"),
         ({"depth": 3}, "no hyperparameter depth; it has .*hidden_units"),
+        ({"learning_rate": -1.0}, "`learning_rate` must be a number above zero; received -1.0"),
+        ({"learning_rate": "much"}, "`learning_rate` must be a number above zero"),
+        ({"epochs": 1.5}, "`epochs` must be a whole number"),
         ({"prefit": True}, "takes a trained tfae model"),
         ({"input_shape": (7, 7)}, r"64 features.*\(7, 7\) has 49"),
         ({"layer": "hidden_9"}, "no layer 'hidden_9'; it has 'hidden_1', 'hidden_2', 'code'"),
@@ -284,7 +318,9 @@ def test_it_survives_a_file(rows, trained, tmp_path, module):
 )
 def test_parameters_that_do_not_fit_are_explained(rows, parameters, message):
     with pytest.raises(ValueError, match=message):
-        Encoder(**parameters, epochs=1, jit_compile=False).fit(rows[:20]).transform(rows[:20])
+        Encoder(**{"epochs": 1, "jit_compile": False, **parameters}).fit(rows[:20]).transform(
+            rows[:20]
+        )
 
 
 @pytest.mark.parametrize("prefit", [True, False])
@@ -308,6 +344,24 @@ def test_data_is_checked(rows):
         encoder.transform(rows[:0])
     with pytest.raises(ValueError, match=r"codes of shape \(n, 3\); received \(2, 4\)"):
         encoder.inverse_transform(np.zeros((2, 4)))
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        (scipy.sparse.csr_matrix(np.eye(4)), TypeError, "dense data is required.*toarray"),
+        (scipy.sparse.coo_array(np.ones((4, 2, 2))), TypeError, "dense data is required"),
+        (tf.sparse.from_dense(np.eye(4)), TypeError, "dense data is required"),
+        ([[1.0, 2.0], [3.0]], ValueError, "different sizes; pad or cut"),
+        (tf.ragged.constant([[1.0, 2.0], [3.0]]), ValueError, "different sizes; pad or cut"),
+        ([np.zeros((3, 3)), np.zeros((2, 3))], ValueError, "different sizes; pad or cut"),
+        (np.zeros((0, 2, 2)), ValueError, "0 sample"),
+    ],
+    ids=["csr", "coo", "tf sparse", "lists", "tf ragged", "images", "none"],
+)
+def test_sparse_and_ragged_data_is_refused(data, error, message):
+    with pytest.raises(error, match=message):
+        quick().fit(data)
 
 
 def test_the_learning_rate_of_an_adversarial_model_is_that_of_its_reconstruction(few_digits):

@@ -1,19 +1,23 @@
 """Autoencoders as scikit-learn transformers."""
 
-import contextlib
 import copy
+import inspect
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import keras
 import numpy as np
+import scipy.sparse
+import tensorflow as tf
+from keras.optimizers.schedules import LearningRateSchedule
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, check_array, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from tfae.arguments import positive, whole_number
 from tfae.models import MODELS
 from tfae.training import Trainer, set_learning_rate
 
@@ -50,13 +54,16 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         epochs: Passes over the data.
         batch_size: Examples a step.
         learning_rate: Of the optimizer; by default that of the compiled model, or what `compile`
-            takes by itself, mostly 1e-3. Of an adversarial model, of the reconstruction.
+            takes by itself, mostly 1e-3. A number above zero or a Keras schedule. Of an adversarial
+            model, of the reconstruction.
         validation_split: Fraction of the data, its last rows, held out for `callbacks` to look at.
         callbacks: Keras callbacks, such as `EarlyStopping`; each `fit` uses copies.
         jit_compile: As for `compile`; by default as the model is compiled, or `"auto"`. `False`
             saves seconds a `fit` where the data is small.
         random_state: Integer, `numpy.random.RandomState` or `None`: initial weights, noise and the
-            order of the data follow from it.
+            order of the data follow from it, and nothing global is read or changed, so fits may
+            run in threads. A function as `model` gets `seed=` if it takes that; the weights of one
+            that does not follow from Keras' global seed.
         verbose: 0, 1 or 2, as for Keras' `fit`.
         **hyperparameters: Further arguments of the class's `from_shape` or of the function, such
             as `architecture`, `hidden_units`, `likelihood` or `beta`. They are parameters of this
@@ -147,17 +154,16 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             _shaped(rows, self.input_shape_)
             return self
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        with _python_seed(seed):
-            model = self._new_model(shape, seed)
-            self.input_shape_ = _example_shape(model, shape)
-            history = model.fit(
-                _shaped(rows, self.input_shape_),
-                epochs=self.epochs,
-                batch_size=self.batch_size,
-                validation_split=self.validation_split,
-                callbacks=copy.deepcopy(self.callbacks),
-                verbose=self.verbose,
-            )
+        model = self._new_model(shape, seed)
+        self.input_shape_ = _example_shape(model, shape)
+        history = model.fit(
+            _shaped(rows, self.input_shape_),
+            epochs=whole_number("epochs", self.epochs, 1),
+            batch_size=self.batch_size,
+            validation_split=self.validation_split,
+            callbacks=copy.deepcopy(self.callbacks),
+            verbose=self.verbose,
+        )
         self.model_ = model
         self.history_ = history.history
         return self
@@ -187,13 +193,16 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         compiled = None
         if isinstance(self.model, Trainer):
             self._refuse_hyperparameters()
-            config = {**self.model.get_config(), "seed": seed}
+            config = {**_reseeded(self.model.get_config(), random.Random(seed)), "seed": seed}
             model = type(self.model).from_config(config)
             compiled = self.model.get_compile_config()
         else:
             latent_dim = 32 if self.latent_dim is None else self.latent_dim
             hyperparameters = {k: _without_state(v) for k, v in self._hyperparameters.items()}
-            model = _builder(self.model)(shape, latent_dim, **hyperparameters)
+            build = _builder(self.model)
+            if _takes(build, "seed"):
+                hyperparameters = {"seed": seed, **hyperparameters}
+            model = build(shape, latent_dim, **hyperparameters)
             if not isinstance(model, Trainer):
                 raise ValueError(f"`model` must build a tfae model; it returned {model!r}.")
             compiled = model.get_compile_config()
@@ -203,7 +212,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         else:
             model.compile(**options)
         if self.learning_rate is not None:
-            set_learning_rate(model.optimizer, self.learning_rate)
+            set_learning_rate(model.optimizer, _checked_rate(self.learning_rate))
         return model
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -261,7 +270,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     @property
     def _n_features_out(self) -> int:
         model, shape = self._fitted()
-        return self._representation(model, np.zeros((0, *shape), np.float32)).shape[1]
+        return self._representation(model, np.zeros((1, *shape), np.float32)).shape[1]
 
     def _fitted(self) -> tuple[Trainer, tuple[int, ...]]:
         """The trained model and the shape of one example."""
@@ -289,10 +298,22 @@ _NOT_FITTED = (
 
 def _rows(estimator: Encoder, X: Any, reset: bool) -> np.ndarray:
     """Checks data as scikit-learn does; examples of any shape become rows of features."""
-    if getattr(X, "ndim", 2) > 2:
-        X = np.asarray(X)
-        X = X.reshape(len(X), math.prod(X.shape[1:]))
-    return validate_data(estimator, X, reset=reset, dtype=np.float32)
+    if isinstance(X, tf.SparseTensor) or (scipy.sparse.issparse(X) and X.ndim > 2):
+        raise TypeError(
+            f"Sparse data was passed for X, a {type(X).__name__}, but dense data is required: give "
+            "an array of all values."
+        )
+    try:
+        if not isinstance(X, tf.RaggedTensor) and getattr(X, "ndim", 2) > 2:
+            X = np.asarray(X)
+            X = X.reshape(len(X), math.prod(X.shape[1:]))
+        return validate_data(estimator, X, reset=reset, dtype=np.float32)
+    except ValueError as error:
+        if "setting an array element with a sequence" not in str(error):
+            raise
+        raise ValueError(
+            "`X` holds examples of different sizes; pad or cut them to one shape."
+        ) from error
 
 
 def _example_shape(model: Trainer, given: tuple[int, ...]) -> tuple[int, ...]:
@@ -332,12 +353,30 @@ def _without_state(value: Any) -> Any:
     return value
 
 
-@contextlib.contextmanager
-def _python_seed(seed: int) -> Iterator[None]:
-    """Seeds Python's generator, from which Keras draws its seeds; afterwards it is as before."""
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)
+def _checked_rate(rate: Any) -> float | LearningRateSchedule:
+    if isinstance(rate, LearningRateSchedule):
+        return type(rate).from_config(rate.get_config())  # some know in which fit they are
+    return positive("learning_rate", rate)
+
+
+def _takes(function: Callable, name: str) -> bool:
+    """Whether a function has a keyword argument of a name, or takes any."""
+    parameters = inspect.signature(function).parameters
+    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def _reseeded(config: Any, draw: random.Random) -> Any:
+    """The configuration of a model, with a new seed for every initialiser and random layer in it.
+
+    So nothing is left for which Keras would take a seed from its global generator.
+    """
+    if isinstance(config, dict):
+        return {
+            key: draw.randrange(2**31)
+            if key == "seed" and (value is None or isinstance(value, int))
+            else _reseeded(value, draw)
+            for key, value in config.items()
+        }
+    if isinstance(config, list | tuple):
+        return type(config)(_reseeded(value, draw) for value in config)
+    return config

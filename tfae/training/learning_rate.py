@@ -88,7 +88,11 @@ def falls(optimizer: keras.optimizers.Optimizer | None) -> bool:
     return isinstance(learning_rate_object(optimizer), CosineOverFit)
 
 
-def set_learning_rate(optimizer: keras.optimizers.Optimizer, learning_rate: float) -> None:
-    """Gives an optimizer another rate, which falls over `fit` if the old one did."""
-    new = CosineOverFit(learning_rate) if falls(optimizer) else learning_rate
-    optimizer.learning_rate = new
+def set_learning_rate(
+    optimizer: keras.optimizers.Optimizer, learning_rate: float | LearningRateSchedule
+) -> None:
+    """Gives an optimizer another rate; a number falls over `fit` if the old rate did."""
+    is_schedule = isinstance(learning_rate, LearningRateSchedule)
+    if falls(optimizer) and not is_schedule:
+        learning_rate = CosineOverFit(learning_rate)
+    optimizer.learning_rate = learning_rate
