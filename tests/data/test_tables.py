@@ -186,10 +186,70 @@ def csv(tmp_path, text, **kwargs):
         "label,a,b\n7,1,2\n8,3,4\n",
         "a,b,Class\n1,2,cat\n3,4,dog\n",
         "1e0,2.0\n+3,4",
+        "\n\na,b\n1,2\n3,4",
+        "a,b,label\n1,2,\n3,4,cat\n",
+        '"a\nb",c\n1,2\n3,4',
+        "label,0,1\n7,1,2\n8,3,4\n",
+        "1,2,label\n1,2,cat\n3,4,dog\n",
     ],
 )
 def test_csv_dialects(tmp_path, text):
     np.testing.assert_array_equal(csv(tmp_path, text), [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize("names", ["0,1,2", "1,2,3", "2019,2020,2021", "1990,2000,2020"])
+def test_a_header_of_numbers_is_no_example_and_told(tmp_path, names):
+    with pytest.warns(UserWarning, match=rf"\({names.replace(',', ', ')}\) .*header=False"):
+        assert csv(tmp_path, names + "\n0.5,1.5,2.5\n3.5,4.5,5.5\n").shape == (2, 3)
+    assert csv(tmp_path, names + "\n0.5,1.5,2.5\n", header=False).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0,1\n1,0", "5,1,2\n.5,.5,.5", "1,5,7\n2,5,7", "0\n1", "0.,1.,2.\n1,2,3", "1,1,2\n.5,.5,.5"],
+)
+def test_a_first_line_of_numbers_is_else_an_example(tmp_path, text):
+    assert len(csv(tmp_path, text)) == 2
+    assert len(csv(tmp_path, text, header=True)) == 1
+
+
+@pytest.mark.parametrize("text", ["1,\n2,3\n", "NA,2\n3,4\n", ",5\n3,4\n", "?,2\n1,2"])
+def test_a_first_line_with_a_missing_value_is_not_lost(tmp_path, text):
+    with pytest.raises(ValueError, match=r"t\.csv, line 1: column \d holds"):
+        csv(tmp_path, text)
+
+
+def test_a_first_line_that_ends_in_a_class_is_not_lost(tmp_path):
+    text = "5.1,3.5,setosa\n6.2,2.9,virginica\n"
+    with pytest.raises(ValueError, match=r"line 1: column 2 holds 'setosa'.*label_column=2"):
+        csv(tmp_path, text)
+    batch = csv(tmp_path, text, labels=True, label_column=-1)
+    np.testing.assert_allclose(batch["x"], [[5.1, 3.5], [6.2, 2.9]], rtol=1e-6)
+    assert batch["label"].numpy().tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("names", [",a,b", ",0,1", '"",a,b'])
+def test_pandas_index_is_left_out_and_told(tmp_path, names):
+    with pytest.warns(UserWarning, match=r"t\.csv: its first column"):
+        x = csv(tmp_path, names + "\n0,5,6\n1,7,8\n")
+    np.testing.assert_array_equal(x, [[5, 6], [7, 8]])
+
+
+def test_a_column_y_is_told_and_can_be_declined(tmp_path):
+    text = "x,y\n1,2\n3,4\n"
+    with pytest.warns(UserWarning, match="column 'y'.*label_column=False"):
+        assert csv(tmp_path, text).shape == (2, 1)
+    for none in (False, "none"):
+        np.testing.assert_array_equal(csv(tmp_path, text, label_column=none), [[1, 2], [3, 4]])
+    assert csv(tmp_path, "none,a\n1,2\n", label_column="none").shape == (1, 1)
+
+
+def test_empty_labels_are_unlabelled(tmp_path):
+    for text, label in (
+        ("a,label\n1,dog\n2,\n3,cat\n", [1, -1, 0]),
+        ("a,label\n1,2\n2,\n", [2, -1]),
+    ):
+        assert csv(tmp_path, text, labels=True)["label"].numpy().tolist() == label
 
 
 def test_csv_of_one_column_and_one_line(tmp_path):
@@ -225,6 +285,14 @@ def test_csv_label_by_header_name_or_number(tmp_path, iris_csv):
         ("label\n1\n", {}, "no column besides the label"),
         ("a,label\n1,0.5\n", {}, "whole numbers or names"),
         (b"a,b\n1,\xff\n", {}, "not UTF-8"),
+        ('1,2\n3,4\n"5,6\n7,8\n', {}, "line 3: .*quote opened there"),
+        ('1,2\n"' + "3,4\n" * 50_000, {}, "line 2: .*quote opened there"),
+        ("1,2\n3,\x004\n", {}, "line 2: a zero byte"),
+        ("1,2\n3,4\n".encode("utf-16"), {}, "not UTF-8"),
+        ("1,2\n3,4\n".encode("utf-16-le"), {}, "line 1: a zero byte"),
+        ("1,2\n3,²\n", {}, "line 2: column 1 holds '²'"),
+        ("1,2\n", {"label_column": "²"}, "2 columns and no header"),
+        ("1,2\n", {"label_column": True}, "2 columns and no header"),
     ],
 )
 def test_unusable_csv_is_explained(tmp_path, text, kwargs, message):

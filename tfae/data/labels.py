@@ -7,7 +7,8 @@ def as_numbers(values: np.ndarray, origin: str) -> tuple[np.ndarray, tuple[str, 
     """Turns labels into int64.
 
     Args:
-        values: `(n,)` or `(n, 1)`: integers (-1 for unlabelled), whole floats, or strings.
+        values: `(n,)` or `(n, 1)`: integers (-1 for unlabelled), whole floats, or strings (empty
+            for unlabelled).
         origin: where they came from, for messages.
 
     Returns:
@@ -25,11 +26,14 @@ def as_numbers(values: np.ndarray, origin: str) -> tuple[np.ndarray, tuple[str, 
         )
     if values.dtype.kind in "US":
         texts = np.char.strip(values.astype(str))
+        is_labelled = texts != ""
         try:
-            values = texts.astype(np.float64)
+            values = np.where(is_labelled, texts, "-1").astype(np.float64)
         except ValueError:
-            names, numbers = np.unique(texts, return_inverse=True)
-            return numbers.astype(np.int64), tuple(names.tolist())
+            names, numbers = np.unique(texts[is_labelled], return_inverse=True)
+            label = np.full(len(texts), -1, np.int64)
+            label[is_labelled] = numbers
+            return label, tuple(names.tolist())
     if values.dtype.kind not in "biuf" or not (values == np.floor(values)).all():
         raise ValueError(
             f"{origin}: labels must be whole numbers or names, received values such as "

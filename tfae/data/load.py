@@ -36,7 +36,8 @@ def load(
     scale: str | float | None = "auto",
     image_size: tuple[int, int] | None = None,
     channels: int | None = None,
-    label_column: str | int | None = None,
+    label_column: str | int | bool | None = None,
+    header: bool | None = None,
     memory_limit: int = 2**30,
 ) -> tf.data.Dataset:
     """Loads data as a `tf.data.Dataset` of float32.
@@ -76,7 +77,9 @@ def load(
         image_size: (height, width) that images are resized to; needed when their sizes differ.
         channels: 1 for grey and 3 for colour images; `None` as stored, which for a folder is colour
             where any image has it.
-        label_column: name or number of the column of a `.csv` that is the label.
+        label_column: name or number of the column of a `.csv` that is the label; `False` or "none"
+            for no column, where one would be taken for it.
+        header: whether the first line of a `.csv` holds names; `None` to find out.
         memory_limit: bytes. A split that takes more, as float32, is read from disk in each pass; a
             `.csv` and compressed arrays are kept in memory all the same.
 
@@ -96,6 +99,7 @@ def load(
         image_size=image_size,
         channels=channels,
         label_column=label_column,
+        header=header,
         memory_limit=memory_limit,
     )
     return source.load(
@@ -118,7 +122,8 @@ def find(
     *,
     image_size: tuple[int, int] | None = None,
     channels: int | None = None,
-    label_column: str | int | None = None,
+    label_column: str | int | bool | None = None,
+    header: bool | None = None,
     memory_limit: int = 2**30,
 ) -> Source:
     """Finds out what a name or path means, and opens it.
@@ -126,7 +131,8 @@ def find(
     Use it instead of `load` to take several splits from one reading, or to know shapes and sizes.
 
     Args:
-        name_or_path, data_dir, image_size, channels, label_column, memory_limit: as for `load`.
+        name_or_path, data_dir, image_size, channels, label_column, header, memory_limit: as for
+            `load`.
 
     Returns:
         The source; `source.load(split, ...)` gives datasets, `source.describe(split)` sizes.
@@ -138,13 +144,14 @@ def find(
         )
     name = os.fspath(name_or_path)
     path = Path(name_or_path).expanduser()
-    _check_use(name, path, image_size=image_size, channels=channels, label_column=label_column)
+    of_tables = {"label_column": label_column, "header": header}
+    _check_use(name, path, image_size=image_size, channels=channels, **of_tables)
     if name == "digits":
         splits = read_digits()
     elif path.is_dir():
         splits = read_folder(path, image_size, channels)
     elif path.is_file():
-        splits = _read_file(path, label_column, memory_limit)
+        splits = _read_file(path, memory_limit, **of_tables)
     elif isinstance(name_or_path, os.PathLike) or _looks_like_a_path(name):
         raise FileNotFoundError(f"There is nothing at {path.absolute()}.")
     else:
@@ -158,17 +165,18 @@ def _check_use(name: str, path: Path, **options: Any) -> None:
     is_table = path.suffix.lower() == ".csv"
     is_array = name == "digits" or path.is_file()
     for option, value in options.items():
-        if value is not None and (not is_table if option == "label_column" else is_array):
-            kinds = "tables (.csv)" if option == "label_column" else "images in folders or by name"
+        is_of_tables = option in ("label_column", "header")
+        if value is not None and (not is_table if is_of_tables else is_array):
+            kinds = "tables (.csv)" if is_of_tables else "images in folders or by name"
             raise ValueError(f"{option}={value!r} is for {kinds}, and not for {name!r}.")
 
 
-def _read_file(path: Path, label_column: str | int | None, memory_limit: int) -> dict:
+def _read_file(path: Path, memory_limit: int, **of_tables: Any) -> dict:
     suffix = path.suffix.lower()
     if suffix in (".npy", ".npz"):
         return read_arrays(path, memory_limit)
     if suffix == ".csv":
-        return read_csv(path, label_column)
+        return read_csv(path, **of_tables)
     hint = " For images pass their folder." if suffix in SUFFIXES else ""
     raise ValueError(
         f"{path} is a file of a kind that is not read; use {', '.join(_FILES)} or a folder of "

@@ -2,80 +2,184 @@
 
 from __future__ import annotations
 
+import array
 import csv
+import itertools
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tfae.data.arrays import LABEL_NAMES, examples_of
 from tfae.data.examples import InMemory
 
+_LIKELY_DATA = ("y", "target", "targets")  # names that often are no class
+_MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-")
 
-def read_csv(path: Path, label_column: str | int | None) -> dict[str, InMemory]:
+
+def read_csv(
+    path: Path, label_column: str | int | bool | None = None, header: bool | None = None
+) -> dict[str, InMemory]:
     """Reads a table of numbers, one example a line.
 
-    The first line is a header when any of its cells is not a number. The delimiter is the comma,
-    semicolon or tab, whichever the first line has most of. A column called label, labels, class,
-    target, targets or y (in any case) holds the labels, which may be names; `label_column` says
-    which it is otherwise. It is never part of x.
+    The delimiter is the comma, semicolon or tab, whichever the first line has most of. A column
+    called label, labels, class, target, targets or y (in any case) holds the labels, which may be
+    names; empty ones are unlabelled. It is never part of x, and neither is a first column without
+    a name, pandas' index.
 
     Args:
         path: the file, UTF-8.
-        label_column: name, or number counted from 0 (or from the end, negative), or `None`.
+        label_column: name, or number counted from 0 (or from the end, negative); `False` or "none"
+            where no column is the label; `None` to go by the names above.
+        header: whether the first line holds names; `None` to find out.
 
     Returns:
         The split "train"; x float32 `(lines, columns)`.
+
+    Raises:
+        ValueError: naming the file and the line, when it cannot be read.
     """
-    lines = _first_lines(path)
-    if not lines or not lines[0].strip():
+    rows = _rows(path)
+    first, second = next(rows, None), next(rows, None)
+    if first is None:
         raise ValueError(f"{path} is empty; it should hold one example a line.")
-    delimiter = max(",;\t", key=lines[0].count)
-    first = next(csv.reader(lines[:1], delimiter=delimiter))
-    names = None if all(map(_is_number, first)) else [cell.strip() for cell in first]
-    if names and len(lines) == 1:
-        raise ValueError(f"{path} holds a header ({', '.join(names[:5])}) and no examples.")
-    label_index = _label_index(names, len(first), label_column, path)
-    columns = [i for i in range(len(first)) if i != label_index]
+    width = len(first[1])
+    if header is None:
+        header = _is_header(first[1], second and second[1], label_column)
+        if header and all(map(_is_number, first[1])):
+            warnings.warn(
+                f"The first line of {path} ({_start_of(first[1])}) is taken for a header; pass "
+                "header=False if it is an example.",
+                stacklevel=2,
+            )
+    names = [cell.strip() for cell in first[1]] if header else None
+    if header and second is None:
+        raise ValueError(f"{path} holds a header ({_start_of(names)}) and no examples.")
+    label_index = _label_index(names, width, label_column, path)
+    columns = [i for i in range(width) if i != label_index]
+    if names and names[0] == "" and label_index != 0 and len(columns) > 1:
+        warnings.warn(f"Left out of {path}: its first column, which has no name.", stacklevel=2)
+        columns.remove(0)
     if not columns:
         raise ValueError(f"{path} has no column besides the label.")
 
-    wrong = _line_of_other_width(path, delimiter, len(first))
-    if wrong:
-        raise ValueError(f"{path}, line {wrong[0]}: {wrong[1]} cells, but line 1 has {len(first)}.")
+    values, label = array.array("d"), []
+    examples = itertools.chain([] if header else [first], [second] if second else [], rows)
+    for line, cells in examples:
+        if len(cells) != width:
+            raise ValueError(
+                f"{path}, line {line}: {len(cells)} cells, but line {first[0]} has {width}."
+            )
+        try:
+            values.extend([float(cells[i]) for i in columns])
+        except ValueError:
+            raise ValueError(f"{path}, line {line}: {_wrong_cell(cells, columns, names)}") from None
+        if label_index is not None:
+            label.append(cells[label_index])
+    x = np.array(values).reshape(-1, len(columns))
+    return {"train": examples_of(x, np.array(label) if label else None, str(path))}
 
-    def load(usecols: list[int], dtype: type) -> np.ndarray:
-        return np.loadtxt(
-            path,
-            dtype=dtype,
-            delimiter=delimiter,
-            skiprows=1 if names else 0,
-            usecols=usecols,
-            ndmin=2,
-            quotechar='"',
-            comments=None,
-            encoding="utf-8-sig",
-        )
 
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Number and cells of each line that is not blank; of quoted line breaks the first line's."""
     try:
-        x = load(columns, np.float64)
-        label = None if label_index is None else load([label_index], str)
-    except ValueError as error:
-        raise ValueError(_wrong_cell(path, delimiter, names, columns)) from error
-    return {"train": examples_of(x, label, str(path))}
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = _checked_lines(file, path)
+            first = next((line for line in lines if line.strip()), "")
+            file.seek(0)
+            reader = csv.reader(
+                _checked_lines(file, path), delimiter=max(",;\t", key=first.count), strict=True
+            )
+            start = 1
+            try:
+                for cells in reader:
+                    if len(cells) > 1 or (cells and cells[0].strip()):
+                        yield start, cells
+                    start = reader.line_num + 1
+            except csv.Error as error:
+                raise ValueError(
+                    f"{path}, line {start}: {error}. Is a quote opened there that is never closed?"
+                ) from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text: {error}.") from error
+
+
+def _checked_lines(file: Any, path: Path) -> Iterator[str]:
+    for number, line in enumerate(iter(file.readline, ""), 1):
+        if "\0" in line:
+            raise ValueError(
+                f"{path}, line {number}: a zero byte, so this is no UTF-8 text. Save it as UTF-8."
+            )
+        yield line
+
+
+def _is_header(
+    first: list[str], second: list[str] | None, label_column: str | int | bool | None
+) -> bool:
+    """Whether the first line holds names; in doubt it does not, so that no example is lost."""
+    if second is None:
+        return not any(map(_is_number, first)) and not all(map(_is_missing, first))
+    cells = [cell.strip() for cell in first]
+    texts = [i for i, cell in enumerate(cells) if not (_is_number(cell) or _is_missing(cell))]
+    if texts:
+        known = {*LABEL_NAMES, str(label_column).lower()}
+        return (
+            not any(map(_is_number, cells))
+            or any(cells[i].lower() in known for i in texts)
+            or all(i < len(second) and _is_number(second[i]) for i in texts)  # names over numbers
+        )
+    if cells[0] == "":  # pandas' index, before columns without names
+        return cells[1:] == [str(i) for i in range(len(cells) - 1)] != []
+    if len(cells) < 3 or not all(cell.isascii() and cell.isdigit() for cell in cells):
+        return False
+    steps = np.diff([int(cell) for cell in cells])
+    whole_below = any(cell.strip().lstrip("-").isdigit() for cell in second)
+    return bool((steps == 1).all() or ((steps > 0).all() and not whole_below))
 
 
 def _label_index(
-    names: list[str] | None, width: int, label_column: str | int | None, path: Path
+    names: list[str] | None, width: int, label_column: str | int | bool | None, path: Path
 ) -> int | None:
     if label_column is None:
         lower = [name.lower() for name in names or []]
-        return next((lower.index(name) for name in LABEL_NAMES if name in lower), None)
+        found = next((name for name in LABEL_NAMES if name in lower), None)
+        if found is None:
+            return None
+        if found in _LIKELY_DATA:
+            warnings.warn(
+                f"The column {found!r} of {path} is taken for the label; pass label_column=False "
+                "if it is data.",
+                stacklevel=3,
+            )
+        return lower.index(found)
     if isinstance(label_column, str) and names and label_column in names:
         return names.index(label_column)
-    if isinstance(label_column, int) and -width <= label_column < width:
+    if label_column is False or label_column == "none":
+        return None
+    is_number = isinstance(label_column, int) and not isinstance(label_column, bool)
+    if is_number and -width <= label_column < width:
         return label_column % width
     known = f"the columns {', '.join(names)}" if names else f"{width} columns and no header"
     raise ValueError(f"label_column={label_column!r} is not in {path}, which has {known}.")
+
+
+def _wrong_cell(cells: list[str], columns: list[int], names: list[str] | None) -> str:
+    index = next(i for i in columns if not _is_number(cells[i]))
+    column = names[index] if names else index
+    return (
+        f"column {column!r} holds {cells[index]!r}, which is not a number. Fill in or remove such "
+        f"lines; if it is the class, pass label_column={column!r}."
+    )
+
+
+def _start_of(cells: list[str]) -> str:
+    return ", ".join(cells[:5]) + (", ..." if len(cells) > 5 else "")
+
+
+def _is_missing(cell: str) -> bool:
+    return cell.strip().lower() in _MISSING
 
 
 def _is_number(cell: str) -> bool:
@@ -84,46 +188,3 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _first_lines(path: Path) -> list[str]:
-    """Up to two lines; reads all, so that what is no text is found out here."""
-    lines = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            for line in file:
-                if len(lines) < 2:
-                    lines.append(line)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text: {error}.") from error
-    return lines
-
-
-def _line_of_other_width(path: Path, delimiter: str, width: int) -> tuple[int, int] | None:
-    """Number of the first line that has another number of cells than `width`, and its number."""
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, 1):
-            cells = line.count(delimiter) + 1
-            if cells != width and '"' in line:
-                cells = len(next(csv.reader([line], delimiter=delimiter)))
-            if cells != width and line.strip():
-                return number, cells
-    return None
-
-
-def _wrong_cell(path: Path, delimiter: str, names: list[str] | None, columns: list[int]) -> str:
-    """Says which cell is no number; called only when one is."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, delimiter=delimiter)
-        for cells in reader:
-            if not cells or (names and reader.line_num == 1):
-                continue
-            for i in columns:
-                if not _is_number(cells[i]):
-                    column = names[i] if names else i
-                    return (
-                        f"{path}, line {reader.line_num}: column {column!r} holds {cells[i]!r}, "
-                        "which is not a number. Fill in or remove such lines; if it is the class, "
-                        f"pass label_column={column!r}."
-                    )
-    return f"{path} cannot be read as a table of numbers."
