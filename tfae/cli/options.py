@@ -11,7 +11,7 @@ import click
 
 from tfae import data
 
-READING = ("data_dir", "image_size", "channels", "label_column")
+READING = ("data_dir", "image_size", "channels", "label_column", "header")
 """Options of a data set that `tfae.data.find` takes; the others are for `Source.load`."""
 
 
@@ -24,7 +24,7 @@ class ImageSize(click.ParamType):
         if not isinstance(value, str):
             return value
         parts = value.lower().split("x")
-        if len(parts) > 2 or not all(part.isdigit() for part in parts):
+        if len(parts) > 2 or not all(part.isdecimal() for part in parts):
             self.fail(f"{value!r} is not HEIGHTxWIDTH in pixels, such as 64x64.", param, ctx)
         return [int(parts[0]), int(parts[-1])]
 
@@ -47,7 +47,10 @@ class Column(click.ParamType):
     name = "COLUMN"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        return int(value) if isinstance(value, str) and value.lstrip("-").isdigit() else value
+        try:
+            return int(value)
+        except ValueError:
+            return value
 
 
 DATA = (
@@ -84,7 +87,16 @@ DATA = (
     ),
     click.Option(["--image-size"], type=ImageSize(), help="Resize images to this."),
     click.Option(["--channels"], type=click.Choice(["1", "3"]), help="Images in grey or colour."),
-    click.Option(["--label-column"], type=Column(), help="Column of a .csv that is the label."),
+    click.Option(
+        ["--label-column"],
+        type=Column(),
+        help="Column of a .csv that is the label, by name or number; none for no column.",
+    ),
+    click.Option(
+        ["--header/--no-header"],
+        default=None,
+        help="Whether the first line of a .csv holds names.  [default: found out]",
+    ),
     click.Option(["--labels"], is_flag=True, help="Give the labels to the model, too."),
 )
 
@@ -112,7 +124,7 @@ def data_config(options: dict[str, Any]) -> dict[str, Any]:
 
 def open_data(config: dict[str, Any]) -> data.Source:
     """Opens the data of `data_config`."""
-    return data.find(config["data"], **{key: config[key] for key in READING})
+    return data.find(config["data"], **{key: config.get(key) for key in READING})
 
 
 def load_split(
