@@ -4,11 +4,13 @@ import importlib.util
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -26,11 +28,11 @@ from tfae.export import saved_model
 pytestmark = pytest.mark.xdist_group("serving")  # one server for all
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["unbatched", "batched"])
+@pytest.fixture(scope="module")
 def served(request, exported, serve):
-    """A model, its folder, and the gRPC and REST ports where it is served."""
+    """A model, its folder, and the gRPC and REST ports where it is served, in batches if not told."""
     model, directory = exported(tfae.VariationalAutoencoder)
-    with serve(directory, batching=request.param) as ports:
+    with serve(directory, batching=getattr(request, "param", True)) as ports:
         yield model, directory, *ports
 
 
@@ -44,6 +46,11 @@ def ask(stub, directory, signature, **inputs):
     return {name: tf.make_ndarray(proto) for name, proto in response.outputs.items()}
 
 
+@pytest.mark.parametrize(
+    "served",
+    [pytest.param(False, marks=pytest.mark.slow, id="unbatched"), pytest.param(True, id="batched")],
+    indirect=True,
+)
 def test_many_clients_at_once_get_the_answers_to_their_own_rows(served, digits):
     model, directory, port, _ = served
     codes, scores = model.encode(digits), model.anomaly_score(digits)
@@ -66,13 +73,102 @@ def test_many_clients_at_once_get_the_answers_to_their_own_rows(served, digits):
         assert sorted(pool.map(client, range(8))) == list(range(8))
 
 
-def test_the_client_beside_the_model_finds_every_answer_as_expected(served):
-    _, directory, port, _ = served
-    command = [sys.executable, directory / "serving" / "client.py", f"127.0.0.1:{port}"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+def run(directory, *command):
+    """What a command in the folder beside the versions prints."""
+    result = subprocess.run(
+        command, cwd=directory / "serving", capture_output=True, text=True, timeout=60
+    )
     assert result.returncode == 0, result.stderr
-    for name in ("reconstruct", "encode", "decode", "generate", "score"):
-        assert len(re.findall(rf"^{name}: .* as expected$", result.stdout, re.MULTILINE)) == 2
+    return result.stdout
+
+
+SIGNATURES = ("decode", "encode", "generate", "reconstruct", "score")
+
+
+def test_the_grpc_client_beside_the_model_finds_every_answer_as_expected(served):
+    _, directory, port, _ = served
+    said = run(directory, sys.executable, "grpc_client.py", f"127.0.0.1:{port}")
+    for name in SIGNATURES:
+        assert len(re.findall(rf"^{name}: .* as expected$", said, re.MULTILINE)) == 2
+
+
+@pytest.mark.parametrize(
+    "client", [(sys.executable, "-I", "-S", "rest_client.py"), ("node", "rest_client.mjs")]
+)
+def test_the_rest_clients_beside_the_model_find_every_answer_as_expected(served, client):
+    if shutil.which(client[0]) is None:
+        pytest.skip("needs Node.js (Debian: apt install nodejs)")
+    _, directory, _, port = served
+    said = run(directory, *client, f"http://127.0.0.1:{port}")
+    assert re.findall(r"^(\w+): \d+ numbers as expected$", said, re.MULTILINE) == [*SIGNATURES]
+
+
+def test_the_curl_client_beside_the_model_prints_the_answers(served):
+    _, directory, _, port = served
+    url = f"http://127.0.0.1:{port}"
+    assert re.findall(
+        r"^(\w+):$", run(directory, "sh", "rest_client.sh", "*", url), re.MULTILINE
+    ) == [*SIGNATURES]
+    name, answer = run(directory, "sh", "rest_client.sh", "encode", url).split("\n", 1)
+    assert name == "encode:"
+    expected = (directory / "1/assets.extra/examples/encode.answer.json").read_text()
+    np.testing.assert_allclose(
+        json.loads(answer)["outputs"]["code"], json.loads(expected)["outputs"]["code"], rtol=1e-4
+    )
+
+
+def test_a_rest_client_fails_where_an_answer_is_another_one(served, tmp_path):
+    _, directory, _, port = served
+    shutil.copytree(directory, tmp_path / directory.name)
+    examples = tmp_path / directory.name / "1" / "assets.extra" / "examples"
+    for file in examples.glob("[a-r]*"):
+        file.unlink()
+    (examples / "score.answer.json").write_text('{"outputs": [1.0]}')
+    for client in ([sys.executable, "rest_client.py"], ["node", "rest_client.mjs"]):
+        if shutil.which(client[0]):
+            result = subprocess.run(
+                [*client, f"http://127.0.0.1:{port}"],
+                cwd=tmp_path / directory.name / "serving",
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            assert result.returncode == 1
+            assert "score" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def python_client():
+    """The module of the client for REST."""
+    path = Path(tfae.export.__file__).parent / "clients" / "rest_client.py"
+    spec = importlib.util.spec_from_file_location("rest_client", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_python_client_gives_infinite_scores_and_the_reason_of_a_refusal(served, python_client):
+    _, directory, _, port = served
+    url = f"http://127.0.0.1:{port}/v1/models/{directory.name}"
+    assert python_client.predict(url, "score", {"x": np.full((1, 8, 8, 1), 9).tolist()}) == [np.inf]
+    with pytest.raises(RuntimeError, match=r"Shape of tensor .* is not compatible"):
+        python_client.predict(url, "score", {"x": np.zeros((1, 8, 8)).tolist()})
+
+
+def test_the_javascript_client_reads_infinity_and_not_inside_strings():
+    if shutil.which("node") is None:
+        pytest.skip("needs Node.js (Debian: apt install nodejs)")
+    client = Path(tfae.export.__file__).parent / "clients" / "rest_client.mjs"
+    text = json.dumps({"a": [np.inf, -np.inf, np.nan, 1.5], "NaN": 'Infinity, "NaN"'})
+    program = f"""
+        import {{ parse }} from {json.dumps(client.as_uri())};
+        const {{ a, NaN: text }} = parse({json.dumps(text)});
+        console.log(a.map(String).join(), text);
+    """
+    said = subprocess.run(
+        ["node", "--input-type=module", "-e", program], capture_output=True, text=True, check=True
+    ).stdout
+    assert said == 'Infinity,-Infinity,NaN,1.5 Infinity, "NaN"\n'
 
 
 @pytest.mark.slow
@@ -88,9 +184,8 @@ def test_a_model_with_a_threshold_is_warmed_up_asked_and_answered(
             answer = ask(PredictionServiceStub(channel), directory, "score", x=digits[:99])
         np.testing.assert_array_equal(answer["is_anomaly"], answer["anomaly_score"] > threshold)
         assert 0 < answer["is_anomaly"].sum() < 99
-        command = [sys.executable, directory / "serving" / "client.py", f"127.0.0.1:{port}"]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        assert result.returncode == 0, result.stderr
+        run(directory, sys.executable, "grpc_client.py", f"127.0.0.1:{port}")
+        run(directory, sys.executable, "rest_client.py", f"http://127.0.0.1:{rest_port}")
         examples = directory / "1" / "assets.extra" / "examples"
         url = f"http://127.0.0.1:{rest_port}/v1/models/digits:predict"
         request = urllib.request.Request(url, (examples / "score.json").read_bytes())
@@ -102,10 +197,15 @@ def test_a_model_with_a_threshold_is_warmed_up_asked_and_answered(
         assert given["anomaly_score"] == pytest.approx(expected["anomaly_score"], rel=1e-4)
 
 
-def test_the_client_beside_the_model_needs_nothing_of_ours():
-    source = importlib.util.find_spec("tfae.export.client").loader.get_source("tfae.export.client")
-    imported = set(re.findall(r"^(?:import|from) (\w+)", source, re.MULTILINE))
-    assert imported == {"argparse", "pathlib", "grpc", "numpy", "tensorflow", "tensorflow_serving"}
+def test_the_clients_beside_the_model_need_nothing_of_ours():
+    clients = Path(tfae.export.__file__).parent / "clients"
+    needed = {}
+    for name in ("grpc_client.py", "rest_client.py"):
+        source = (clients / name).read_text()
+        needed[name] = set(re.findall(r"^(?:import|from) (\w+)", source, re.MULTILINE))
+    libraries = {"grpc", "numpy", "tensorflow", "tensorflow_serving"}
+    assert needed["grpc_client.py"] - sys.stdlib_module_names == libraries
+    assert needed["rest_client.py"] <= sys.stdlib_module_names
 
 
 def test_every_rest_example_gets_its_answer(served):
@@ -123,21 +223,42 @@ def test_every_rest_example_gets_its_answer(served):
 
 
 def test_the_commands_of_the_readme_beside_the_model_run(served):
-    _, directory, _, port = served
+    _, directory, port, rest_port = served
     readme = (directory / "serving" / "README.md").read_text()
-    commands = [shlex.split(line, comments=True) for line in readme.splitlines() if "curl" in line]
-    assert len(commands) == 2
-    for command in commands:
-        command = [a.replace("localhost:8501", f"127.0.0.1:{port}") for a in command]
-        result = subprocess.run(
-            [*command, "--fail", "--silent", "--max-time", "30"],
-            cwd=directory / "serving",
-            capture_output=True,
-            check=True,
-        )
-        assert set(json.loads(result.stdout)) & {"model_version_status", "outputs"}
-    (cat,) = re.findall(r"^ *cat (.*)$", readme, re.MULTILINE)
-    assert json.loads((directory / "serving" / cat).read_text())["outputs"]
+    lines = re.findall(r"^    ((?:curl|sh|python|node) .*)$", readme, re.MULTILINE)
+    assert len(lines) == 5
+    for line in lines:
+        command = line.replace("localhost:8501", f"127.0.0.1:{rest_port}")
+        command = shlex.split(command.replace("localhost:8500", f"127.0.0.1:{port}"), comments=True)
+        if command[0] == "sh":
+            command += ["encode", f"http://127.0.0.1:{rest_port}"]
+        elif command[0] == "curl":
+            command += ["--fail", "--silent", "--max-time", "30"]
+        elif command[0] == "python":
+            command[0] = sys.executable
+        if command[1] == "grpc_client.py":
+            continue  # has a test of its own
+        if shutil.which(command[0]):
+            assert run(directory, *command)
+
+
+def test_the_files_beside_the_versions_hold_for_a_second_version_of_8_bit_images(
+    make_model, serve, tmp_path
+):
+    model = make_model(tfae.Autoencoder)
+    saved_model(model, tmp_path / "m")
+    before = {file.name: file.read_bytes() for file in (tmp_path / "m" / "serving").iterdir()}
+    saved_model(model, tmp_path / "m", 2, uint8=True)
+    assert before == {f.name: f.read_bytes() for f in (tmp_path / "m" / "serving").iterdir()}
+    told = [(tmp_path / "m" / v / "assets.extra" / "signatures.md").read_text() for v in "12"]
+    assert "| `score` | `x` float32 (n, 8, 8, 1) |" in told[0]
+    assert "| `score` | `x` uint8 (n, 8, 8, 1) |" in told[1]
+    assert "`reconstruct` is asked where" in told[0]
+    with serve(tmp_path / "m") as (_, port):
+        url = f"http://127.0.0.1:{port}"
+        said = run(tmp_path / "m", sys.executable, "rest_client.py", url)
+        assert said.count("as expected") == 4
+        assert "outputs" in run(tmp_path / "m", "sh", "rest_client.sh", "score", url)
 
 
 @pytest.mark.parametrize(
@@ -209,11 +330,3 @@ def test_docker_compose_starts_a_stock_server_on_the_files_beside_it(exported):
             inside = value.removeprefix(f"{target}/")
             assert (directory / "serving" / source / inside).is_file()
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
-
-
-def test_the_table_of_the_readme_beside_the_model_has_every_signature(make_model, tmp_path):
-    model = make_model(tfae.VariationalAutoencoder)
-    saved_model(model, tmp_path / "m", uint8=True)
-    text = (tmp_path / "m" / "serving" / "README.md").read_text()
-    assert "| `score` | `x` uint8 (n, 8, 8, 1) |" in text
-    assert "| `generate` | `seed` int64 (n) |" in text

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
+
+import platformdirs
 
 from tfae.files import atomic_write
 
@@ -27,7 +27,7 @@ def install() -> Path:
     """
     manifests = [_HERE / name for name in _MANIFESTS]
     version = hashlib.sha256(b"".join(file.read_bytes() for file in manifests)).hexdigest()[:16]
-    installed = cache_folder() / f"litert-web-{version}"
+    installed = platformdirs.user_cache_path("tfae", appauthor=False) / f"litert-web-{version}"
     if not installed.exists():
         npm = shutil.which("npm")
         if npm is None:
@@ -43,13 +43,6 @@ def install() -> Path:
             if not installed.exists():  # else another process was quicker
                 raise
     return installed / "node_modules" / "@litertjs"
-
-
-def cache_folder() -> Path:
-    """Where the platform keeps what a program can fetch again."""
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "tfae"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tfae"
 
 
 def _run_npm(npm: str, folder: Path) -> None:

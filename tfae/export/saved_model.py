@@ -44,7 +44,7 @@ def saved_model(
 
     The version holds requests to warm the server up and examples for REST clients, both with the
     answers. `directory/serving` is written with the first version and then left alone: server
-    configuration, a file for docker compose, and a gRPC client.
+    configuration, a file for docker compose, and clients for REST and gRPC.
 
     Args:
         model: Built; its state of training and its optimizer are not exported.
@@ -90,13 +90,14 @@ def saved_model(
         folder = appearing.enter_context(atomic_write(target))
         if not (directory / serving.FOLDER).exists():
             beside = appearing.enter_context(atomic_write(directory / serving.FOLDER))
-            serving.write(beside, directory.name, version, found)
+            serving.write(beside, directory.name)
         try:
             archive.write_out(str(folder), _OPTIONS, verbose=False)
             write_warm_up(folder, directory.name, examples)
         except tf.errors.OpError as error:
             raise OSError(error.message) from error
         check_stock_ops(folder)
+        serving.write_signatures(folder, found)
         write_rest_examples(folder, {name: one_row for name, (one_row, _) in examples.items()})
     return target
 

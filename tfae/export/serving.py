@@ -1,4 +1,4 @@
-"""What an operator needs beside a SavedModel: server configuration and a client."""
+"""What an operator needs beside a SavedModel: server configuration, clients and what to ask."""
 
 import importlib.metadata
 import shutil
@@ -6,39 +6,49 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from tfae.export.requests import EXAMPLES
 from tfae.export.signatures import Signature
 
 FOLDER = "serving"
 """Name of the folder, beside those of the versions."""
 
 
-def write(folder: Path, model: str, version: int, signatures: dict[str, Signature]) -> None:
-    """Writes models.config, batching.config, docker-compose.yml, client.py and README.md.
+SIGNATURES = Path("assets.extra", "signatures.md")
+"""Where in a version's folder is written what that version can be asked."""
+
+_CLIENTS = Path(__file__).with_name("clients")
+
+
+def write(folder: Path, model: str) -> None:
+    """Writes server configuration, docker-compose.yml, README.md and clients.
+
+    All of it holds for any version: the files are made once, and are the operator's from then on.
 
     Args:
         folder: Made here.
         model: Name under which the model is served.
-        version: The one that the commands of README.md ask.
-        signatures: That it has.
     """
     folder.mkdir()
-    values = {
-        "MODEL": model,
-        "VERSION": str(version),
-        "RELEASE": importlib.metadata.version("tensorflow-serving-api"),
-        "DEFAULT": next(iter(signatures)),
-        "EXAMPLES": EXAMPLES.as_posix(),
-        "INPUTS": "\n".join(
-            f"| `{name}` | {', '.join(map(_described, signature.inputs))} |"
-            for name, signature in signatures.items()
-        ),
-    }
+    release = importlib.metadata.version("tensorflow-serving-api")
     for name, text in _FILES.items():
-        for key, value in values.items():
-            text = text.replace(f"@{key}@", value)
-        (folder / name).write_text(text)
-    shutil.copy(Path(__file__).with_name("client.py"), folder)
+        (folder / name).write_text(text.replace("@MODEL@", model).replace("@RELEASE@", release))
+    for client in _CLIENTS.glob("*.*"):
+        shutil.copy(client, folder)
+
+
+def write_signatures(folder: Path, signatures: dict[str, Signature]) -> None:
+    """Writes what a version can be asked, into its folder."""
+    lines = [
+        f"`{next(iter(signatures))}` is asked where a request names no signature. n is any number "
+        "of rows.",
+        "",
+        "| signature | inputs |",
+        "|---|---|",
+    ]
+    lines += [
+        f"| `{name}` | {', '.join(map(_described, signature.inputs))} |"
+        for name, signature in signatures.items()
+    ]
+    (folder / SIGNATURES).write_text("\n".join(lines) + "\n")
 
 
 def _described(spec: tf.TensorSpec) -> str:
@@ -49,7 +59,7 @@ def _described(spec: tf.TensorSpec) -> str:
 _FILES = {
     "models.config": """\
 # Which model TensorFlow Serving serves, and which of its versions: the highest. To stay at
-# version @VERSION@, put `model_version_policy { specific { versions: @VERSION@ } }` into `config`.
+# version 1, put `model_version_policy { specific { versions: 1 } }` into `config`.
 model_config_list {
   config {
     name: "@MODEL@"
@@ -95,21 +105,19 @@ services:
     docker compose up --detach                          # in this folder
     curl http://localhost:8501/v1/models/@MODEL@        # which versions are served
 
-| signature | inputs |
-|---|---|
-@INPUTS@
+`assets.extra/signatures.md` in a version's folder says what that version can be asked, and
+`assets.extra/examples` there has a REST request for each signature, and the answer to it.
 
-`@DEFAULT@` is asked where a request names no signature. n is any number of rows.
+The clients ask for the examples of the newest version. Those for REST compare the answers, need no
+package, and are short enough to start your own from:
 
-REST: an example for each signature, and the answer to it up to rounding, are in the version's
-folder.
+    sh rest_client.sh                                   # with curl; prints the answers
+    python rest_client.py http://localhost:8501
+    node rest_client.mjs http://localhost:8501
 
-    curl -d @../@VERSION@/@EXAMPLES@/@DEFAULT@.json http://localhost:8501/v1/models/@MODEL@/versions/@VERSION@:predict
-    cat ../@VERSION@/@EXAMPLES@/@DEFAULT@.answer.json
-
-gRPC: this asks for the highest version's warm-up requests and compares the answers.
+gRPC is quicker for large arrays:
 
     pip install tensorflow-serving-api
-    python client.py localhost:8500
+    python grpc_client.py localhost:8500
 """,
 }

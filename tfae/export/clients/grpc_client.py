@@ -1,6 +1,6 @@
 """Asks TensorFlow Serving by gRPC for what the exporter asked, and compares the answers.
 
-    python client.py [localhost:8500] [--version N]
+    python grpc_client.py [localhost:8500] [--version N]
 
 It needs `tensorflow-serving-api` and nothing else, and lies in the folder `serving` of the model.
 """
