@@ -28,11 +28,11 @@ from tfae.export import saved_model
 pytestmark = pytest.mark.xdist_group("serving")  # one server for all
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=[True], ids=["batched"])
 def served(request, exported, serve):
-    """A model, its folder, and the gRPC and REST ports where it is served, in batches if not told."""
+    """A model, its folder, and the gRPC and REST ports where it is served."""
     model, directory = exported(tfae.VariationalAutoencoder)
-    with serve(directory, batching=getattr(request, "param", True)) as ports:
+    with serve(directory, batching=request.param) as ports:
         yield model, directory, *ports
 
 
