@@ -25,6 +25,8 @@ from tfae.cli.progress import ShowProgress
 from tfae.cli.runs import History, PartialRun, write_history, write_json
 from tfae.training import set_learning_rate
 
+_LARGEST_EXAMPLE = 2_000_000  # numbers; the built-in networks have 340 to 1,000 weights for each
+
 
 def train_run(config: dict[str, Any], out: Path, resume: bool) -> dict[str, float]:
     """Trains a model and makes the folder of its run.
@@ -63,6 +65,7 @@ def _new_model(config: dict[str, Any], description: data.Description) -> keras.M
     if description.num_classes and "num_classes" in models.hyperparameters(cls):
         hyperparameters.setdefault("num_classes", description.num_classes)
     if models.has_architectures(cls):
+        _check_size(description.shape)
         model = cls.from_shape(
             description.shape, training["latent_dim"], training["architecture"], **hyperparameters
         )
@@ -72,6 +75,17 @@ def _new_model(config: dict[str, Any], description: data.Description) -> keras.M
     if training.get("learning_rate") is not None:
         set_learning_rate(model.optimizer, training["learning_rate"])
     return model
+
+
+def _check_size(shape: tuple[int, ...]) -> None:
+    """Refuses examples so large that the weights of their network would not fit into memory."""
+    size = math.prod(shape)
+    if size > _LARGEST_EXAMPLE:
+        hint = " Make images smaller with --image-size, such as --image-size 128x128."
+        raise ValueError(
+            f"An example of shape {shape} holds {size:,} numbers; a network for it would have some "
+            f"{size * 1000 / 1e9:,.0f} thousand million weights.{hint if len(shape) == 3 else ''}"
+        )
 
 
 def _announce(
