@@ -75,6 +75,15 @@ def test_all_layers():
     assert network not in list(internals.all_layers(network, include_self=False))
 
 
+def test_forget_layer():
+    model = keras.Model()
+    model.inner = layers.Dense(2)
+    model.inner.build((None, 3))
+    assert len(model.weights) == 2
+    internals.forget_layer(model, model.inner)
+    assert model.weights == []
+
+
 def test_seed_generators():
     (generator,) = internals.seed_generators(layers.Dropout(0.5, seed=3))
     assert isinstance(generator, keras.random.SeedGenerator)

@@ -25,6 +25,14 @@ def all_layers(layer: keras.layers.Layer, include_self: bool = True) -> Iterator
     return layer._flatten_layers(include_self=include_self)
 
 
+def forget_layer(owner: keras.layers.Layer, layer: keras.layers.Layer) -> None:
+    """Takes a layer out of what another one holds, saves and trains.
+
+    Keras adds a layer when an attribute is set to it, and leaves the one that was there before.
+    """
+    owner._tracker.untrack(layer)
+
+
 def seed_generators(layer: keras.layers.Layer) -> list[keras.random.SeedGenerator]:
     """The seed generators of a layer, without those of the layers inside it."""
     return list(layer._seed_generators)

@@ -97,6 +97,9 @@ class EncoderDecoder(Autoencoding):
         self._check_networks(input_shape)
         self.built = True
 
+    def structure_changed(self) -> None:
+        self._check_networks((None, *self.data_contract().input_shape))
+
     def _check_networks(self, input_shape: Sequence[int | None]) -> None:
         input_shape = (None, *tuple(input_shape)[1:])
         code = self._checked_code(self.encoder(keras.KerasTensor(input_shape)))

@@ -79,6 +79,7 @@ class SparseCoding(Autoencoding):
 
     loss_names = ("reconstruction_loss", "sparsity_loss")
     monitor_names = ("duality_gap", "active_coefficients", "dead_atoms")
+    needs_optimizer = False
     gains_from_xla = False  # Compiling the loops inside a step is as good, and quicker.
     _xla_inside = False
 

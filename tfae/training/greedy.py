@@ -133,7 +133,7 @@ def _fit(
     callbacks = list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
     callbacks = [callback for callback in callbacks if callback is not None]
     early_stop = EarlyStop(patience) if patience else None
-    backup = Backup(folder, early_stop) if folder else None
+    backup = Backup(folder, early_stop, delete=False) if folder else None
     past: list[dict[str, float]] = []
     if backup is not None:
         backup.restore(model)

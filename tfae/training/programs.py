@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from tfae.training.compilation import (
@@ -137,3 +138,10 @@ class Programs:
         if kind == "train" and steps > 1 and self.steps_can_be_fused():
             return FusedSteps(step, model.get_metrics_result, steps, lambda: self.steps_per_epoch)
         return SingleSteps(step, steps, joins_results=kind == "predict")
+
+
+class FreshPrograms(keras.callbacks.Callback):
+    """Lets what a callback has changed between two epochs, such as `model.penalty`, take effect."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.model.make_train_function()

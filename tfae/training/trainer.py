@@ -1,5 +1,6 @@
 """The base of every tfae model: Keras' trainer with named loss terms and exact resume."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,13 +22,14 @@ from tfae.batches.feeding import (
 from tfae.batches.order import host_variable
 from tfae.batches.order_callbacks import SeededOrder
 from tfae.batches.sources import is_in_batches, num_batches
-from tfae.internals import has_compiled_metrics
+from tfae.internals import forget_layer, has_compiled_metrics, start_fit_at
 from tfae.layers.seeds import random_seed
 from tfae.training import objective, random_state
 from tfae.training.callbacks import with_callbacks
+from tfae.training.divergence import DivergenceWarning, warn_of_lost_weights
 from tfae.training.learning_rate import Fall
 from tfae.training.players import Player, complete
-from tfae.training.programs import Programs
+from tfae.training.programs import FreshPrograms, Programs
 
 
 class Trainer(keras.Model):
@@ -48,6 +50,7 @@ class Trainer(keras.Model):
     monitor_names: tuple[str, ...] = ()
     # Whether `jit_compile="auto"` may choose XLA for the whole step.
     gains_from_xla = True
+    needs_optimizer = True
 
     def __init__(self, seed: int | None = None, **kwargs):
         super().__init__(**kwargs)
@@ -112,14 +115,22 @@ class Trainer(keras.Model):
         with tf.GradientTape(persistent=len(players) > 1) as tape:
             if len(players) == 1:  # where a subclass of the user's may have its own `compute_loss`
                 losses = [self.compute_loss(x, y, None, sample_weight, training=True)]
-            else:
+            elif type(self).compute_loss is Trainer.compute_loss:
                 losses = objective.player_losses(self, players, batch, training=True)
+            else:
+                raise ValueError(
+                    f"{type(self).__name__} has several losses, one for each of its players; "
+                    "instead of `compute_loss` override `loss_terms`, and `players` for whose they "
+                    "are."
+                )
             scaled = [p.optimizer.scale_loss(loss) for p, loss in zip(players, losses, strict=True)]
         objective.log_loss(self, losses, batch.x)
         # All gradients are taken before any of them is applied.
         gradients = [
             tape.gradient(loss, p.variables) for p, loss in zip(players, scaled, strict=True)
         ]
+        if not any(gradients):
+            warnings.warn(f"{type(self).__name__} has no trainable weights.", stacklevel=2)
         for player, gradient in zip(players, gradients, strict=True):
             if gradient:  # else all of the player's layers are frozen
                 player.optimizer.apply_gradients(zip(gradient, player.variables, strict=True))
@@ -217,6 +228,12 @@ class Trainer(keras.Model):
             if player.optimizer is not None and not player.optimizer.built:
                 player.optimizer.build(player.variables)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        old = self.__dict__.get(name)
+        super().__setattr__(name, value)
+        if isinstance(old, keras.layers.Layer) and old is not value:
+            forget_layer(self, old)
+
     def structure_changed(self) -> None:
         """Is called when a layer or an attribute that graphs have built in is another one."""
 
@@ -287,6 +304,7 @@ class Trainer(keras.Model):
             whole_number_or_none(name, value, 1)
         if not isinstance(validation_freq, list | tuple):
             whole_number("validation_freq", validation_freq, 1)
+        self._check_optimizers()
         seed = host_variable(self.seed)
         data, held_out = self._training_batches(
             x,
@@ -312,8 +330,9 @@ class Trainer(keras.Model):
                 steps_per_epoch = int(data.cardinality())
                 data = data.repeat()
             programs.steps_per_epoch = steps_per_epoch
-            order = [SeededOrder(data, seed)] if isinstance(data, tf.data.Dataset) else []
-            callbacks = with_callbacks(callbacks, [fall], order, self)
+            after = [SeededOrder(data, seed)] if isinstance(data, tf.data.Dataset) else []
+            after += [FreshPrograms(), DivergenceWarning()]
+            callbacks = with_callbacks(callbacks, [fall], after, self)
             try:
                 with clear_data_errors():
                     return super().fit(
@@ -330,6 +349,7 @@ class Trainer(keras.Model):
                     )
             finally:
                 fall.end()
+                start_fit_at(self, None)  # where a callback had set it
 
     def evaluate(
         self,
@@ -370,6 +390,7 @@ class Trainer(keras.Model):
     ) -> Any:
         if class_weight is not None:
             raise ValueError("`class_weight` is not used here; see `fit`.")
+        self._check_optimizers()
         batch = self._single_batch(x, y, sample_weight)
         return super().train_on_batch(*batch, return_dict=return_dict)
 
@@ -378,6 +399,14 @@ class Trainer(keras.Model):
     ) -> Any:
         batch = self._single_batch(x, y, sample_weight)
         return super().test_on_batch(*batch, return_dict=return_dict)
+
+    def _check_optimizers(self) -> None:
+        players = self.players() if self.compiled and self.needs_optimizer else ()
+        if any(player.optimizer is None for player in players):
+            raise ValueError(
+                f"{type(self).__name__} was compiled with optimizer=None, which is enough to "
+                "evaluate; to train, compile it with an optimizer, such as 'adam'."
+            )
 
     def predict(
         self,
@@ -422,7 +451,22 @@ class Trainer(keras.Model):
 
     # ------------------------------------------------------------------ files
 
+    def save(self, filepath: Any, *args, **kwargs) -> None:
+        """Saves the model as in Keras, to a `.keras` file.
+
+        Raises:
+            ValueError: If it is to be an HDF5 file, which holds neither optimizers nor random state
+                of a tfae model.
+        """
+        if str(filepath).endswith((".h5", ".hdf5")):
+            raise ValueError(
+                f"A {type(self).__name__} is saved as a .keras file; received {str(filepath)!r}. "
+                "(save_weights takes a .weights.h5 file.)"
+            )
+        super().save(filepath, *args, **kwargs)
+
     def save_own_variables(self, store: Any) -> None:
+        warn_of_lost_weights(self)
         super().save_own_variables(store)
         random_state.save(self, store)
 

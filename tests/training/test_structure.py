@@ -1,0 +1,158 @@
+"""What is traced follows the model: whatever is changed, all functions agree on it."""
+
+import time
+
+import keras
+import numpy as np
+import pytest
+
+import tfae
+from tfae.training.structure import Structure
+
+
+@pytest.fixture
+def model():
+    keras.utils.set_random_seed(3)
+    model = tfae.VariationalAutoencoder.from_shape((8, 8, 1), 2, hidden_units=(6,), seed=1)
+    model.compile(jit_compile=False)
+    return model
+
+
+def outputs(model, x):
+    """What the functions give that were traced, after they were used before."""
+    return (
+        model.reconstruct(x),
+        model.predict(x, verbose=0),
+        model.anomaly_score(x),
+        model.encode(x),
+    )
+
+
+def of_a_copy(model, x):
+    """The same from functions that were never traced before."""
+    copy = type(model).from_config(model.get_config())
+    for ours, theirs in ((copy.encoder, model.encoder), (copy.decoder, model.decoder)):
+        ours.set_weights(theirs.get_weights())
+    return outputs(copy, x)
+
+
+def hidden(network):
+    return next(layer for layer in network.layers if isinstance(layer, keras.layers.Dense))
+
+
+def another_activation(model):
+    hidden(model.encoder).activation = keras.activations.tanh
+
+
+def low_rank_weights(model):
+    layer = hidden(model.encoder)
+    layer.enable_lora(2)
+    layer.lora_kernel_b.assign(keras.ops.ones_like(layer.lora_kernel_b))
+
+
+def another_encoder(model):
+    encoder = keras.models.clone_model(model.encoder)
+    encoder.set_weights([0.5 * w + 0.1 for w in model.encoder.get_weights()])
+    model.encoder = encoder
+
+
+def another_optimizer(model):
+    model.compile("sgd", jit_compile=False)
+    model.fit(np.ones((8, 8, 8, 1), "float32"), verbose=0)
+
+
+@pytest.mark.parametrize("change", [another_activation, another_encoder, another_optimizer])
+def test_all_functions_follow_a_change(model, few_digits, change):
+    before = outputs(model, few_digits)
+    change(model)
+    after = outputs(model, few_digits)
+    assert any((a != b).any() for a, b in zip(before, after, strict=True))
+    for a, b in zip(after, of_a_copy(model, few_digits), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize("change", [low_rank_weights, lambda model: model.quantize("int8")])
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
+def test_functions_agree_after_weights_are_exchanged(model, few_digits, change):
+    before = outputs(model, few_digits)
+    change(model)
+    reconstruction, prediction, *_ = after = outputs(model, few_digits)
+    assert any((a != b).any() for a, b in zip(before, after, strict=True))
+    np.testing.assert_allclose(reconstruction, prediction, atol=1e-5)
+    in_one = np.asarray(model(few_digits))
+    np.testing.assert_allclose(reconstruction, in_one, atol=1e-5)
+
+
+def test_an_encoder_that_does_not_fit_is_refused(model, few_digits):
+    model.reconstruct(few_digits)
+    wrong = tfae.VariationalAutoencoder.from_shape((8, 8, 1), 3, hidden_units=(6,)).encoder
+    model.encoder = wrong
+    for use in (model.reconstruct, lambda x: model.predict(x, verbose=0), model.evaluate):
+        with pytest.raises(ValueError, match="codes of shape"):
+            use(few_digits)
+
+
+def test_what_replaces_a_network_is_trained_and_saved_alone(model, few_digits):
+    model.evaluate(few_digits, verbose=0)
+    count = len(model.trainable_variables)
+    another_encoder(model)
+    assert len(model.trainable_variables) == count
+    model.compile(jit_compile=False)
+    model.fit(few_digits, verbose=0)
+
+
+def test_a_hyperparameter_takes_effect_after_the_first_use(model, few_digits):
+    before = model.evaluate(few_digits, verbose=0, return_dict=True)
+    model.free_bits = 100.0
+    assert model.evaluate(few_digits, verbose=0, return_dict=True)["kl_loss"] == pytest.approx(200)
+    wasserstein = tfae.WassersteinAutoencoder.from_shape((8, 8, 1), 2, hidden_units=(), seed=1)
+    wasserstein.compile(jit_compile=False)
+    before = wasserstein.evaluate(few_digits, verbose=0, return_dict=True)
+    wasserstein.penalty = 1000.0
+    after = wasserstein.evaluate(few_digits, verbose=0, return_dict=True)
+    assert after["loss"] > before["loss"] + 500 * after["mmd_loss"]
+
+
+def test_a_callback_may_change_a_hyperparameter_between_epochs(model, few_digits):
+    class Change(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.free_bits = 100.0 * epoch
+
+    history = model.fit(few_digits, epochs=2, callbacks=[Change()], verbose=0).history
+    assert history["kl_loss"][0] < 100
+    assert history["kl_loss"][1] == pytest.approx(200)
+
+
+def test_use_changes_nothing_and_a_look_costs_less_than_a_millisecond(model, few_digits, tmp_path):
+    before = Structure(model)
+    model.fit(few_digits, verbose=0)
+    outputs(model, few_digits)
+    model.save(tmp_path / "m.keras")
+    assert before == Structure(model)
+
+    def seconds():
+        start = time.perf_counter()
+        Structure(model)
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(20)) < 1e-3
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_after_the_first_round_nothing_is_traced(few_digits, jit_compile, tiny):
+    traces = []
+
+    class Counted(tfae.Autoencoder):
+        def loss_terms(self, batch, training):
+            traces.append(training)
+            return super().loss_terms(batch, training)
+
+    model = tiny(model_class=Counted, jit_compile=jit_compile)
+    seen = []
+    for _ in range(3):
+        model.fit(few_digits, validation_data=few_digits, verbose=0)
+        model.evaluate(few_digits, verbose=0)
+        model.predict(few_digits, verbose=0)
+        model.train_on_batch(few_digits[:32])
+        seen.append(len(traces))
+    assert seen[0] == seen[1] == seen[2]
