@@ -1,16 +1,15 @@
 """Figures: their shape and what is in them."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from tfae import pictures
 
 
 def pixels(figure):
     """What a figure looks like, (height, width, 3)."""
-    figure.canvas.draw() if hasattr(figure.canvas, "draw") else None
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3] / 255
@@ -24,7 +23,7 @@ def test_image_grid_shows_all_images_row_by_row():
     images = np.arange(5, dtype=np.float32).reshape(5, 1, 1, 1) / 8 * np.ones((5, 4, 6, 1))
     (grid,) = images_in(pictures.image_grid(images, columns=3))
     height, width = 4 + 1, 6 + 1
-    assert grid.shape == (2 * height, 3 * width)
+    assert grid.shape == (2 * height - 1, 3 * width - 1), "with gaps between them only"
     for i in range(5):
         tile = grid[i // 3 * height :, i % 3 * width :][:4, :6]
         np.testing.assert_allclose(tile, i / 8)
@@ -39,14 +38,14 @@ def test_grey_and_colour(shape):
 
 def test_rows_of_images_have_their_names_beside_them():
     images = np.arange(6).reshape(2, 3, 1, 1) / 8 * np.ones((2, 3, 4, 6))
-    figure = pictures.image_rows(images, ["first", "second"], "ways")
+    figure = pictures.image_rows(images, ["first", "second"], "paths")
     (grid,) = images_in(figure)
-    assert grid.shape == (2 * 5, 3 * 7)
+    assert grid.shape == (2 * 5 - 1, 3 * 7 - 1)
     assert grid[5, 7] == pytest.approx(4 / 8)
     (axes,) = figure.axes
     assert [text.get_text() for text in axes.texts] == ["first", "second"]
     heights = [text.get_position()[1] for text in axes.texts]
-    assert heights == [pytest.approx(2.25), pytest.approx(7.25)]
+    assert heights == pytest.approx([0.775, 0.275])
     assert axes.get_position().x0 > 0.1
     assert pixels(figure).std() > 0.1
 
@@ -88,12 +87,77 @@ def test_latent_plane_has_the_second_dimension_upwards():
 
     (grid,) = images_in(pictures.latent_plane(decode, size=5, extent=2.0))
     assert grid[0, 0] == 1
-    assert grid[-2, 0] == 0
+    assert grid[-1, 0] == 0
 
 
-def test_curves_pair_training_and_validation():
+def test_curves_pair_training_and_validation_in_a_panel_for_each_loss():
     history = {"loss": [3.0, 2.0], "val_loss": [3.5, 2.5], "kl_loss": [0.1, 0.2]}
-    lines = pictures.curves(history, "losses").axes[0].lines
-    assert [line.get_label() for line in lines] == ["loss", "val_loss", "kl_loss"]
-    assert lines[0].get_color() == lines[1].get_color() != lines[2].get_color()
-    np.testing.assert_array_equal(lines[1].get_xydata(), [[1, 3.5], [2, 2.5]])
+    panels = pictures.curves(history, "losses").axes
+    labels = [[line.get_label() for line in axes.lines] for axes in panels]
+    assert labels == [["loss", "val_loss"], ["kl_loss"]]
+    first, second = panels[0].lines
+    assert first.get_color() == second.get_color() != panels[1].lines[0].get_color()
+    assert first.get_linestyle() != second.get_linestyle()
+    np.testing.assert_array_equal(second.get_xydata(), [[1, 3.5], [2, 2.5]])
+    (only,) = pictures.curves({"loss": [1.0]}).axes
+    assert only.lines[0].get_marker() == "o", "one epoch is no line"
+
+
+# ---------------------------------------------------------------------------- as people look
+
+
+@pytest.mark.parametrize("shape", [(5, 8, 8), (5, 4, 12), (5, 12, 4), (3, 1, 40)])
+def test_images_fill_the_figure_in_their_own_proportions(shape):
+    figure = pictures.image_grid(np.zeros(shape))
+    (axes,) = figure.axes
+    assert axes.get_position().bounds == pytest.approx((0, 0, 1, 1))
+    width, height = figure.get_size_inches()
+    rows, columns = axes.images[0].get_array().shape
+    if shape[1] > 1:  # of a strip the height is raised, or nobody would see it
+        assert width / columns == pytest.approx(height / rows)
+    corners = pixels(figure)[[1, 1, -2, -2], [1, -2, 1, -2]]
+    filled = shape[0] == 1 or shape[0] % 2 == 0
+    np.testing.assert_array_equal(corners[:3], 0)
+    assert filled or (corners[3] == 1).all()
+
+
+@pytest.mark.parametrize(
+    "title", ["a", "reconstructions of examples that it never saw", "Donaudampfschifffahrtsgesell"]
+)
+@pytest.mark.parametrize("n", [1, 3])
+def test_titles_are_not_cut(title, n):
+    images = np.zeros((n, 8, 8))
+    for figure in (
+        pictures.image_grid(images, title=title),
+        pictures.image_rows(images[None], ["row"], title),
+        pictures.reconstructions(images, images, title=title),
+        pictures.curves({"loss": [1, 2]}, title),
+    ):
+        pixels(figure)
+        text = figure._suptitle.get_window_extent()
+        assert text.x0 >= 0
+        assert text.x1 <= figure.bbox.width
+        assert text.y1 <= figure.bbox.height
+        below = max(axes.get_window_extent().y1 for axes in figure.axes)
+        assert text.y0 >= below - 1
+
+
+def test_no_class_is_drawn_over_another():
+    """Two classes at the same points: in the picture both are seen about as often."""
+    codes = np.repeat(np.random.default_rng(0).normal(size=(400, 2)), 2, axis=0)
+    for labels in (np.tile([0, 1], 400), np.tile([1, 0], 400)):
+        shown = pixels(pictures.latent_map(codes, labels))
+        is_blue = (shown[..., 2] > 0.5) & (shown[..., 0] < 0.45)
+        is_orange = (shown[..., 0] > 0.8) & (shown[..., 2] < 0.5)
+        assert 0.5 < is_blue.sum() / is_orange.sum() < 2
+
+
+def test_a_picture_is_shown_in_notebooks_and_windows_and_leaves_nothing_open(monkeypatch):
+    picture = pictures.image_grid(np.zeros((1, 8, 8)))
+    assert picture._repr_png_().startswith(b"\x89PNG")
+    assert not plt.get_fignums()
+    shown = []
+    monkeypatch.setattr(plt, "show", lambda: shown.extend(map(plt.figure, plt.get_fignums())))
+    picture.show()
+    assert shown == [picture]
+    assert not plt.get_fignums()
