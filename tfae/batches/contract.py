@@ -20,6 +20,7 @@ from tfae.batches.values import (
     check_values,
     check_weight_shape,
     check_weights,
+    equal_length_assertions,
     shape_assertions,
     value_assertions,
 )
@@ -125,6 +126,8 @@ class DataContract:
         x = target = self._asserted(name, batch.x, support, self.input_shape)
         if batch.has_own_target:
             target = self._asserted("y", batch.target, self.support, self.target_shape)
+            with tf.control_dependencies(equal_length_assertions(x, target)):
+                target = tf.identity(target)
         weights = batch.sample_weight
         weights = None if weights is None else asserted_weights(weights, x)
         label = batch.label

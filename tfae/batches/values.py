@@ -181,6 +181,12 @@ def shape_assertions(name: str, tensor: tf.Tensor, expected: tuple) -> list[tf.O
     return [tf.debugging.Assert(fits, [tf.strings.join(message)])]
 
 
+def equal_length_assertions(x: tf.Tensor, y: tf.Tensor) -> list[tf.Operation]:
+    """Asserts in a graph that there is one `y` for each `x`."""
+    message = "`x` and `y` must have the same number of examples in each batch."
+    return [tf.debugging.Assert(tf.shape(x)[0] == tf.shape(y)[0], [message])]
+
+
 def check_weights(weights: Any, n: int) -> np.ndarray | tf.Tensor:
     """Returns sample weights `(n,)`, of an array `(n,)` or `(n, 1)`.
 
