@@ -121,11 +121,21 @@ def test_the_logged_terms_add_up_to_the_logged_loss(model_class, few_digits):
 
 @every_model_at_length
 def test_labels_beside_the_data_do_not_disturb(model_class, few_digits):
+    """They change nothing, but for the models that look at them."""
     labelled = {"x": few_digits, "label": np.arange(len(few_digits)) % 10}
-    model = small(model_class)
-    model.fit(labelled, verbose=0)
-    model.fit(tf.data.Dataset.from_tensor_slices(labelled).batch(50), verbose=0)
-    assert model.encode(labelled).shape == (len(few_digits), model.latent_dim)
+    plain, from_array, from_dataset = (small(model_class) for _ in range(3))
+    plain.fit(few_digits, shuffle=False, verbose=0)
+    from_array.fit(labelled, shuffle=False, verbose=0)
+    dataset = tf.data.Dataset.from_tensor_slices(labelled).batch(32)
+    from_dataset.fit(dataset, verbose=0)
+    assert_equal_weights(from_array, from_dataset, atol=1e-6)
+    if plain.data_contract().num_classes is None:
+        assert_equal_weights(plain, from_array)
+        np.testing.assert_array_equal(plain.encode(few_digits), from_array.encode(labelled))
+        np.testing.assert_array_equal(plain.encode(few_digits), from_array.encode(dataset))
+    else:
+        pairs = zip(weights(plain), weights(from_array), strict=True)
+        assert any((a != b).any() for a, b in pairs)
 
 
 @every_model_at_length
@@ -215,99 +225,6 @@ def test_unit_weights_change_nothing_also_in_validation(model_class, few_digits)
 
 
 # ---------------------------------------------------------------------------- bad input
-
-
-@every_model
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda x: x * 255.0, r"`x` must lie in \[0, 1\].*255"),
-        (lambda x: x - 0.5, r"`x` must lie in \[0, 1\]"),
-        (lambda x: np.where(x > 0.5, np.nan, x), "NaN"),
-        (lambda x: np.where(x > 0.5, np.inf, x), "infinite"),
-        (lambda x: x[:, :7], r"`x` must have shape \(n, 8, 8, 1\).*received \(203, 7, 8, 1\)"),
-        (lambda x: x[0], "A single example needs a batch axis"),
-        (lambda x: x[:0], "no examples"),
-        (lambda x: x.astype(str), "must be an array of numbers"),
-        (lambda x: np.array(None), "must be an array of numbers"),
-    ],
-    ids=["too large", "negative", "nan", "inf", "shape", "one example", "empty", "text", "none"],
-)
-def test_bad_arrays_are_refused_before_training(model_class, few_digits, change, message):
-    model = small(model_class)
-    before = weights(model)
-    with pytest.raises(ValueError, match=message):
-        model.fit(change(few_digits), verbose=0)
-    for a, b in zip(before, weights(model), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-@every_model_at_length
-def test_labels_passed_as_targets_are_refused_with_advice(model_class, few_digits):
-    labels = np.arange(len(few_digits)) % 10
-    model = small(model_class)
-    with pytest.raises(ValueError, match="Class labels go to fit"):
-        model.fit(few_digits, labels, verbose=0)
-    dataset = tf.data.Dataset.from_tensor_slices((few_digits, labels)).batch(32)
-    with pytest.raises(ValueError, match="Class labels go to fit"):
-        model.fit(dataset, verbose=0)
-
-
-@every_model_at_length
-def test_bad_values_in_a_dataset_stop_training(model_class, few_digits):
-    model = small(model_class, compiled="auto")
-    for bad, message in ((few_digits * 255, "must lie in"), (few_digits * np.nan, "NaN")):
-        with pytest.raises(ValueError, match=message):
-            model.fit(tf.data.Dataset.from_tensor_slices(bad).batch(32), verbose=0)
-    with pytest.raises(ValueError, match="must be batched"):
-        model.fit(tf.data.Dataset.from_tensor_slices(few_digits), verbose=0)
-
-
-@every_model_at_length
-def test_bad_validation_data_and_batches_are_refused(model_class, few_digits):
-    model = small(model_class)
-    with pytest.raises(ValueError, match="must lie in"):
-        model.fit(few_digits, validation_data=few_digits * 255, verbose=0)
-    with pytest.raises(ValueError, match="must lie in"):
-        model.evaluate(few_digits * 255, verbose=0)
-    with pytest.raises(ValueError, match="must lie in"):
-        model.train_on_batch(few_digits * 255)
-    with pytest.raises(ValueError, match="same number of examples"):
-        model.fit(few_digits, sample_weight=np.ones(5), verbose=0)
-    with pytest.raises(ValueError, match="one weight an example"):
-        model.fit(few_digits, sample_weight=np.ones_like(few_digits), verbose=0)
-
-
-@every_model_at_length
-def test_inference_names_what_is_wrong_with_its_data(model_class, few_digits):
-    model = small(model_class)
-    with pytest.raises(ValueError, match=r"must have shape \(n, 8, 8, 1\)"):
-        model.encode(few_digits[:, :7])
-    with pytest.raises(ValueError, match="must be batched"):
-        model.encode(tf.data.Dataset.from_tensor_slices(few_digits))
-    with pytest.raises(ValueError, match="must be an array or a"):
-        model.reconstruct(iter([few_digits]))
-    with pytest.raises(ValueError, match="must lie in"):
-        model.anomaly_score(few_digits * 255)
-    with pytest.raises(ValueError, match="NaN"):
-        model.anomaly_score(few_digits * np.nan)
-
-
-@every_model_at_length
-def test_a_dataset_without_the_key_x_is_refused(model_class, few_digits):
-    dataset = tf.data.Dataset.from_tensor_slices({"image": few_digits}).batch(32)
-    with pytest.raises(ValueError, match=r'must have the key "x".*image'):
-        small(model_class).fit(dataset, verbose=0)
-
-
-@every_model_at_length
-def test_a_dataset_of_unknown_shape_trains_or_is_refused_with_its_shape(model_class, few_digits):
-    def dataset(x):
-        return tf.data.Dataset.from_generator(lambda: iter([x]), output_types=tf.float32)
-
-    small(model_class, compiled="auto").fit(dataset(few_digits), verbose=0)
-    with pytest.raises(ValueError, match=r"shape \(n, 8, 8, 1\); received \(203, 7, 8, 1\)"):
-        small(model_class).fit(dataset(few_digits[:, :7]), verbose=0)
 
 
 @every_model_at_length
@@ -489,8 +406,6 @@ def test_inference_handles_any_number_of_rows(model_class, few_digits):
         )
     assert model.encode(few_digits[:0]).shape == (0, model.latent_dim)
     assert model.anomaly_score(few_digits[:1]).shape == (1,)
-    with pytest.raises(ValueError, match="batch_size"):
-        model.encode(few_digits, batch_size=0)
 
 
 @every_model
