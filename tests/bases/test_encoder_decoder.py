@@ -187,7 +187,7 @@ def test_the_support_is_that_of_the_scaled_data():
     model = tfae.Autoencoder.from_shape((6,), 2, scaling=tfae.layers.Scaling(0, 1 / 255))
     data = np.full((2, 6), 255.0, "float32")
     assert np.isfinite(model.anomaly_score(data)).all()
-    with pytest.raises(ValueError, match=r"must lie in \[0, 255\]"):
+    with pytest.raises(ValueError, match=r"must lie in \[.*, 255\]"):
         model.anomaly_score(data + 1)
 
 
