@@ -139,9 +139,11 @@ class HierarchicalVariationalAutoencoder(GaussianPosterior):
         )
         output = self._decoder_output(batch._replace(x=z), training)
         of_top = self.top_decoder(top_z, training=training)
+        log_ratio = _log_density(z, mean, log_variance) - _log_density(z, *of_top)
+        top_kl = tf.cast(top_kl, log_ratio.dtype)
         return {
             "reconstruction_loss": self.reconstruction_loss(batch.target, output),
-            "kl_loss": _log_density(z, mean, log_variance) - _log_density(z, *of_top) + top_kl,
+            "kl_loss": log_ratio + top_kl,
             "top_kl_loss": top_kl,
         }
 
@@ -156,9 +158,12 @@ class HierarchicalVariationalAutoencoder(GaussianPosterior):
         seed: tf.Tensor,
     ) -> tf.Tensor:
         """log of q(z1 | x) q(z2 | z1) / (p(z1 | z2) p(z2)), with z2 drawn by `seed`."""
-        top_mean, top_log_variance = map(at_least_float32, self.top_encoder(z, training=False))
+        top_mean, top_log_variance = _cast(mean.dtype, *self.top_encoder(z, training=False))
         noise = tf.random.stateless_normal(
-            tf.shape(top_mean), tf.random.fold_in(seed, 1, alg="philox"), alg="philox"
+            tf.shape(top_mean),
+            tf.random.fold_in(seed, 1, alg="philox"),
+            dtype=top_mean.dtype,
+            alg="philox",
         )
         top_z = top_mean + tf.exp(0.5 * top_log_variance) * noise
         top = _log_density(top_z, top_mean, top_log_variance)
@@ -168,8 +173,8 @@ class HierarchicalVariationalAutoencoder(GaussianPosterior):
 
     def expected_log_ratio(self, mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
         """KL(q(z1 | x) || p(z1 | z2)) + KL(q(z2 | z1) || p(z2)), at the means of z2 and of z1."""
-        top_mean, top_log_variance = map(at_least_float32, self.top_encoder(mean, training=False))
-        of_top = map(at_least_float32, self.top_decoder(top_mean, training=False))
+        top_mean, top_log_variance = _cast(mean.dtype, *self.top_encoder(mean, training=False))
+        of_top = _cast(mean.dtype, *self.top_decoder(top_mean, training=False))
         expected = expected_gaussian_log_density(mean, log_variance, *of_top)
         return gaussian_kl(top_mean, top_log_variance) - gaussian_entropy(log_variance) - expected
 
@@ -213,4 +218,10 @@ def _heads(network: keras.Model, shape: tuple[int | None, ...]) -> list[tuple[in
 
 
 def _log_density(z: tf.Tensor, mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
-    return gaussian_log_density(*map(at_least_float32, (z, mean, log_variance)))
+    z = at_least_float32(z)
+    return gaussian_log_density(z, *_cast(z.dtype, mean, log_variance))
+
+
+def _cast(dtype: tf.DType, *tensors: tf.Tensor) -> list[tf.Tensor]:
+    """What the networks give in one dtype: theirs may be another than that of the code."""
+    return [tf.cast(tensor, dtype) for tensor in tensors]

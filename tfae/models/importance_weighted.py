@@ -1,5 +1,6 @@
 """The importance weighted autoencoder."""
 
+import math
 from collections.abc import Callable
 
 import keras
@@ -88,11 +89,11 @@ class ImportanceWeightedAutoencoder(GaussianPosterior):
             z, set_factor = _with_scaled_gradient(z)
         output = self._decode_samples(z, batch, training)
         reconstruction = self.reconstruction_loss(batch.target, output)
-        log_ratio = self.log_ratio(z, mean, log_variance)
+        log_ratio = tf.cast(self.log_ratio(z, mean, log_variance), reconstruction.dtype)
         log_weight = -reconstruction - log_ratio
         if self.doubly_reparameterized:
             set_factor(tf.nn.softmax(log_weight, axis=0)[..., None])
-        bound = tf.reduce_logsumexp(log_weight, axis=0) - tf.math.log(float(self.num_samples))
+        bound = tf.reduce_logsumexp(log_weight, axis=0) - math.log(self.num_samples)
         # The whole gradient is that of the bound; the ELBO's two terms are only told apart here.
         reconstruction = tf.stop_gradient(tf.reduce_mean(reconstruction, axis=0))
         kl = tf.stop_gradient(tf.reduce_mean(log_ratio, axis=0))
