@@ -195,3 +195,40 @@ def test_the_support_is_that_of_the_scaled_data():
 def test_scaling_refuses_what_cannot_be_undone(shift, factor):
     with pytest.raises(ValueError, match="must be finite"):
         tfae.layers.Scaling(shift, factor)
+
+
+# ---------------------------------------------------------------------------- tied weights
+
+
+class Transposed(keras.layers.Layer):
+    """The transpose of a dense layer, which it shares."""
+
+    def __init__(self, dense, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = dense
+
+    def call(self, z):
+        return keras.ops.matmul(z, keras.ops.transpose(self.dense.kernel))
+
+
+def test_tied_weights_train_and_are_kept_as_weights_but_not_as_a_file_that_cannot_be_loaded(
+    tmp_path,
+):
+    def tied(seed):
+        x, z = keras.Input((6,)), keras.Input((CODES,))
+        dense = keras.layers.Dense(CODES, kernel_initializer=keras.initializers.GlorotUniform(seed))
+        encoder = keras.Model(x, dense(x))
+        model = tfae.Autoencoder(encoder, keras.Model(z, Transposed(dense)(z)), seed=seed)
+        model.compile(jit_compile=False)
+        return model
+
+    model, x = tied(1), rng.random((40, 6)).astype("float32")
+    model.fit(x, verbose=0)
+    assert len(model.trainable_variables) == 2
+    with pytest.raises(NotImplementedError, match=r"share dense.*/kernel.*save_weights"):
+        model.save(tmp_path / "model.keras")
+    assert not (tmp_path / "model.keras").exists()
+    model.save_weights(tmp_path / "model.weights.h5")
+    other = tied(2)
+    other.load_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_array_equal(other.reconstruct(x), model.reconstruct(x))

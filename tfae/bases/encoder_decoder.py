@@ -343,6 +343,15 @@ class EncoderDecoder(Autoencoding):
     # ------------------------------------------------------------------ serialisation
 
     def get_config(self) -> dict:
+        of_encoder = {id(variable) for variable in self.encoder.variables}
+        shared = [v.path for v in self.decoder.variables if id(v) in of_encoder]
+        if shared:
+            raise NotImplementedError(
+                f"`encoder` and `decoder` share {', '.join(shared)}. Keras does not write which "
+                "layers of two networks are one, so neither a copy nor a .keras file would be this "
+                "model. Keep its weights with save_weights(), and load them into a model that the "
+                "same code has built."
+            )
         return {
             **super().get_config(),
             "encoder": keras.saving.serialize_keras_object(self.encoder),
