@@ -55,6 +55,17 @@ def test_from_shape_gives_a_pair_a_layer():
     assert [d.layers[-1].activation for d in model.decoders] == [keras.activations.linear] * 3
 
 
+@pytest.mark.parametrize("filters", [(4,), (4, 6), ()])
+@pytest.mark.parametrize("shape", [(8, 8, 1), (2, 2, 3), (5, 3, 2)])
+def test_a_stack_of_convolutions_alone_pairs_what_the_decoder_leads_back_to(shape, filters):
+    model = tfae.StackedAutoencoder.from_shape(
+        shape, 2, "conv", filters=filters, hidden_units=None, seed=0
+    )
+    assert len(model.encoders) == len(model.decoders) <= max(len(filters), 1)
+    x = np.random.default_rng(0).random((3, *shape)).astype("float32")
+    assert model.reconstruct(x).shape == x.shape
+
+
 def test_convolutions_are_cut_where_encoder_and_decoder_have_the_same_shape():
     model = tfae.StackedAutoencoder.from_shape((9, 8, 1), 3, "conv", filters=(4, 6), seed=0)
     taken = [e.input_shape[1:] for e in model.encoders]

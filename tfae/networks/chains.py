@@ -49,7 +49,8 @@ def pairs(
 ) -> tuple[list[keras.Model], list[keras.Model]]:
     """Cuts an encoder into its layers, and its decoder at the same shapes.
 
-    A layer here is one with weights, and those without around it. The parts of the encoder share
+    A layer here is one with weights, and those without around it; with a further one where the
+    decoder has no single inverse of the two. The parts of the encoder share
     its layers. Where the decoder is cut its layer becomes linear: the activation is for whoever
     puts the parts together again.
 
@@ -60,11 +61,7 @@ def pairs(
     Returns:
         Encoders and decoders, the pair next to the data first.
     """
-    groups = [[]]
-    for layer in _layers(encoder):
-        if layer.weights and any(other.weights for other in groups[-1]):
-            groups.append([])
-        groups[-1].append(layer)
+    groups = _groups(_layers(encoder), _layers(decoder))
     encoders = []
     shape = encoder.input_shape
     for i, group in enumerate(groups, start=1):
@@ -81,6 +78,31 @@ def pairs(
             group = _with_linear_output(group)
         decoders.insert(0, _line(group, part.output_shape, "codes", f"decoder_{i}"))
     return encoders, decoders
+
+
+def _groups(
+    encoder: list[keras.layers.Layer], decoder: list[keras.layers.Layer]
+) -> list[list[keras.layers.Layer]]:
+    """The layers of an encoder, each with weights and what follows it; see `pairs`.
+
+    Two of them stay together where the decoder does not lead back to the shape between them.
+    """
+    groups: list[list[keras.layers.Layer]] = [[]]
+    for layer in encoder:
+        if layer.weights and any(other.weights for other in groups[-1]):
+            groups.append([])
+        groups[-1].append(layer)
+    merged, rest = [groups.pop()], list(decoder)
+    while groups:
+        part: list[keras.layers.Layer] = []
+        while rest and not _is_cut(part, groups[-1][-1].output.shape):
+            part.append(rest.pop(0))
+        if rest:
+            merged.insert(0, groups.pop())
+        else:
+            rest = part
+            merged[0] = groups.pop() + merged[0]
+    return merged
 
 
 def _is_cut(group: list[keras.layers.Layer], shape: tuple) -> bool:
