@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -22,6 +23,7 @@ from tfae.batches.feeding import (
 from tfae.batches.order import host_variable
 from tfae.batches.order_callbacks import SeededOrder
 from tfae.batches.sources import is_in_batches, num_batches
+from tfae.files import atomic_write
 from tfae.internals import forget_layer, has_compiled_metrics, start_fit_at
 from tfae.layers.seeds import random_seed
 from tfae.training import objective, random_state
@@ -451,8 +453,8 @@ class Trainer(keras.Model):
 
     # ------------------------------------------------------------------ files
 
-    def save(self, filepath: Any, *args, **kwargs) -> None:
-        """Saves the model as in Keras, to a `.keras` file.
+    def save(self, filepath: Any, overwrite: bool = True, **kwargs) -> None:
+        """Saves the model as in Keras, to a `.keras` file, which appears whole or not at all.
 
         Raises:
             ValueError: If it is to be an HDF5 file, which holds neither optimizers nor random state
@@ -463,7 +465,12 @@ class Trainer(keras.Model):
                 f"A {type(self).__name__} is saved as a .keras file; received {str(filepath)!r}. "
                 "(save_weights takes a .weights.h5 file.)"
             )
-        super().save(filepath, *args, **kwargs)
+        is_file = str(filepath).endswith(".keras") and "://" not in str(filepath)
+        if not is_file or Path(filepath).is_dir() or not overwrite or kwargs.get("zipped") is False:
+            super().save(filepath, overwrite, **kwargs)
+            return
+        with atomic_write(filepath, replace=True) as new:
+            super().save(new, **kwargs)
 
     def save_own_variables(self, store: Any) -> None:
         warn_of_lost_weights(self)
