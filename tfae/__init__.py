@@ -1,37 +1,64 @@
 """Autoencoders for Keras with a compiled sampling kernel."""
 
-from tfae._startup import quieten_the_command as _quieten
+from typing import TYPE_CHECKING
 
-_quieten()  # before TensorFlow is imported
-
-import keras as _keras  # noqa: E402
-
-if _keras.config.backend() != "tensorflow":
-    raise ImportError(
-        "tfae needs Keras' TensorFlow backend, but Keras runs on "
-        f"{_keras.config.backend()!r}. Set the environment variable KERAS_BACKEND=tensorflow (or "
-        '"backend": "tensorflow" in ~/.keras/keras.json) before Python starts.'
-    )
-
-from tfae import (  # noqa: E402
-    data,
-    evaluation,
-    export,
-    latent,
-    layers,
-    losses,
-    models,
-    networks,
-    ops,
-    pictures,
-    priors,
-    sklearn,
-)
-from tfae.models import *  # noqa: E402, F403
+from tfae import _startup
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING or not _startup.is_the_command():
+    _startup.check_backend()
+
+    from tfae import (
+        data,
+        evaluation,
+        export,
+        latent,
+        layers,
+        losses,
+        models,
+        networks,
+        ops,
+        pictures,
+        priors,
+        sklearn,
+    )
+    from tfae.models import (
+        AdversarialAutoencoder,
+        Autoencoder,
+        ConditionalVariationalAutoencoder,
+        DenoisingAutoencoder,
+        HierarchicalVariationalAutoencoder,
+        ImportanceWeightedAutoencoder,
+        SemiSupervisedAdversarialAutoencoder,
+        SparseAutoencoder,
+        SparseCoding,
+        StackedAutoencoder,
+        VariationalAutoencoder,
+        VectorQuantizedVariationalAutoencoder,
+        WassersteinAutoencoder,
+    )
+else:  # `tfae --help` must not wait for TensorFlow: each command imports what it needs
+    _startup.prepare_the_command()
+
+    def __getattr__(name: str) -> object:
+        return _startup.import_attribute(name, __all__)
+
+
 __all__ = [
-    *models.MODELS,
+    "AdversarialAutoencoder",
+    "Autoencoder",
+    "ConditionalVariationalAutoencoder",
+    "DenoisingAutoencoder",
+    "HierarchicalVariationalAutoencoder",
+    "ImportanceWeightedAutoencoder",
+    "SemiSupervisedAdversarialAutoencoder",
+    "SparseAutoencoder",
+    "SparseCoding",
+    "StackedAutoencoder",
+    "VariationalAutoencoder",
+    "VectorQuantizedVariationalAutoencoder",
+    "WassersteinAutoencoder",
     "data",
     "evaluation",
     "export",

@@ -1,4 +1,4 @@
-"""Keeps TensorFlow's start-up messages off the terminal of the `tfae` command.
+"""What happens before TensorFlow is imported: in programs, and in the command `tfae`.
 
 TensorFlow writes a dozen lines about CPU instructions, missing GPUs and XLA to the standard error
 when it is imported and first used, and no longer heeds TF_CPP_MIN_LOG_LEVEL for them. They come
@@ -7,10 +7,12 @@ alone: there the messages are its own business.
 """
 
 import atexit
+import importlib
 import os
 import re
 import sys
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
 _NOISE = re.compile(
@@ -24,19 +26,61 @@ _NOISE = re.compile(
 _LINE_ENDS = re.compile(rb"(?<=[\r\n])")
 
 
-def quieten_the_command() -> None:
-    """Filters the standard error when this process is the `tfae` command, without `--debug`."""
-    is_script = Path(sys.argv[0]).stem == "tfae"
+def is_the_command() -> bool:
+    """Whether this process is the command `tfae`, and nobody has imported TensorFlow yet."""
+    is_script = Path(sys.argv[0] if sys.argv else "").stem == "tfae"
     is_module = sys.orig_argv[1:3] == ["-m", "tfae"]
-    if (is_script or is_module) and "--debug" not in sys.argv and "tensorflow" not in sys.modules:
+    return (is_script or is_module) and "tensorflow" not in sys.modules
+
+
+def check_backend() -> None:
+    """Raises `ImportError` if Keras runs on another backend than TensorFlow."""
+    import keras
+
+    if keras.config.backend() != "tensorflow":
+        raise ImportError(
+            "tfae needs Keras' TensorFlow backend, but Keras runs on "
+            f"{keras.config.backend()!r}. Set the environment variable KERAS_BACKEND=tensorflow "
+            '(or "backend": "tensorflow" in ~/.keras/keras.json) before Python starts.'
+        )
+
+
+def import_attribute(name: str, public: Collection[str]) -> object:
+    """The model or module `name` of the package, imported now, for its `__getattr__`."""
+    if name not in public:
+        raise AttributeError(f"module 'tfae' has no attribute {name!r}")
+    if name[0].isupper():
+        return getattr(importlib.import_module("tfae.models"), name)
+    return importlib.import_module(f"tfae.{name}")
+
+
+def prepare_the_command() -> None:
+    """Makes this process fit for the command: its backend, its streams, its standard error."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    _open_closed_streams()
+    for stream in (sys.stdout, sys.stderr):
+        # Names of files may hold bytes that are no text, and terminals may know few letters.
+        stream.reconfigure(errors="backslashreplace")
+    if "--debug" not in sys.argv:
         _filter_standard_error()
+
+
+def _open_closed_streams() -> None:
+    """Else the next file that is opened would be taken for the standard error."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
 
 
 def _filter_standard_error() -> None:
     try:
         terminal = os.dup(2)
         read_end, write_end = os.pipe()
-    except OSError:  # there is no standard error
+    except OSError:  # no more files can be opened
         return
     os.dup2(write_end, 2)
     os.close(write_end)

@@ -50,7 +50,7 @@ def atomic_write(target: str | os.PathLike, replace: bool = False) -> Iterator[P
         with _hidden_folder(target) as folder:
             new = folder / target.name
             yield new
-            _sync_tree(new)
+            sync_tree(new)
             _rename(new, target, replace)
         sync(target.parent)
     except BaseException as error:
@@ -76,6 +76,14 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_tree(path: Path) -> None:
+    """Waits until a file, or a folder with all that is in it, is on the disk."""
+    for inner in path.rglob("*") if path.is_dir() else ():
+        if not inner.is_symlink():
+            sync(inner)
+    sync(path)
 
 
 @contextlib.contextmanager
@@ -141,13 +149,6 @@ def _remove_leftovers(parent: Path) -> None:
                 continue
             with locked(folder / _LOCK):
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sync_tree(path: Path) -> None:
-    for inner in path.rglob("*") if path.is_dir() else ():
-        if not inner.is_symlink():
-            sync(inner)
-    sync(path)
 
 
 def _rename(new: Path, target: Path, replace: bool) -> None:

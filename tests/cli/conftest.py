@@ -1,35 +1,106 @@
-"""Commands run in this process, and small runs."""
+"""Commands run in this process, and small runs.
 
+What these tests are about takes no compiler: models are compiled without XLA. Tests of one command
+share trained runs; those of how a run is made leave measuring and drawing out (`bare`).
+"""
+
+import json
 import shlex
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from tfae.cli import main
+from tfae.cli import main, make_run
 
 SMALL = "--data digits --latent-dim 2 --hidden-units 16 --batch-size 256"
 """Options of a run that takes a moment."""
+
+
+def invoke(command, exit_code=0):
+    result = CliRunner().invoke(main, shlex.split(command), catch_exceptions=False)
+    assert result.exit_code == exit_code, result.output
+    return result
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _without_xla():
+    def compile_model(model, learning_rate):
+        model.compile(jit_compile=False)
+        if learning_rate is not None:
+            make_run.set_learning_rate(model.optimizer, learning_rate)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(make_run, "compile_model", compile_model)
+        yield
 
 
 @pytest.fixture
 def tfae(monkeypatch, tmp_path):
     """Runs `tfae ...` in an empty folder and returns click's result."""
     monkeypatch.chdir(tmp_path)
+    return invoke
 
-    def run(command, exit_code=0):
-        result = CliRunner().invoke(main, shlex.split(command), catch_exceptions=False)
-        assert result.exit_code == exit_code, result.output
-        return result
 
-    return run
+@pytest.fixture
+def bare(monkeypatch):
+    """Runs are made without measuring and drawing."""
+    monkeypatch.setattr(make_run, "measure", lambda *_: {"loss": 1.0})
+    monkeypatch.setattr(make_run, "draw_pictures", lambda *_: {})
 
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory) -> Path:
-    """A finished run of a small variational model."""
+    """A finished run of a small variational model; read-only."""
     out = tmp_path_factory.mktemp("runs") / "vae"
-    arguments = f"train variational {SMALL} --epochs 3 --seed 7 --beta 0.5 --out {out}"
-    result = CliRunner().invoke(main, shlex.split(arguments), catch_exceptions=False)
-    assert result.exit_code == 0, result.output
+    invoke(f"train variational {SMALL} --epochs 3 --seed 7 --beta 0.5 --out {out}")
     return out
+
+
+@pytest.fixture
+def own_run(run, tmp_path) -> Path:
+    """A copy of `run` that a test may write into."""
+    return shutil.copytree(run, tmp_path / "digits")
+
+
+@pytest.fixture(scope="session")
+def _made(tmp_path_factory):
+    """Makes a run once, without measuring and drawing."""
+    made = {}
+
+    def make(arguments):
+        if arguments not in made:
+            folder = tmp_path_factory.mktemp("made")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.chdir(folder)
+                patch.setattr(make_run, "measure", lambda *_: {"loss": 1.0})
+                patch.setattr(make_run, "draw_pictures", lambda *_: {})
+                invoke(f"train {arguments} --out run")
+            made[arguments] = folder / "run"
+        return made[arguments]
+
+    return make
+
+
+@pytest.fixture
+def make(_made, tmp_path):
+    """Gives an own copy of the run that `tfae train` makes of arguments, in the folder `name`."""
+
+    def copy(arguments, name="run"):
+        return shutil.copytree(_made(arguments), tmp_path / name)
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory) -> Path:
+    """40 examples of 6 numbers in [0, 1]."""
+    file = tmp_path_factory.mktemp("data") / "x.npy"
+    np.save(file, np.random.default_rng(0).random((40, 6), np.float32))
+    return file
+
+
+def read_json(path):
+    return json.loads(Path(path).read_text())

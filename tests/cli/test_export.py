@@ -1,7 +1,5 @@
 """`tfae export RUN`."""
 
-import shutil
-
 import keras
 import numpy as np
 import onnxruntime
@@ -9,12 +7,6 @@ import pytest
 import tensorflow as tf
 
 import tfae as package
-
-
-@pytest.fixture
-def own_run(run, tmp_path):
-    """A run that a test may write into."""
-    return shutil.copytree(run, tmp_path / "digits")
 
 
 def test_a_run_becomes_versions_for_a_server_one_above_the_other(tfae, own_run):
@@ -100,11 +92,24 @@ def test_options_that_do_not_fit_are_refused(tfae, own_run, options, message):
     assert set(own_run.rglob("*")) == before
 
 
-def test_a_run_with_another_scale_takes_no_8_bit_images(tfae, tmp_path):
-    np.save(tmp_path / "data.npy", np.random.default_rng(0).random((64, 4), "float32"))
-    tfae(
-        "train autoencoder --data data.npy --scale standard --likelihood squared_error "
-        "--latent-dim 2 --hidden-units 4 --epochs 1 --out run"
+def test_a_run_with_another_scale_takes_no_8_bit_images(tfae, make, table):
+    make(
+        f"autoencoder --data {table} --scale standard --likelihood squared_error --latent-dim 2 "
+        "--hidden-units 4 --epochs 1"
     )
     message = tfae("export run --uint8", exit_code=2).output
     assert "the run was trained with --scale standard" in message
+
+
+@pytest.mark.parametrize("kind", ["tflite", "onnx"])
+def test_no_file_of_another_kind_or_that_exists_is_overwritten(tfae, own_run, kind, monkeypatch):
+    np.save("d.npy", np.zeros(3))
+    export = f"export {own_run} --format {kind} --out"
+    message = tfae(f"{export} d.npy --overwrite", exit_code=2).output
+    assert f"--out must end in .{kind}; received d.npy" in message
+    np.testing.assert_array_equal(np.load("d.npy"), np.zeros(3))
+    with open(f"d.{kind}", "w") as file:
+        file.write("mine")
+    assert "exists already" in tfae(f"{export} d.{kind}", exit_code=2).output
+    with open(f"d.{kind}") as file:
+        assert file.read() == "mine"

@@ -1,24 +1,119 @@
-"""What options of data accept, and how they reach it."""
+"""Options, help and messages, without any training."""
 
+import click
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from tfae import data
-from tfae.cli import training
-from tfae.cli.options import Column, ImageSize, open_data
+from tfae import data, latent, priors
+from tfae.cli import main, make_run
+from tfae.cli.commands import fit, interpolate
+from tfae.cli.data_options import BINARIZE, DATA, Column, ImageSize, Scale, open_data
+from tfae.cli.errors import in_terms_of_options, one_line
+from tfae.cli.shared_options import SEED
+
+COMMANDS = sorted(set(main.commands) - {"train"})
+
+
+def test_choices_are_those_of_the_package():
+    """They stand in the commands because those must not import TensorFlow."""
+    assert BINARIZE == data.BINARIZE
+    assert interpolate.KINDS == latent.KINDS
+    assert set(fit.FITTED) == set(priors.FITTED)
+
+
+def test_help_and_version(tfae):
+    shown = tfae("--help").output
+    for command in COMMANDS:
+        assert command in shown
+        assert "Usage" in tfae(f"{command} --help").output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_says_what_it_does(command):
+    for param in main.commands[command].params:
+        if isinstance(param, click.Option):
+            assert len(param.help.split()) >= 3, param.opts
+            assert param.help[0].isupper() or param.help.startswith("digits"), param.opts
+
+
+def test_summaries_are_not_cut(tfae):
+    commands = tfae("--help").output.split("Commands:")[1]
+    assert "..." not in commands
+
+
+def test_list_names_models_architectures_objects_and_data(tfae, tmp_path, monkeypatch):
+    (tmp_path / "mnist" / "3.0.1").mkdir(parents=True)
+    (tmp_path / "mnist" / "3.0.1" / "dataset_info.json").touch()
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    shown = tfae("list").output
+    for word in ("autoencoder", "variational", "mlp", "conv", "Gaussian", "digits", "mnist"):
+        assert word in shown
+
+
+def test_brackets_in_names_are_no_markup(tfae, own_run):
+    renamed = own_run.rename(own_run.with_name("[red]a[bold]"))
+    shown = tfae(f"generate '{renamed}' -n 1 --out '[b].npy'").output
+    assert "[b].npy" in shown
+    assert "[red]nothing[bold]" in tfae("generate [red]nothing[bold]", exit_code=2).output
 
 
 @pytest.mark.parametrize(
-    ("value", "column"), [("3", 3), ("-1", -1), ("²", "²"), ("none", "none"), ("a b", "a b")]
+    ("kind", "text", "value"),
+    [
+        (ImageSize(), "64x32", [64, 32]),
+        (ImageSize(), "64", [64, 64]),
+        (Scale(), "255", 255.0),
+        (Scale(), "minmax", "minmax"),
+        (Column(), "-1", -1),
+        (Column(), "²", "²"),
+        (Column(), "age", "age"),
+        (SEED, "7", 7),
+    ],
 )
-def test_a_column_is_a_number_or_a_name(value, column):
-    assert Column().convert(value, None, None) == column
+def test_texts_that_options_take(kind, text, value):
+    assert kind.convert(text, None, None) == value
 
 
-@pytest.mark.parametrize("value", ["²x3", "axb", "1x2x3", "-1x2"])
-def test_an_image_size_is_two_numbers(value):
-    with pytest.raises(Exception, match="HEIGHTxWIDTH"):
-        ImageSize().convert(value, None, None)
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [(ImageSize(), t) for t in ("axb", "0", "8x0", "1x2x3", "²", "")]
+    + [(Scale(), t) for t in ("-1", "0", "nan", "inf", "most")]
+    + [(SEED, t) for t in ("-1", "1.5", "2147483648", "many")],
+)
+def test_texts_that_options_refuse(kind, text):
+    with pytest.raises(click.BadParameter, match="is not"):
+        kind.convert(text, None, None)
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("`scale` must be 'minmax'; received 3", "--scale must be 'minmax'; received 3"),
+        ("pass scale= a number", "pass --scale a number"),
+        ("Pass validation_split=0.1 to hold", "Pass --validation-split 0.1 to hold"),
+        ("labels=True, but 'x' has none", "--labels, but 'x' has none"),
+        ("(or label_column)", "(or --label-column)"),
+        ("image_size is for images", "--image-size is for images"),
+        ("the data in /tmp/data_dir/x", "the data in /tmp/data_dir/x"),
+        ("a scale of its own", "a scale of its own"),
+    ],
+)
+def test_messages_name_the_options(message, told):
+    assert in_terms_of_options(message, list(DATA)) == told
+
+
+def test_errors_become_one_line():
+    asserted = tf.errors.InvalidArgumentError(
+        None, None, "x\nassertion failed: [`x` is NaN.] [[y]]"
+    )
+    assert one_line(asserted).startswith("`x` is NaN.")
+    user_code = ValueError(
+        'in user code:\n\n    File "a.py", line 3\n\n    ValueError: Too large.\n'
+    )
+    assert one_line(user_code) == "Too large."
+    assert one_line(ValueError("two\n  lines")) == "two lines"
+    assert one_line(MemoryError()) == "MemoryError"
 
 
 def test_label_and_header_can_be_declined(tmp_path):
@@ -33,12 +128,12 @@ def test_label_and_header_can_be_declined(tmp_path):
 def test_photos_are_no_input_of_a_network():
     photos = data.Description(9, (3000, 4000, 3), False, None, None)
     config = {
-        "model": "vae",
+        "model": "variational",
         "hyperparameters": {},
         "training": {"seed": 0, "latent_dim": 2, "architecture": "mlp"},
     }
     with pytest.raises(ValueError, match=r"36,000,000 numbers.*--image-size 128x128"):
-        training._new_model(config, photos)
+        make_run._new_model(config, photos)
 
 
 def test_classes_are_counted_in_the_data():
@@ -49,4 +144,4 @@ def test_classes_are_counted_in_the_data():
         "hyperparameters": {"hidden_units": (2,)},
         "training": {"seed": 0, "latent_dim": 2, "architecture": "mlp"},
     }
-    assert training._new_model(config, labelled).num_classes == 3
+    assert make_run._new_model(config, labelled).num_classes == 3

@@ -16,8 +16,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from matplotlib.figure import Figure
 
-from tfae.cli import runs, training
+import tfae as package
+from tfae.cli import make_run, partial_run
+from tfae.cli.data_options import open_data
+from tfae.cli.drawing import draw_pictures
+from tfae.cli.finished_run import read_run
+from tfae.cli.next_steps import next_steps
 
 SMALL = "--data digits --latent-dim 2 --hidden-units 16 --batch-size 256"
 
@@ -112,10 +118,11 @@ def test_an_existing_run_is_refused(tfae, run):
 @pytest.mark.parametrize(
     ("model", "architecture"), [("autoencoder", "mlp"), ("variational", "conv")]
 )
-def test_models_and_architectures(tfae, model, architecture):
+def test_models_and_architectures(tfae, bare, model, architecture):
     tfae(
         f"train {model} --data digits --latent-dim 3 --architecture {architecture} --epochs 1 "
-        f"--hidden-units 8 --binarize threshold --validation-split 0 --labels --out run"
+        f"--hidden-units 8 --binarize threshold --validation-split 0 --labels --batch-size 512 "
+        "--out run"
     )
     assert not any(name.startswith("val_") for name in history(Path("run"))[0])
 
@@ -135,6 +142,89 @@ def test_a_table_and_objects_as_options(tfae):
     assert model.beta.get_config()["steps"] == 10
 
 
+def test_what_is_advised_next_works(tfae, make, table):
+    """For a model that generates, and for those that first need a density, or something else."""
+    for name, arguments, advised in (
+        ("vae", "variational --latent-dim 2 --hidden-units 4", "generate"),
+        ("ae", "autoencoder --latent-dim 2 --hidden-units 4", "fit"),
+        ("sc", "sparse-coding --num-atoms 4", "evaluate"),
+    ):
+        run = make(f"{arguments} --data {table} --epochs 1", name)
+        model = keras.saving.load_model(run / "model.keras")
+        advice = [line.split("#")[0] for line in next_steps(Path(name), model).splitlines()]
+        commands = [line.strip().removeprefix("tfae ") for line in advice if "  tfae" in line]
+        assert any(command.startswith(advised) for command in commands)
+        assert any(command.startswith("explore") for command in commands)
+        for command in commands:
+            if command.split()[0] in ("generate", "fit"):
+                tfae(command)
+
+
+# ------------------------------------------------------------------ nothing loses a training
+
+
+@pytest.mark.parametrize("what", ["measure", "draw_pictures"])
+def test_a_training_is_kept_whatever_fails_afterwards(tfae, bare, monkeypatch, what):
+    def failing(*_):
+        raise ArithmeticError("no labels here")
+
+    monkeypatch.setattr(make_run, what, failing)
+    shown = " ".join(tfae(f"train vae {SMALL} --epochs 1 --out run").output.split())
+    name = {"measure": "Measuring on test data", "draw_pictures": "Drawing"}[what]
+    assert f"{name} failed: no labels here" in shown
+    (problem,) = read_json(Path("run/config.json"))["problems"]
+    assert problem == f"{name} failed: no labels here"
+    assert keras.saving.load_model("run/model.keras").built
+    assert not Path(".run.partial").exists()
+
+
+def test_one_picture_that_fails_is_told_and_the_others_are_drawn(run, tmp_path, monkeypatch):
+    def failing(*_, **__):
+        raise ValueError("no")
+
+    monkeypatch.setattr(package.pictures, "reconstructions", failing)
+    model, config = read_run(run)
+    failed = draw_pictures(model, open_data(config["data"]), config, [], tmp_path / "drawn")
+    assert list(failed) == ["reconstructions"]
+    drawn = {path.stem for path in (tmp_path / "drawn").iterdir()}
+    assert drawn == {"latent_map", "samples", "latent_plane"}
+
+
+def test_a_test_split_of_unlabelled_examples_loses_no_training(tfae, monkeypatch):
+    x = np.random.default_rng(0).random((60, 4), np.float32)
+    y = np.arange(60) % 3
+    np.savez("d.npz", x_train=x, y_train=y, x_test=x[:20], y_test=np.full(20, -1))
+    tfae("train autoencoder --data d.npz --latent-dim 2 --hidden-units 4 --epochs 1 --out run")
+    assert "problems" not in read_json(Path("run/config.json"))
+    assert read_json(Path("run/evaluation.json"))["test"]["loss"] > 0
+
+
+def test_pictures_of_a_conditional_model_are_of_the_classes(make, tmp_path, monkeypatch):
+    run = make(
+        "conditional-variational --data digits --latent-dim 2 --hidden-units 8 --batch-size 256 "
+        "--epochs 1"
+    )
+    model, config = read_run(run)
+    drawn = {}
+    for name in ("reconstructions", "latent_map", "latent_plane"):
+
+        def draw(*arguments, name=name, **options):
+            drawn[name] = arguments
+            return Figure()
+
+        monkeypatch.setattr(package.pictures, name, draw)
+    assert not draw_pictures(model, open_data(config["data"]), config, [], tmp_path / "pictures")
+    test = package.data.load("digits", "test", batch_size=1000, labels=True, shuffle=False)
+    batch = next(test.as_numpy_iterator())
+    np.testing.assert_array_equal(drawn["reconstructions"][1], model.reconstruct(batch)[:36])
+    np.testing.assert_array_equal(drawn["latent_map"][0], model.encode(batch))
+    assert (model.encode(batch) != model.encode(batch["x"])).any()
+    code = np.zeros((1, 2), np.float32)
+    of_first_class = model.decode(code, label=0)
+    np.testing.assert_array_equal(drawn["latent_plane"][0](code), of_first_class)
+    assert (of_first_class != model.decode(code)).any()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -142,15 +232,20 @@ def test_a_table_and_objects_as_options(tfae):
         ("vae --latent-dim 2 --out run", "Missing option '--data'"),
         ("vae --data digitz --latent-dim 2 --out run", "Did you mean 'digits'"),
         ("vae --data ./none.npy --latent-dim 2 --out run", "There is nothing at .*none.npy"),
-        ("vae --data digits --latent-dim 2 --out run --scale 0.1", r"`x` must lie in \[0, 1\]"),
-        ("vae --data digits --latent-dim 2 --out run --beta -1", "`beta` must be"),
+        (
+            "vae --data digits --latent-dim 2 --out run --scale 0.1",
+            r"must lie in \[0, 1\].*--scale",
+        ),
+        ("vae --data digits --latent-dim 2 --out run --beta -1", "--beta must be"),
         ("vae --data digits --latent-dim 2 --out run --beta many", "--beta must be a number"),
-        ("vae --data digits --latent-dim 2 --out run --likelihood none", "`likelihood` must be"),
+        ("vae --data digits --latent-dim 2 --out run --likelihood none", "--likelihood must be"),
         ("vae --data digits --latent-dim 0 --out run", "--latent-dim"),
-        ("vae --data digits --latent-dim 2 --out run --image-size 3", "image_size.* for images"),
+        ("vae --data digits --latent-dim 2 --out run --image-size 3", "--image-size.* for images"),
         ("vae --data digits --latent-dim 2 --out run --image-size axb", "not HEIGHTxWIDTH"),
-        ("vae --data digits --latent-dim 2 --out run --label-column 1", "label_column.* tables"),
+        ("vae --data digits --latent-dim 2 --out run --label-column 1", "--label-column.* tables"),
         ("vae --data digits --latent-dim 2 --out run --activation rule", "rule"),
+        ("vae --data digits --latent-dim 2 --out run --seed -1", "whole number from 0"),
+        ("vae --data digits --latent-dim 2 --out run --label-column ²", "--label-column"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(tfae, arguments, message, tmp_path):
@@ -173,7 +268,7 @@ def test_a_loss_that_is_not_finite_is_explained(tfae):
 
 def stop_at(monkeypatch, epoch, where="on_epoch_end"):
     """Makes training fail in an epoch, before or after its checkpoint."""
-    original = getattr(training._Keep, where)
+    original = getattr(make_run._Keep, where)
 
     def stopping(self, number, logs=None):
         if number == epoch and where == "on_epoch_begin":
@@ -182,16 +277,17 @@ def stop_at(monkeypatch, epoch, where="on_epoch_end"):
         if number == epoch:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training._Keep, where, stopping)
+    monkeypatch.setattr(make_run._Keep, where, stopping)
 
 
 @pytest.mark.parametrize("where", ["on_epoch_begin", "on_epoch_end"])
-def test_ctrl_c_and_resume_end_as_without(tfae, run, monkeypatch, where):
+def test_ctrl_c_and_resume_end_as_without(tfae, bare, make, monkeypatch, where):
+    run = make(f"vae {SMALL} --epochs 3 --seed 7 --beta 0.5")
     command = f"train vae {SMALL} --epochs 3 --seed 7 --beta 0.5 --out resumed"
     with monkeypatch.context() as patch:
         stop_at(patch, 1, where)
         result = tfae(command, exit_code=130)
-    assert "--resume goes on where it was" in result.output
+    assert "with --resume to continue" in result.output
     assert "Add --resume" in tfae(command, exit_code=2).output
     different = tfae(command.replace("0.5", "0.6") + " --resume", exit_code=2).output
     assert "beta was 0.5 and is 0.6" in different
@@ -210,7 +306,8 @@ def test_a_longer_run_can_be_asked_for_when_resuming(tfae, run, monkeypatch):
     assert_same_run(Path("resumed"), run)
 
 
-def test_resume_of_nothing_starts(tfae, run):
+def test_resume_of_nothing_starts(tfae, bare, make):
+    run = make(f"vae {SMALL} --epochs 3 --seed 7 --beta 0.5")
     result = tfae(f"train vae {SMALL} --epochs 3 --seed 7 --beta 0.5 --out resumed --resume")
     assert "Nothing to resume" in result.output
     assert_same_run(Path("resumed"), run)
@@ -237,11 +334,11 @@ def test_a_crash_while_writing_is_repaired(tfae, run, monkeypatch, step, half_wa
         tfae(command, exit_code=130)
     with monkeypatch.context() as patch:
         if half_way and step == "begin_finishing":
-            patch.setattr(training, "draw_pictures", killed)
+            patch.setattr(make_run, "draw_pictures", killed)
         elif half_way:
-            patch.setattr(runs.os, "rename", killed)
+            patch.setattr(partial_run.os, "rename", killed)
         else:
-            patch.setattr(runs.PartialRun, step, killed)
+            patch.setattr(partial_run.PartialRun, step, killed)
         with pytest.raises(Killed):
             tfae(f"{command} --resume")
     assert not Path("resumed").exists()
@@ -336,8 +433,8 @@ def test_kill_9_at_any_moment(tmp_path):
     assert_same_run(tmp_path / "run", tmp_path / "whole")
 
 
-def test_sparse_coding_trains_without_an_optimizer(tfae):
-    tfae("train sparse-coding --data digits --num-atoms 16 --penalty 0.3 --epochs 1 --out run")
+def test_sparse_coding_trains_without_an_optimizer(tfae, bare, table):
+    tfae(f"train sparse-coding --data {table} --num-atoms 16 --penalty 0.3 --epochs 1 --out run")
     model = keras.saving.load_model("run/model.keras")
-    assert model.atoms.shape == (16, 8, 8, 1)
+    assert model.atoms.shape == (16, 6)
     assert "--learning-rate" not in tfae("train sparse-coding --help").output

@@ -61,11 +61,11 @@ def run(vae, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "digits-vae"
     folder.mkdir()
     vae.save(folder / "model.keras")
-    of_data = dict.fromkeys(
-        ["data_dir", "validation_split", "binarize", "image_size", "channels", "label_column"]
-    )
-    of_data |= {"data": "digits", "scale": "auto", "labels": False}
-    (folder / "config.json").write_text(json.dumps({"data": of_data}))
+    of_data = dict.fromkeys(["data_dir", "binarize", "image_size", "channels", "label_column"])
+    of_data |= {"data": "digits", "scale": "auto", "labels": False, "validation_split": 0.0}
+    training = {"epochs": 1, "batch_size": 128, "seed": 0}
+    config = {"model": "variational", "hyperparameters": {}, "data": of_data, "training": training}
+    (folder / "config.json").write_text(json.dumps(config))
     return folder
 
 

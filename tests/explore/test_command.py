@@ -101,13 +101,15 @@ def test_a_signal_that_ends_it_leaves_no_temporary_folder(tfae, vae_run, monkeyp
 def test_a_folder_that_is_no_run_is_refused(tfae):
     assert "nothing is not the folder of a run" in tfae("nothing --no-browser", exit_code=2)
     os.mkdir(".vae.partial")
-    assert "It was interrupted: go on with --resume" in tfae("vae --no-browser", exit_code=2)
+    assert "It was interrupted; go on with the same command and --resume" in tfae(
+        "vae --no-browser", exit_code=2
+    )
 
 
 def test_a_half_written_model_is_refused(tfae, vae_run):
     content = (vae_run / "model.keras").read_bytes()
     (vae_run / "model.keras").write_bytes(content[: len(content) // 2])
-    assert "model.keras is not whole" in tfae("vae --no-browser", exit_code=2)
+    assert "model.keras is missing or damaged" in tfae("vae --no-browser", exit_code=2)
 
 
 def test_a_model_without_a_decoder_is_refused(tfae, vae_run):

@@ -6,6 +6,7 @@ from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 
 import tfae
+from tfae.hyperparameters import of_constructor
 
 
 def dense(inputs, outputs, heads=1):
@@ -174,11 +175,13 @@ def test_a_subclass_may_ask_for_an_argument_and_a_network_of_its_own():
     class Tempered(tfae.Autoencoder):
         network_names = (*tfae.Autoencoder.network_names, "critic")
 
-        def __init__(self, encoder, decoder, temperature, critic=None, **kwargs):
-            super().__init__(encoder, decoder, **kwargs)
+        def __init__(self, encoder, decoder, temperature, critic=None, **options):
+            super().__init__(encoder, decoder, **options)
             self.temperature = temperature
 
-    assert Tempered.from_shape((4,), 2, hidden_units=(), temperature=3.0).temperature == 3.0
-    names = Tempered.hyperparameter_names()
+    model = Tempered.from_shape((4,), 2, hidden_units=(), temperature=3.0, likelihood="gaussian")
+    assert model.temperature == 3.0
+    assert type(model.likelihood).__name__ == "Gaussian"
+    names = of_constructor(Tempered)
     assert "critic" not in names
-    assert {"temperature", "likelihood", "seed"} <= set(names)
+    assert {"temperature", "likelihood", "seed", "corruption"} <= set(names)

@@ -15,6 +15,7 @@ import pytest
 import tensorflow as tf
 
 import tfae
+from tfae import hyperparameters
 from tfae.training import random_state
 
 MODELS = [m for m in tfae.models.MODELS.values() if hasattr(m, "from_shape")]
@@ -285,7 +286,7 @@ def test_config_round_trip_and_clone(model_class, few_digits):
 @every_model
 def test_every_constructor_argument_is_in_the_config(model_class):
     config = small(model_class).get_config()
-    missing = set(model_class.hyperparameter_names()) - set(config)
+    missing = set(hyperparameters.of_constructor(model_class)) - set(config)
     assert not missing
 
 

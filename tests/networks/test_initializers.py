@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 import tfae
-from tfae.cli import models
+from tfae.cli import objects
+from tfae.cli.model_options import model_options
 from tfae.networks import ARCHITECTURES, mlp
 
 every_architecture = pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
@@ -98,11 +99,11 @@ def test_it_is_saved_in_terms_that_keras_alone_knows(tmp_path):
 
 
 def test_the_command_line_takes_names_and_objects():
-    option = models.hyperparameters(tfae.Autoencoder)["kernel_initializer"]
+    option = model_options(tfae.Autoencoder)["kernel_initializer"]
     assert option.default_text == "glorot_uniform"
     assert option.parse("half_glorot_normal", "mlp") == "half_glorot_normal"
     text = "VarianceScaling:scale=0.1,mode=fan_avg"
-    made = models.make(option.parse(text, "conv"))
+    made = objects.make(option.parse(text, "conv"))
     assert isinstance(made, keras.initializers.VarianceScaling)
     assert made.scale == 0.1
     with pytest.raises(ValueError, match=r"no 'Xavier'; there are.*GlorotUniform"):

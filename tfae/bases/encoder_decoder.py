@@ -1,7 +1,6 @@
 """What every model of an encoder and a decoder network shares."""
 
 import functools
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
@@ -9,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfae import hyperparameters
 from tfae.bases.autoencoding import Autoencoding
 from tfae.batches.batch import Batch
 from tfae.batches.contract import DataContract
@@ -173,7 +173,7 @@ class EncoderDecoder(Autoencoding):
         input_shape: Sequence[int],
         latent_dim: int,
         architecture: str = "mlp",
-        **hyperparameters,
+        **options,
     ) -> Self:
         """Builds the model with networks of a standard architecture.
 
@@ -181,44 +181,25 @@ class EncoderDecoder(Autoencoding):
             input_shape: Shape of one example, without the batch.
             latent_dim: Size of the code.
             architecture: `"mlp"` or `"conv"`; see `tfae.networks`.
-            **hyperparameters: Those of the architecture (such as `hidden_units`) and of the
-                constructor (such as `likelihood`), by name. From `seed` the initial weights
+            **options: Hyperparameters by name: those of the architecture (such as `hidden_units`)
+                and of the constructor (such as `likelihood`). From `seed` the initial weights
                 follow, too, and `dtype` is the policy of all layers; nothing global is touched.
 
         Raises:
             ValueError: If the architecture or a hyperparameter is unknown.
         """
-        if architecture not in ARCHITECTURES:
-            raise ValueError(
-                f"`architecture` must be one of {sorted(ARCHITECTURES)}; received {architecture!r}."
-            )
-        builder = ARCHITECTURES[architecture]
-        of_builder = _keyword_names(builder) - {"variational", "dtype", "seed"}
-        of_networks = _keyword_names(cls._networks)
-        of_model = set(cls.hyperparameter_names()) | {"name", "dtype"}
-        known = of_builder | of_networks | of_model
-        unknown = set(hyperparameters) - known
-        if unknown:
-            raise ValueError(
-                f"{cls.__name__} with architecture={architecture!r} has no hyperparameter "
-                f"{', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}."
-            )
-
-        def given(names: set[str]) -> dict[str, Any]:
-            return {k: v for k, v in hyperparameters.items() if k in names}
-
-        options = {**cls.architecture_defaults.get(architecture, {}), **given(of_builder)}
-        seed = hyperparameters.get("seed")
+        given = hyperparameters.sort(cls, architecture, options)
+        seed = given.of_constructor.get("seed")
         seed = random_seed() if seed is None else seed
         build = functools.partial(
-            builder,
+            ARCHITECTURES[architecture],
             variational=cls._variational,
-            dtype=hyperparameters.get("dtype"),
+            dtype=given.of_constructor.get("dtype"),
             seed=seed,
-            **options,
+            **given.of_architecture,
         )
-        networks = cls._networks(build, input_shape, latent_dim, **given(of_networks))
-        return cls(*networks, **{**given(of_model), "seed": seed})
+        networks = cls._networks(build, input_shape, latent_dim, **given.of_networks)
+        return cls(*networks, **{**given.of_constructor, "seed": seed})
 
     @classmethod
     def _networks(
@@ -234,22 +215,6 @@ class EncoderDecoder(Autoencoding):
         Keyword arguments that a subclass adds are hyperparameters of its `from_shape`.
         """
         return build(input_shape, latent_dim)
-
-    @classmethod
-    def hyperparameter_names(cls) -> list[str]:
-        """Names of the constructor's arguments, without the networks.
-
-        A subclass that takes `**kwargs` has its parent's arguments as well.
-        """
-        names: dict[str, None] = {}
-        variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-        for owner in cls.__mro__:
-            parameters = inspect.signature(owner.__init__).parameters
-            names.update(dict.fromkeys(n for n, p in parameters.items() if p.kind not in variadic))
-            if owner is EncoderDecoder or "kwargs" not in parameters:
-                break
-        networks = {n for owner in cls.__mro__ for n in getattr(owner, "network_names", ())}
-        return [n for n in names if n not in networks | {"self"}]
 
     # ------------------------------------------------------------------ in graphs
 
@@ -372,11 +337,6 @@ class EncoderDecoder(Autoencoding):
                 for key, value in config.items()
             }
         )
-
-
-def _keyword_names(function: Callable) -> set[str]:
-    parameters = inspect.signature(function).parameters.values()
-    return {p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
 def _compatible(a: Sequence[int | None], b: Sequence[int | None]) -> bool:

@@ -1,4 +1,4 @@
-"""The command line: `tfae list`, `train`, `evaluate`, `generate` and `demo`."""
+"""The command line: `tfae train`, `evaluate`, `generate` and so on, one file a command."""
 
 from tfae.cli.main import main
 

@@ -1,21 +1,35 @@
 """Where the commands write."""
 
-from collections.abc import Mapping
+from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 console = Console(highlight=False)
 
 
+def shown(value: Any) -> str:
+    """A path or name as text that rich's markup and the terminal leave as it is."""
+    return escape(click.format_filename(str(value)))
+
+
 def table_of(title: str, rows: Mapping[str, tuple[str, ...]], columns: tuple[str, ...]) -> Table:
     """A table with a name and right-aligned values a row."""
-    table = Table(title=title, title_justify="left")
+    from rich.table import Table
+
+    table = Table(title=shown(title), title_justify="left")
     table.add_column(columns[0])
     for column in columns[1:]:
         table.add_column(column, justify="right")
     for name, values in rows.items():
-        table.add_row(name, *values)
+        table.add_row(shown(name), *map(shown, values))
     return table
 
 

@@ -1,55 +1,47 @@
-"""The command `tfae` and how it reports errors."""
+"""The command `tfae`.
 
-import importlib.metadata
-import re
-import traceback
-from typing import Any
+Nothing here or in the files of the commands imports TensorFlow before it is needed: help, the
+version and mistyped commands are answered at once.
+"""
+
+from __future__ import annotations
 
 import click
-import tensorflow as tf
 
+import tfae
+from tfae.cli.commands.demo import demo
+from tfae.cli.commands.evaluate import evaluate
+from tfae.cli.commands.explore import explore
+from tfae.cli.commands.export import export
+from tfae.cli.commands.fit import fit
+from tfae.cli.commands.generate import generate
+from tfae.cli.commands.interpolate import interpolate
+from tfae.cli.commands.list import list_
+from tfae.cli.commands.train import train
+from tfae.cli.commands.traverse import traverse
 from tfae.cli.console import console
-from tfae.cli.demo import demo
-from tfae.cli.evaluate import evaluate
-from tfae.cli.explore import explore
-from tfae.cli.export import export
-from tfae.cli.fit import fit
-from tfae.cli.generate import generate
-from tfae.cli.latent import interpolate, traverse
-from tfae.cli.list import list_
-from tfae.cli.train import train
-
-_BAD_INPUT = (ValueError, OSError, NotImplementedError, ImportError, tf.errors.OpError)
 
 
 class _Main(click.Group):
-    """Turns the errors that bad input raises into one line, and exit code 2."""
+    """Suggests the command that a mistyped one may have meant."""
 
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except _BAD_INPUT as error:
-            if ctx.params.get("debug"):
-                traceback.print_exc()
-            click.echo(f"Error: {_one_line(error)}", err=True)
-            ctx.exit(2)
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple:
+        import difflib
 
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            meant = difflib.get_close_matches(args[0], self.commands)
+            hint = f" Did you mean {' or '.join(meant)}?" if meant else ""
+            ctx.fail(
+                f"There is no command {args[0]!r}; there are {', '.join(self.commands)}.{hint}"
+            )
+        return super().resolve_command(ctx, args)
 
-def _one_line(error: BaseException) -> str:
-    """What a user can act on."""
-    text = str(error.message if isinstance(error, tf.errors.OpError) else error)
-    # What an input pipeline asserts stands amid the graph's own words.
-    asserted = re.search(r"assertion failed: \[(.*)\]", text)
-    raised = re.search(r"\b(?:ValueError|OSError): (.*)", text)
-    if asserted:
-        text = asserted[1].replace("\\'", "'")
-    elif raised and isinstance(error, tf.errors.OpError):
-        text = raised[1]
-    return " ".join(text.split()) or type(error).__name__
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
 
 
 @click.group(cls=_Main, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(importlib.metadata.version("tfae"), prog_name="tfae")
+@click.version_option(tfae.__version__, prog_name="tfae")
 @click.option("--debug", is_flag=True, help="Show tracebacks and TensorFlow's own messages.")
 def main(debug: bool) -> None:
     """Train autoencoders, look at what they learned, generate data, and put them to use."""
@@ -58,15 +50,15 @@ def main(debug: bool) -> None:
 
 
 for _command in (
+    demo,
     list_,
     train,
     evaluate,
-    fit,
+    explore,
     generate,
     interpolate,
     traverse,
+    fit,
     export,
-    explore,
-    demo,
 ):
     main.add_command(_command)

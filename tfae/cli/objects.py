@@ -11,10 +11,6 @@ import inspect
 import re
 from typing import Any
 
-import keras
-
-from tfae import layers, losses, priors
-
 _SYNTAX = re.compile(r"([A-Z]\w*)(?::(.*))?")
 
 
@@ -53,6 +49,10 @@ def make(value: Any) -> Any:
 
 def classes() -> dict[str, type]:
     """Names and classes that texts can mean."""
+    import keras
+
+    from tfae import layers, losses, priors
+
     found = {
         name: cls
         for name, cls in vars(keras.initializers).items()

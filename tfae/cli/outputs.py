@@ -2,65 +2,85 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import numpy as np
-from matplotlib.figure import Figure
 
+from tfae.cli.shared_options import FILE
 from tfae.files import atomic_write
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
 
 OUT = click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="A .png for a picture of all, a .npy for the numbers.  [default: a .png named after the "
-    "command for images, else a .npy]",
+    type=FILE,
+    help="File to write: a .png for a picture, a .npy for the numbers.  [default: a new file in "
+    "RUN/generated, a .png for images and else a .npy]",
 )
 
 
-def check_out(out: Path | None) -> None:
+def check_out(out: Path | None, overwrite: bool, endings: tuple[str, ...]) -> None:
     """Says what `--out` can be, before anything is computed.
 
     Raises:
-        ValueError: when it has another ending.
+        ValueError: When it has another ending, or exists and is not to be overwritten.
     """
-    if out is not None and out.suffix.lower() not in (".png", ".npy"):
-        raise ValueError(f"--out must end in .png or .npy, received {out}.")
+    if out is None:
+        return
+    if out.suffix.lower() not in endings:
+        raise ValueError(f"--out must end in {' or '.join(endings)}; received {out}.")
+    if out.exists() and not overwrite:
+        raise ValueError(f"{out} exists already. Choose another --out, or add --overwrite.")
 
 
 def write_examples(
     examples: np.ndarray,
     out: Path | None,
-    name: str,
+    default: Path,
     shape: tuple[int, ...],
     draw: Callable[[np.ndarray], Figure],
+    overwrite: bool = False,
 ) -> Path:
     """Writes examples to a file that appears whole.
 
     Args:
         examples: `(..., *shape)`.
-        out: the file, ending in .png or .npy, or `None` for one called `name`.
-        name: without ending.
-        shape: of one example.
-        draw: makes the picture, of images.
+        out: The file, ending in .png or .npy, or `None` for a new one.
+        default: The new file, without ending; a number is added where there is one already.
+        shape: Of one example.
+        draw: Makes the picture, of images.
+        overwrite: Whether `out` is replaced.
 
     Returns:
         The file.
 
     Raises:
-        ValueError: when a picture is wanted of what are no images.
+        ValueError: When a picture is wanted of what are no images, or the file exists.
     """
+    import numpy as np
+
     is_image = len(shape) == 3 and shape[-1] in (1, 3)
-    out = out or Path(f"{name}.png" if is_image else f"{name}.npy")
+    out = out or free_name(default, ".png" if is_image else ".npy")
     if out.suffix.lower() == ".png" and not is_image:
         raise ValueError(
-            f"The examples are of shape {shape}, which are no images; write them with --out "
-            f"{name}.npy."
+            f"Examples of shape {shape} are not images, so there is no picture of them. Write "
+            f"them with --out {out.stem}.npy."
         )
-    with atomic_write(out, replace=True) as new:
+    with atomic_write(out, replace=overwrite) as new:
         if out.suffix.lower() == ".png":
             draw(examples).savefig(new, dpi=120)
         else:
             np.save(new, examples)
     return out
+
+
+def free_name(path: Path, ending: str = "") -> Path:
+    """`path` with an ending, or with the first number, from 2, that makes it new."""
+    numbers = itertools.chain([""], (f"-{i}" for i in itertools.count(2)))
+    names = (path.with_name(f"{path.name}{number}{ending}") for number in numbers)
+    return next(name for name in names if not name.exists())

@@ -1,13 +1,26 @@
-"""The models. Every public class of every file in this folder is found by itself.
+"""The models.
 
-A new variant is one file here and one test file: `MODELS` lists it, `import tfae` exports it, and
-the command line and the contract tests go through the list.
+A new variant is one file here, imported below and in `tfae/__init__.py`, and one test file. The
+command line and the contract tests go through `MODELS`, which is read off the files.
 """
 
 import importlib
 import inspect
 import pkgutil
 
+from tfae.models.adversarial import AdversarialAutoencoder
+from tfae.models.autoencoder import Autoencoder
+from tfae.models.conditional import ConditionalVariationalAutoencoder
+from tfae.models.denoising import DenoisingAutoencoder
+from tfae.models.hierarchical import HierarchicalVariationalAutoencoder
+from tfae.models.importance_weighted import ImportanceWeightedAutoencoder
+from tfae.models.semi_supervised import SemiSupervisedAdversarialAutoencoder
+from tfae.models.sparse import SparseAutoencoder
+from tfae.models.sparse_coding import SparseCoding
+from tfae.models.stacked import StackedAutoencoder
+from tfae.models.variational import VariationalAutoencoder
+from tfae.models.vector_quantized import VectorQuantizedVariationalAutoencoder
+from tfae.models.wasserstein import WassersteinAutoencoder
 from tfae.training import Trainer
 
 
@@ -25,5 +38,19 @@ def _discover() -> dict[str, type[Trainer]]:
 MODELS = _discover()
 """The model classes by name."""
 
-globals().update(MODELS)
-__all__ = [*MODELS, "MODELS"]
+__all__ = [
+    "MODELS",
+    "AdversarialAutoencoder",
+    "Autoencoder",
+    "ConditionalVariationalAutoencoder",
+    "DenoisingAutoencoder",
+    "HierarchicalVariationalAutoencoder",
+    "ImportanceWeightedAutoencoder",
+    "SemiSupervisedAdversarialAutoencoder",
+    "SparseAutoencoder",
+    "SparseCoding",
+    "StackedAutoencoder",
+    "VariationalAutoencoder",
+    "VectorQuantizedVariationalAutoencoder",
+    "WassersteinAutoencoder",
+]

@@ -1,18 +1,20 @@
-"""Options that several commands share."""
+"""The options that say which data, and how it is read."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tfae import data
+if TYPE_CHECKING:
+    from tfae import data
 
 READING = ("data_dir", "image_size", "channels", "label_column", "header")
 """Options of a data set that `tfae.data.find` takes; the others are for `Source.load`."""
+
+BINARIZE = ("threshold", "static", "dynamic")  # a test compares it with that of tfae.data
 
 
 class ImageSize(click.ParamType):
@@ -24,21 +26,30 @@ class ImageSize(click.ParamType):
         if not isinstance(value, str):
             return value
         parts = value.lower().split("x")
-        if len(parts) > 2 or not all(part.isdecimal() for part in parts):
+        if len(parts) > 2 or not all(_is_digits(part) and int(part) for part in parts):
             self.fail(f"{value!r} is not HEIGHTxWIDTH in pixels, such as 64x64.", param, ctx)
         return [int(parts[0]), int(parts[-1])]
 
 
 class Scale(click.ParamType):
-    """A name, a number, or "none"."""
+    """A name, or a number above zero."""
 
     name = "SCALE"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        try:
-            return float(value)
-        except (TypeError, ValueError):
+        if value in ("auto", "none", "minmax", "standard"):
             return value
+        try:
+            number = float(value)
+        except ValueError:
+            number = 0.0
+        if not 0 < number < float("inf"):
+            self.fail(
+                f"{value!r} is not auto, none, minmax, standard, or a number above zero.",
+                param,
+                ctx,
+            )
+        return number
 
 
 class Column(click.ParamType):
@@ -47,10 +58,12 @@ class Column(click.ParamType):
     name = "COLUMN"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        try:
-            return int(value)
-        except ValueError:
-            return value
+        is_number = isinstance(value, str) and _is_digits(value.removeprefix("-"))
+        return int(value) if is_number else value
+
+
+def _is_digits(text: str) -> bool:
+    return text.isascii() and text.isdigit()  # "²" is a digit, too
 
 
 DATA = (
@@ -59,7 +72,7 @@ DATA = (
         required=True,
         metavar="NAME|PATH",
         help="digits, a name of TensorFlow Datasets, a folder of images, or a .npy, .npz or .csv "
-        "file; see `tfae list`.",
+        "file. See `tfae list`.",
     ),
     click.Option(
         ["--data-dir"],
@@ -70,45 +83,40 @@ DATA = (
     click.Option(
         ["--validation-split"],
         type=click.FloatRange(0, 1, max_open=True),
-        help="Fraction of the training examples held out for validation.  [default: 0.1, or none "
-        "where the data has a validation split of its own]",
+        help="Fraction of the training examples to hold out for validation.  [default: 0.1, or "
+        "none where the data has a validation split of its own]",
     ),
     click.Option(
         ["--binarize"],
-        type=click.Choice(data.BINARIZE),
-        help="Make values 0 and 1: cut at one half, or draw once, or anew in every epoch.",
+        type=click.Choice(BINARIZE),
+        help="Turn values into 0 or 1. threshold: cut at 0.5. static: draw once, with the value "
+        "as the probability of 1. dynamic: draw anew in every epoch.",
     ),
     click.Option(
         ["--scale"],
         type=Scale(),
         default="auto",
         show_default=True,
-        help="auto (8-bit images to [0, 1]), none, a number to divide by, minmax, or standard.",
+        help="How to scale values. auto: 8-bit images to [0, 1], nothing else. none: not at all. "
+        "A number: divide by it. minmax: each feature to [0, 1]. standard: each feature to mean 0 "
+        "and deviation 1.",
     ),
-    click.Option(["--image-size"], type=ImageSize(), help="Resize images to this."),
-    click.Option(["--channels"], type=click.Choice(["1", "3"]), help="Images in grey or colour."),
+    click.Option(["--image-size"], type=ImageSize(), help="Resize images to this many pixels."),
+    click.Option(
+        ["--channels"], type=click.Choice(["1", "3"]), help="Read images in grey (1) or colour (3)."
+    ),
     click.Option(
         ["--label-column"],
         type=Column(),
-        help="Column of a .csv that is the label, by name or number; none for no column.",
+        help="Column of a .csv file that holds the label, by name or number; none for no column.",
     ),
     click.Option(
         ["--header/--no-header"],
         default=None,
-        help="Whether the first line of a .csv holds names.  [default: found out]",
+        help="Whether the first line of a .csv file holds names.  [default: found out]",
     ),
-    click.Option(["--labels"], is_flag=True, help="Give the labels to the model, too."),
+    click.Option(["--labels"], is_flag=True, help="Train on the labels, too."),
 )
-
-
-def with_options(options: tuple[click.Option, ...]) -> Callable:
-    """Decorator that adds options to a command."""
-
-    def add(command: click.Command) -> click.Command:
-        command.params.extend(options)
-        return command
-
-    return add
 
 
 def data_config(options: dict[str, Any]) -> dict[str, Any]:
@@ -124,6 +132,8 @@ def data_config(options: dict[str, Any]) -> dict[str, Any]:
 
 def open_data(config: dict[str, Any]) -> data.Source:
     """Opens the data of `data_config`."""
+    from tfae import data
+
     return data.find(config["data"], **{key: config.get(key) for key in READING})
 
 

@@ -1,4 +1,4 @@
-"""The folder of a run: whole or not at all, and never shared."""
+"""The folder of a run that is being made: whole or not at all, and never shared."""
 
 import contextlib
 import itertools
@@ -9,10 +9,17 @@ import os
 import keras
 import pytest
 
-from tfae.cli import runs
-from tfae.cli.runs import PartialRun, read_run, write_history, write_json
+from tfae.cli import partial_run
+from tfae.cli.finished_run import changing, read_run
+from tfae.cli.partial_run import PartialRun, write_history, write_json
 
-CONFIG = {"model": "m", "hyperparameters": {"a": (1, 2)}, "data": {}, "training": {"epochs": 3}}
+DATA = dict.fromkeys(("data_dir", "binarize", "scale", "image_size", "channels", "label_column"))
+CONFIG = {
+    "model": "m",
+    "hyperparameters": {"a": (1, 2)},
+    "data": {**DATA, "data": "digits", "validation_split": 0.1, "labels": False},
+    "training": {"epochs": 3, "batch_size": 8, "seed": 0},
+}
 
 
 @pytest.fixture
@@ -33,14 +40,14 @@ def epochs(n):
     return [{"epoch": i + 1, "seconds": 0.1, "loss": 1 / (i + 1)} for i in range(n)]
 
 
-def claim(partial, config=CONFIG, resume=False):
+def claim(partial, config=CONFIG, interrupted="refuse"):
     """Claims a run and does nothing with it."""
-    with partial.claimed(config, resume):
+    with partial.claimed(config, interrupted):
         pass
 
 
 def test_the_newest_whole_checkpoint_counts(partial, model):
-    with partial.claimed(CONFIG, resume=False):
+    with partial.claimed(CONFIG, "refuse"):
         assert partial.last_checkpoint() is None
         for n in (1, 2, 10):
             partial.save_checkpoint(model, epochs(n))
@@ -65,18 +72,18 @@ def failing_at(step, monkeypatch, model):
         return call
 
     for owner, name in (
-        (runs.Path, "mkdir"),
-        (runs.Path, "write_text"),
+        (partial_run.Path, "mkdir"),
+        (partial_run.Path, "write_text"),
         (type(model), "save"),
-        (runs.os, "fsync"),
-        (runs.os, "replace"),
-        (runs.os, "rename"),
+        (partial_run.os, "fsync"),
+        (partial_run.os, "replace"),
+        (partial_run.os, "rename"),
     ):
         monkeypatch.setattr(owner, name, failing(getattr(owner, name)))
 
 
 def test_a_crash_at_any_step_of_a_checkpoint_keeps_the_one_before(partial, model, monkeypatch):
-    with partial.claimed(CONFIG, resume=False):
+    with partial.claimed(CONFIG, "refuse"):
         partial.save_checkpoint(model, epochs(1))
         for step in itertools.count():
             with monkeypatch.context() as patch:
@@ -94,7 +101,7 @@ def test_a_crash_at_any_step_of_a_checkpoint_keeps_the_one_before(partial, model
 
 
 def test_a_run_appears_only_when_it_is_finished(partial, model):
-    with partial.claimed(CONFIG, resume=False):
+    with partial.claimed(CONFIG, "refuse"):
         partial.save_checkpoint(model, epochs(1))
         partial.log(epochs(1)).close()
         folder = partial.begin_finishing()
@@ -107,14 +114,14 @@ def test_a_run_appears_only_when_it_is_finished(partial, model):
 
 def test_an_existing_run_is_refused(partial):
     partial.out.mkdir(parents=True)
-    for resume in (False, True):
+    for interrupted in ("refuse", "resume", "discard"):
         with pytest.raises(ValueError, match="run exists already; choose another"):
-            claim(partial, resume=resume)
+            claim(partial, interrupted=interrupted)
     assert not partial.folder.exists()
 
 
 def test_a_run_that_came_into_being_meanwhile_is_not_overwritten(partial, model):
-    with partial.claimed(CONFIG, resume=False):
+    with partial.claimed(CONFIG, "refuse"):
         partial.save_checkpoint(model, epochs(1))
         write_history(partial.begin_finishing() / "history.csv", epochs(1))
         partial.out.mkdir()
@@ -126,7 +133,7 @@ def test_a_run_that_came_into_being_meanwhile_is_not_overwritten(partial, model)
 
 
 def interrupted(partial, model):
-    with contextlib.suppress(KeyboardInterrupt), partial.claimed(CONFIG, resume=False):
+    with contextlib.suppress(KeyboardInterrupt), partial.claimed(CONFIG, "refuse"):
         partial.save_checkpoint(model, epochs(1))
         raise KeyboardInterrupt
 
@@ -135,12 +142,18 @@ def test_an_interrupted_run_goes_on_only_when_asked_to(partial, model):
     interrupted(partial, model)
     with pytest.raises(ValueError, match=r"was interrupted\. Add --resume"):
         claim(partial)
-    with partial.claimed(CONFIG, resume=True):
+    with partial.claimed(CONFIG, "resume"):
         assert len(partial.last_checkpoint()[1]) == 1
 
 
+def test_an_interrupted_run_can_be_discarded(partial, model):
+    interrupted(partial, model)
+    with partial.claimed(CONFIG, "discard"):
+        assert partial.last_checkpoint() is None
+
+
 def test_without_a_checkpoint_nothing_is_left(partial):
-    with pytest.raises(ZeroDivisionError), partial.claimed(CONFIG, resume=False):
+    with pytest.raises(ZeroDivisionError), partial.claimed(CONFIG, "refuse"):
         raise ZeroDivisionError
     assert not partial.folder.exists()
 
@@ -149,17 +162,17 @@ def test_resuming_with_other_options_is_refused(partial, model):
     interrupted(partial, model)
     other = {**CONFIG, "hyperparameters": {"a": (1, 3), "b": 1}}
     with pytest.raises(ValueError, match=r"a was \[1, 2\] and is \[1, 3\]; b was None and is 1"):
-        claim(partial, other, resume=True)
+        claim(partial, other, "resume")
     with pytest.raises(ValueError, match="model was 'm' and is 'n'"):
-        claim(partial, {**CONFIG, "model": "n"}, resume=True)
-    longer = {**CONFIG, "training": {"epochs": 9}, "time": "later"}
-    with partial.claimed(longer, resume=True):
-        assert json.loads(partial.config_file.read_text())["training"] == {"epochs": 9}
+        claim(partial, {**CONFIG, "model": "n"}, "resume")
+    longer = {**CONFIG, "training": {**CONFIG["training"], "epochs": 9}, "time": "later"}
+    with partial.claimed(longer, "resume"):
+        assert json.loads(partial.config_file.read_text())["training"]["epochs"] == 9
 
 
 def _claim(out, queue):
     try:
-        with PartialRun(out).claimed(CONFIG, resume=True):
+        with PartialRun(out).claimed(CONFIG, "resume"):
             queue.put("claimed")
     except ValueError as error:
         queue.put(str(error))
@@ -168,18 +181,35 @@ def _claim(out, queue):
 def test_two_processes_do_not_share_a_run(partial):
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
-    with partial.claimed(CONFIG, resume=False):
+    with partial.claimed(CONFIG, "refuse"):
         process = context.Process(target=_claim, args=(partial.out, queue))
         process.start()
         assert f"Process {os.getpid()} is making the run" in queue.get(timeout=30)
         process.join()
 
 
+def test_a_run_in_the_making_is_not_advised_to_be_removed(partial, model):
+    with partial.claimed(CONFIG, "refuse"):
+        partial.save_checkpoint(model, epochs(1))
+        with pytest.raises(ValueError, match=f"Process {os.getpid()} is making") as raised:
+            claim(partial)
+    assert "remove" not in str(raised.value)
+
+
+def test_two_commands_do_not_change_a_run_at_once(tmp_path):
+    busy = f"Process {os.getpid()} is changing the run"
+    with changing(tmp_path), pytest.raises(ValueError, match=busy), changing(tmp_path):
+        pytest.fail("the block ran")
+    with changing(tmp_path):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_that_is_no_run_is_explained(tmp_path, partial, model):
     with pytest.raises(ValueError, match="is not the folder of a run"):
         read_run(tmp_path)
     interrupted(partial, model)
-    with pytest.raises(ValueError, match="interrupted: go on with --resume"):
+    with pytest.raises(ValueError, match="interrupted; go on with the same command and --resume"):
         read_run(partial.out)
 
 

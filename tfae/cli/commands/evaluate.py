@@ -6,17 +6,16 @@ import json
 from pathlib import Path
 
 import click
-import keras
 
 from tfae.cli.console import console, measurements
-from tfae.cli.evaluation import measure
-from tfae.cli.options import held_out_split, open_data
-from tfae.cli.runs import read_run, write_json
+from tfae.cli.data_options import held_out_split, open_data
+from tfae.cli.errors import Command
+from tfae.cli.shared_options import RUN, seed
 
 
-@click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("--split", help="Split to evaluate.  [default: test, else validation, else train]")
+@click.command(cls=Command)
+@RUN
+@click.option("--split", help="Split to evaluate on.  [default: test, else validation, else train]")
 @click.option("--data", help="Other data than that of the run.")
 @click.option("--data-dir", help="Another folder of prepared TensorFlow Datasets.")
 @click.option(
@@ -24,15 +23,15 @@ from tfae.cli.runs import read_run, write_json
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Estimate log p(x) of a variational model with so many samples an example.",
+    help="Estimate log p(x) of a variational model with this many samples an example.",
 )
 @click.option(
     "--features",
     metavar="FILE|data",
-    help="Compare generated with held-out data (precision, recall, Fréchet distance): in the space "
-    "of a Keras model's output, a .keras file, or of the data as it is.",
+    help="Compare generated with held-out data by precision, recall and Fréchet distance. FILE: "
+    "in the output space of this .keras model. data: in the space of the data itself.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of what is drawn.")
+@seed("Seed of random draws.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def evaluate(
     run: Path,
@@ -46,9 +45,17 @@ def evaluate(
 ) -> None:
     """Measure a trained model on held-out data.
 
-    The numbers are also written to RUN/evaluation.json.
+    The numbers are also written to RUN/evaluation.json, unless --data is given.
     """
+    from tfae.cli.finished_run import changing, read_run
+    from tfae.cli.measuring import measure
+    from tfae.cli.partial_run import load_model, write_json
+    from tfae.cli.run_config import read_json
+
     model, config = read_run(run)
+    file = run / "evaluation.json"
+    if not data and file.exists():
+        read_json(file)  # before measuring, which takes a while
     of_data = config["data"]
     of_data.update({k: v for k, v in (("data", data), ("data_dir", data_dir)) if v})
     if data and of_data["scale"] in ("minmax", "standard"):
@@ -60,12 +67,12 @@ def evaluate(
         of_data["validation_split"] = 0.0  # nothing of it was trained on
     source = open_data(of_data)
     split = split or held_out_split(source, of_data)
-    space = features if features in (None, "data") else keras.saving.load_model(features)
+    space = features if features in (None, "data") else load_model(Path(features))
     measured = measure(model, source, config, split, importance_samples, space, seed)
     if not data:
-        file = run / "evaluation.json"
-        before = json.loads(file.read_text()) if file.exists() else {}
-        write_json(file, {**before, split: {**before.get(split, {}), **measured}})
+        with changing(run):
+            before = read_json(file) if file.exists() else {}
+            write_json(file, {**before, split: {**before.get(split, {}), **measured}})
     if as_json:
         click.echo(json.dumps({split: measured}, indent=2))
         return

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
 
-from tfae.cli import models, objects
-from tfae.cli.console import console
-from tfae.data.tfds import data_folder
-from tfae.networks import ARCHITECTURES
+from tfae.cli import model_names, objects
+from tfae.cli.console import console, shown
+from tfae.cli.errors import Command
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
-@click.command("list")
+@click.command("list", cls=Command)
 def list_() -> None:
-    """List models, architectures and data."""
+    """List models, architectures, objects and data."""
+    from tfae.data.tfds import data_folder
+    from tfae.hyperparameters import summary
+    from tfae.networks import ARCHITECTURES
+
     table = _table("Models", "for `tfae train MODEL`")
-    for name, cls in models.commands().items():
-        table.add_row(name, models.first_sentence(cls))
+    for name in model_names.command_names():
+        table.add_row(name, shown(summary(model_names.model_class(name))))
     console.print(table)
 
     table = _table("Architectures", "for `--architecture`")
     for name, builder in ARCHITECTURES.items():
-        table.add_row(name, models.first_sentence(builder))
+        table.add_row(name, shown(summary(builder)))
     console.print(table)
 
     table = _table("Objects", "for options that take them, as NAME or NAME:argument=value,...")
     for name, cls in sorted(objects.classes().items()):
-        table.add_row(name, models.first_sentence(cls))
+        table.add_row(name, shown(summary(cls)))
     console.print(table)
 
     table = _table("Data", "for `--data`")
@@ -36,7 +42,7 @@ def list_() -> None:
     folder = data_folder()
     table.add_row(
         "a TensorFlow Datasets name",
-        f"Prepared in {folder}: {', '.join(_prepared(folder)) or 'none'}.",
+        shown(f"Prepared in {folder}: {', '.join(_prepared(folder)) or 'none'}."),
     )
     table.add_row("a folder", "Images (.png, .jpg, .bmp, .gif), class subfolders being labels.")
     table.add_row("a file", ".npy, .npz or .csv.")
@@ -44,6 +50,8 @@ def list_() -> None:
 
 
 def _table(title: str, remark: str) -> Table:
+    from rich.table import Table
+
     table = Table(
         title=f"{title} [dim]{remark}[/]",
         title_style="bold",

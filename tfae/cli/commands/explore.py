@@ -6,18 +6,21 @@ import errno
 import tempfile
 import webbrowser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import keras
 
-from tfae.cli.console import console
-from tfae.cli.options import held_out_split, load_split, open_data
-from tfae.cli.runs import read_run
+from tfae.cli.console import console, shown
+from tfae.cli.data_options import held_out_split, load_split, open_data
+from tfae.cli.errors import Command
+from tfae.cli.shared_options import RUN
+
+if TYPE_CHECKING:
+    import keras
 
 
-@click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.command(cls=Command)
+@RUN
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -26,11 +29,13 @@ from tfae.cli.runs import read_run
 )
 @click.option("--browser/--no-browser", default=True, help="Open the page.  [default: yes]")
 def explore(run: Path, port: int, browser: bool) -> None:
-    """Look around in the latent space of a trained model, in the browser.
+    """Explore the latent space of a model in the browser.
 
     Encoder and decoder run in the page, with LiteRT for the web, which npm installs at first use
     into the user's cache; without npm they run in this process. Nothing leaves this machine.
     """
+    from tfae.cli.finished_run import read_run
+
     try:
         from tfae.explore import PageServer, exit_on_signals, install
     except ImportError as error:
@@ -43,12 +48,14 @@ def explore(run: Path, port: int, browser: bool) -> None:
             web_runtime, reason = install(), None
     except OSError as error:
         web_runtime, reason = None, str(error)
-        console.print(f"The page decodes in this process instead of in the browser: {reason}.")
+        console.print(
+            f"The page decodes in this process instead of in the browser: {shown(reason)}."
+        )
     with exit_on_signals(), tempfile.TemporaryDirectory(prefix="tfae-explore-") as folder:
         with console.status("Preparing the page"):
             _prepare(model, config, Path(folder), run=run.name, server_reason=reason)
         with _listen(PageServer, Path(folder), web_runtime, port) as server:
-            console.print(f"Exploring {run} at [bold]{server.url}[/]  (Ctrl-C ends it)")
+            console.print(f"Exploring {shown(run)} at [bold]{server.url}[/]  (Ctrl-C ends it)")
             if browser:
                 webbrowser.open(server.url)
             try:

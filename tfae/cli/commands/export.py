@@ -3,58 +3,65 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import keras
-import numpy as np
 
-from tfae import data
-from tfae import export as exports
-from tfae.cli.console import console, table_of
-from tfae.cli.options import held_out_split, load_split, open_data
-from tfae.cli.runs import read_run
+from tfae.cli.console import console, shown, table_of
+from tfae.cli.data_options import held_out_split, load_split, open_data
+from tfae.cli.errors import Command
+from tfae.cli.outputs import check_out
+from tfae.cli.shared_options import OVERWRITE, PATH, RUN
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from tfae import data
 
 _MOST_EXAMPLES = 1000  # to calibrate on, and to measure on
 
 
-@click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.command(cls=Command)
+@RUN
 @click.option(
     "--format",
     "format_",
     type=click.Choice(["saved-model", "tflite", "onnx"]),
     default="saved-model",
     show_default=True,
-    help="saved-model for TensorFlow Serving, tflite for devices and browsers, onnx for others.",
+    help="Kind of export: saved-model for TensorFlow Serving, tflite for devices and browsers, "
+    "onnx for other programs.",
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
-    help="The folder of the versions of a saved-model, or the file.  [default: RUN/export/NAME, "
-    "with the ending of the format]",
+    type=PATH,
+    help="Folder for the versions of a saved-model, or a .tflite or .onnx file.  [default: "
+    "RUN/export/NAME, with the ending of the format]",
 )
 @click.option(
     "--version",
     type=click.IntRange(1),
-    help="Of a saved-model.  [default: one above the highest in the folder]",
+    help="Version number of a saved-model.  [default: one above the highest in the folder]",
 )
-@click.option("--uint8", is_flag=True, help="A saved-model takes 8-bit images and scales them.")
+@click.option("--uint8", is_flag=True, help="Let a saved-model take 8-bit images and scale them.")
 @click.option(
     "--quantize",
     type=click.Choice(["float16", "dynamic", "int8"]),
-    help="Makes a .tflite file smaller; int8 is calibrated on the run's training data.",
+    help="Make a .tflite file smaller. int8 is calibrated on the run's training data.",
 )
 @click.option(
-    "--float-io", is_flag=True, help="An int8 .tflite file takes and gives float32, for browsers."
+    "--float-io",
+    is_flag=True,
+    help="Let an int8 .tflite file take and give float32, as browsers need.",
 )
 @click.option(
     "--allow",
     multiple=True,
     metavar="NAME=BOUND",
-    help="Write a .tflite file that is further from its model than the usual bound; the refusal "
-    "names the bound.",
+    help="Accept a .tflite file that differs more from its model. A refusal names the bounds.",
 )
+@OVERWRITE
 def export(
     run: Path,
     format_: str,
@@ -64,35 +71,44 @@ def export(
     quantize: str | None,
     float_io: bool,
     allow: tuple[str, ...],
+    overwrite: bool,
 ) -> None:
     """Write a trained model for servers, devices or other programs."""
     of_format = {
-        "saved-model": {"--version": version, "--uint8": uint8},
-        "tflite": {"--quantize": quantize, "--float-io": float_io, "--allow": allow},
+        ("saved-model",): {"--version": version, "--uint8": uint8},
+        ("tflite",): {"--quantize": quantize, "--float-io": float_io, "--allow": allow},
+        ("tflite", "onnx"): {"--overwrite": overwrite},
     }
-    for other, options in of_format.items():
+    for others, options in of_format.items():
         for option, value in options.items():
-            if value and format_ != other:
-                raise ValueError(f"{option} is for --format {other}, not for {format_}.")
-    with console.status("reading the model"):
+            if value and format_ not in others:
+                wanted = " or ".join(others)
+                raise ValueError(f"{option} is for --format {wanted}, not for {format_}.")
+    ending = f".{format_}"
+    if format_ != "saved-model":
+        out = out or run / "export" / f"{run.resolve().name}{ending}"
+        check_out(out, overwrite, (ending,))
+
+    from tfae import export as exports
+    from tfae.cli.finished_run import read_run
+
+    with console.status("Reading the model"):
         model, config = read_run(run)
-    name = run.resolve().name
     if format_ == "saved-model":
-        _saved_model(model, config, out or run / "export" / name, version, uint8)
+        _saved_model(model, config, out or run / "export" / run.resolve().name, version, uint8)
     elif format_ == "tflite":
-        path, bounds = out or run / "export" / f"{name}.tflite", _bounds(allow)
-        with console.status("reading data to calibrate on and to measure on"):
+        bounds = _bounds(allow)
+        with console.status("Reading data to calibrate and to measure with"):
             examples = _examples(config)
-        with console.status("converting and measuring"):
+        with console.status("Converting and measuring"):
             report = exports.tflite(
-                model, path, quantize, float_io=float_io, allow=bounds, **examples
+                model, out, quantize, float_io=float_io, allow=bounds, **examples
             )
-        console.print(report)
+        console.print(report, markup=False)
     else:
-        path = out or run / "export" / f"{name}.onnx"
-        with console.status("converting"):
-            exports.onnx(model, path)
-        console.print(f"[bold]{path}[/], {path.stat().st_size / 1000:,.0f} kB")
+        with console.status("Converting"):
+            exports.onnx(model, out)
+        console.print(f"[bold]{shown(out)}[/], {out.stat().st_size / 1000:,.0f} kB")
 
 
 def _bounds(allow: tuple[str, ...]) -> dict[str, float]:
@@ -107,15 +123,18 @@ def _bounds(allow: tuple[str, ...]) -> dict[str, float]:
 def _saved_model(
     model: keras.Model, config: dict[str, Any], out: Path, version: int | None, uint8: bool
 ) -> None:
+    from tfae import export as exports
+
     if uint8 and config["data"]["scale"] not in ("auto", 255.0):
         raise ValueError(
             "--uint8 divides by 255 as --scale auto does; the run was trained with --scale "
             f"{config['data']['scale']}."
         )
     if version is None:
-        numbers = [int(path.name) for path in out.glob("*") if path.name.isdigit()]
+        names = [path.name for path in out.glob("*")]
+        numbers = [int(name) for name in names if name.isascii() and name.isdigit()]
         version = 1 + max(numbers, default=0)
-    with console.status("writing and checking"):
+    with console.status("Writing and checking"):
         folder = exports.saved_model(model, out, version, uint8)
     rows = {
         name: (", ".join(spec.name for spec in signature.inputs),)
@@ -123,8 +142,8 @@ def _saved_model(
     }
     console.print(table_of(f"{out.name}, version {version}", rows, ("signature", "inputs")))
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    console.print(f"[bold]{out / folder.name}[/], {size / 1000:,.0f} kB")
-    console.print(f"How to serve it: {out / 'serving' / 'README.md'}")
+    console.print(f"[bold]{shown(out / folder.name)}[/], {size / 1000:,.0f} kB")
+    console.print(f"How to serve it: {shown(out / 'serving' / 'README.md')}")
 
 
 def _examples(config: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Training a run: what `tfae train` and `tfae demo` share."""
+"""From data to the folder of a run: what `tfae train` and `tfae demo` share."""
 
 from __future__ import annotations
 
@@ -9,49 +9,74 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfae import data, ops
-from tfae.cli import models
-from tfae.cli.console import console
-from tfae.cli.evaluation import draw_pictures, measure
+from tfae.cli.console import console, shown
+from tfae.cli.data_options import held_out_split, load_split, open_data
+from tfae.cli.drawing import draw_pictures
+from tfae.cli.errors import one_line
+from tfae.cli.measuring import measure
+from tfae.cli.model_names import model_class
+from tfae.cli.model_options import has_architectures, model_options
 from tfae.cli.objects import make
-from tfae.cli.options import held_out_split, load_split, open_data
+from tfae.cli.partial_run import History, PartialRun, write_history, write_json
 from tfae.cli.progress import ShowProgress
-from tfae.cli.runs import History, PartialRun, write_history, write_json
 from tfae.training import set_learning_rate
 
 _LARGEST_EXAMPLE = 2_000_000  # numbers; the built-in networks have 340 to 1,000 weights for each
 
 
-def train_run(config: dict[str, Any], out: Path, resume: bool) -> dict[str, float]:
+class MadeRun(NamedTuple):
+    """What a command tells of a run that it has made.
+
+    Attributes:
+        model: The trained model.
+        measured: What `measure` says of it on held-out data; empty where that failed.
+        split: The held-out data.
+        problems: What failed after the training, a sentence each; kept in config.json, too.
+    """
+
+    model: keras.Model
+    measured: dict[str, float]
+    split: str
+    problems: list[str]
+
+
+def make_run(
+    config: dict[str, Any],
+    out: Path,
+    interrupted: Literal["refuse", "resume", "discard"] = "refuse",
+) -> MadeRun:
     """Trains a model and makes the folder of its run.
 
     Args:
         config: "model", "hyperparameters", "data" and "training"; kept with the run.
-        out: folder of the run, which must not exist.
-        resume: whether to go on with an interrupted run.
-
-    Returns:
-        What `measure` says on held-out data; it is kept with the run, too.
+        out: Folder of the run, which must not exist.
+        interrupted: What to do with an interrupted run to the same folder.
 
     Raises:
-        ValueError: when something that was asked for cannot be.
-        KeyboardInterrupt: on Ctrl-C and SIGTERM; the run can then go on.
+        ValueError: When something that was asked for cannot be.
+        KeyboardInterrupt: On Ctrl-C and SIGTERM; the run can then go on.
     """
     run = PartialRun(out)
     source = open_data(config["data"])
     if config["data"]["validation_split"] is None:
         config["data"]["validation_split"] = 0.0 if "validation" in source.splits else 0.1
     description = source.describe("train", config["data"]["validation_split"])
-    with run.claimed({**config, **_circumstances()}, resume), _sigterm_as_ctrl_c():
+    with run.claimed({**config, **_circumstances()}, interrupted), _sigterm_as_ctrl_c():
         state = run.last_checkpoint()
         model, history = state or (_new_model(config, description), [])
-        _announce(config, source, model, history, resume)
+        if len(history) > config["training"]["epochs"]:
+            raise ValueError(
+                f"The interrupted run has done {len(history)} epochs; --epochs must be at least "
+                f"that, received {config['training']['epochs']}."
+            )
+        _announce(config, source, model, history, interrupted)
         _fit(model, source, config, run, history)
         return _finish(model, source, config, run, history)
 
@@ -59,21 +84,19 @@ def train_run(config: dict[str, Any], out: Path, resume: bool) -> dict[str, floa
 def _new_model(config: dict[str, Any], description: data.Description) -> keras.Model:
     training = config["training"]
     keras.utils.set_random_seed(training["seed"])  # of the first weights
-    cls = models.resolve(config["model"])
+    cls = model_class(config["model"])
     hyperparameters = {key: make(value) for key, value in config["hyperparameters"].items()}
     hyperparameters["seed"] = training["seed"]
-    if description.num_classes and "num_classes" in models.hyperparameters(cls):
+    if description.num_classes and "num_classes" in model_options(cls):
         hyperparameters.setdefault("num_classes", description.num_classes)
-    if models.has_architectures(cls):
+    if has_architectures(cls):
         _check_size(description.shape)
         model = cls.from_shape(
             description.shape, training["latent_dim"], training["architecture"], **hyperparameters
         )
     else:
         model = cls(**hyperparameters)
-    model.compile()
-    if training.get("learning_rate") is not None:
-        set_learning_rate(model.optimizer, training["learning_rate"])
+    compile_model(model, training.get("learning_rate"))
     return model
 
 
@@ -88,12 +111,19 @@ def _check_size(shape: tuple[int, ...]) -> None:
         )
 
 
+def compile_model(model: keras.Model, learning_rate: float | None) -> None:
+    """Compiles a model as it is by default, but for the learning rate where one is asked for."""
+    model.compile()
+    if learning_rate is not None:
+        set_learning_rate(model.optimizer, learning_rate)
+
+
 def _announce(
     config: dict[str, Any],
     source: data.Source,
     model: keras.Model,
     history: History,
-    resume: bool,
+    interrupted: str,
 ) -> None:
     of_data = config["data"]
     description = source.describe("train", of_data["validation_split"])
@@ -103,12 +133,12 @@ def _announce(
         examples += f" and {held_out:,} validation"
     weights = f", {model.count_params():,} weights" if model.built else ""
     console.print(
-        f"{type(model).__name__}{weights}, on {source.name}: {examples} examples of shape "
+        f"{type(model).__name__}{weights}, on {shown(source.name)}: {examples} examples of shape "
         f"{description.shape}"
     )
     if history:
         console.print(f"Going on after epoch {len(history)}.")
-    elif resume:
+    elif interrupted == "resume":
         console.print("Nothing to resume: starting with the first epoch.")
 
 
@@ -197,17 +227,34 @@ def _finish(
     config: dict[str, Any],
     run: PartialRun,
     history: History,
-) -> dict[str, float]:
-    split = held_out_split(source, config["data"])
+) -> MadeRun:
+    """Makes the run appear, whatever fails of what is only said or shown about it."""
     folder = run.begin_finishing()
     model.save(folder / "model.keras")  # before measuring, which draws noise
-    measured = measure(model, source, config, split)
-    write_json(folder / "config.json", {**config, **_circumstances()})
-    write_json(folder / "evaluation.json", {split: measured})
     write_history(folder / "history.csv", history)
-    draw_pictures(model, source, config, history, folder / "pictures", config["training"]["seed"])
+    split, problems = held_out_split(source, config["data"]), []
+    try:
+        measured = measure(model, source, config, split)
+    except Exception as error:
+        measured = {}
+        problems.append(f"Measuring on {split} data failed: {one_line(error)}")
+    write_json(folder / "evaluation.json", {split: measured} if measured else {})
+    seed = config["training"]["seed"]
+    try:
+        failed = draw_pictures(model, source, config, history, folder / "pictures", seed)
+        problems += [f"Drawing {name}.png failed: {one_line(e)}" for name, e in failed.items()]
+    except Exception as error:
+        problems.append(f"Drawing failed: {one_line(error)}")
+    noted = {"problems": problems} if problems else {}
+    classes = source.describe("train").class_names
+    write_json(
+        folder / "config.json",
+        {**config, "classes": classes and list(classes), **_circumstances(), **noted},
+    )
     run.finish()
-    return measured
+    for problem in problems:
+        console.print(f"[bold]Not all was done.[/] {shown(problem)}")
+    return MadeRun(model, measured, split, problems)
 
 
 def _circumstances() -> dict[str, Any]:

@@ -1,16 +1,17 @@
-"""The folder of a run: it appears whole or not at all, and what is not whole can go on.
+"""A run that is being made: its folder appears whole or not at all.
 
 A run RUN is made in the folder `.RUN.partial` beside it:
 
     config.json              what was asked for; `--resume` compares with it
-    lock                     held while a process works here
-    checkpoints/00012/       the model and history after 12 epochs
+    lock                     held while a process works here; has its number
+    checkpoints/00012/       the model and history after 12 epochs; the two newest are kept
     pretraining/             the state of layer-wise pre-training, of models that have it
     tensorboard/             can be watched meanwhile
     run/                     the finished run, renamed to RUN in one step at the end
 
 A checkpoint is written under another name and appears by one rename, so at every moment the newest
-one is whole; whatever a killed process left half-written is thrown away.
+one is whole; whatever a killed process left half-written is thrown away. One that was damaged
+later is left out, and the one before it counts.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import keras
-import tensorflow as tf
+from tfae.cli.console import console, shown
+from tfae.cli.run_config import read_config
+from tfae.files import BusyError, atomic_write, locked, sync, sync_tree
 
-from tfae.files import BusyError, atomic_write, locked
+if TYPE_CHECKING:
+    import keras
 
 History = list[dict[str, float]]
 """For each epoch its number, from 1, its seconds, and the losses."""
@@ -50,15 +53,17 @@ class PartialRun:
         self.tensorboard = self.folder / "tensorboard"
 
     @contextlib.contextmanager
-    def claimed(self, config: dict[str, Any], resume: bool) -> Iterator[None]:
+    def claimed(
+        self, config: dict[str, Any], interrupted: Literal["refuse", "resume", "discard"]
+    ) -> Iterator[None]:
         """Holds the folder for this process, after checking that it may be used.
 
         Args:
-            config: what is asked for.
-            resume: whether an interrupted run is to go on.
+            config: What is asked for.
+            interrupted: What to do with an interrupted run to the same folder.
 
         Raises:
-            ValueError: when the run exists, is being made by another process, was interrupted and
+            ValueError: When the run exists, is being made by another process, was interrupted and
                 is not to go on, or was made with other options.
         """
         self._check_absent()
@@ -72,22 +77,32 @@ class PartialRun:
                     f"Process {error.process} is making the run {self.out}. Wait until it is done, "
                     "or choose another folder with --out."
                 ) from None
-            interrupted = self.config_file.exists()
             try:
                 self._check_absent()  # a process that held the lock until now may have finished
-                if interrupted and not resume:
-                    raise ValueError(
-                        f"A run to {self.out} was interrupted. Add --resume to the command to go "
-                        f"on with it, or remove {self.folder} to begin anew."
-                    )
-                if interrupted:
-                    _check_same(config, json.loads(self.config_file.read_text()))
+                if self.config_file.exists():
+                    self._go_on(config, interrupted)
                 write_json(self.config_file, config)
                 yield
             except BaseException:
-                if not self._whole_checkpoints() and not self.pretraining.exists():
+                if not self._checkpoints() and not self.pretraining.exists():
                     shutil.rmtree(self.folder, ignore_errors=True)  # there is nothing to resume
                 raise
+
+    def _go_on(self, config: dict[str, Any], interrupted: str) -> None:
+        if interrupted == "refuse":
+            raise ValueError(
+                f"A run to {self.out} was interrupted. Add --resume to the command to go on "
+                f"with it, or remove {self.folder} to begin anew."
+            )
+        if interrupted == "resume":
+            _check_same(config, read_config(self.config_file))
+            return
+        for path in (self.checkpoints, self.pretraining):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def discard(self) -> None:
+        """Removes what there is of the run."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _check_absent(self) -> None:
         if os.path.lexists(self.out):
@@ -101,23 +116,39 @@ class PartialRun:
             new.mkdir()
             model.save(new / "model.keras")
             write_json(new / "history.json", history)
-        kept = self._whole_checkpoints()[-2:]  # two, in case that the newest gets damaged
+        kept = self._checkpoints()[-2:]  # two, in case that the newest gets damaged
         for old in self.checkpoints.iterdir():
             if old not in kept:
                 shutil.rmtree(old, ignore_errors=True)
 
     def last_checkpoint(self) -> tuple[keras.Model, History] | None:
-        """The newest state that was kept, or `None`."""
-        whole = self._whole_checkpoints()
-        if not whole:
-            return None
-        newest = whole[-1]
-        history = json.loads((newest / "history.json").read_text())
-        return keras.saving.load_model(newest / "model.keras"), history
+        """The newest whole state that was kept, or `None` where none was.
 
-    def _whole_checkpoints(self) -> list[Path]:
-        whole = (path for path in self.checkpoints.glob("*") if _is_number(path.name))
-        return sorted(whole, key=lambda path: int(path.name))
+        Raises:
+            ValueError: When there are checkpoints, and all are damaged.
+        """
+        problems = []
+        for folder in reversed(self._checkpoints()):
+            try:
+                history = _read_history(folder / "history.json", int(folder.name))
+                return load_model(folder / "model.keras"), history
+            except ValueError as error:
+                problems.append(str(error))
+                console.print(shown(f"{error} Trying the checkpoint before it."))
+        if problems:
+            raise ValueError(
+                f"No checkpoint of the interrupted run is whole. {' '.join(problems)} Remove "
+                f"{self.folder} to begin anew."
+            )
+        return None
+
+    def _checkpoints(self) -> list[Path]:
+        numbered = (
+            path
+            for path in self.checkpoints.glob("*")
+            if path.name.isascii() and path.name.isdigit()
+        )
+        return sorted(numbered, key=lambda path: int(path.name))
 
     def log(self, history: History) -> TensorBoardLog:
         """Begins the TensorBoard logs, with the epochs that are done."""
@@ -138,8 +169,10 @@ class PartialRun:
         """Makes the finished run appear."""
         if self.tensorboard.exists():
             os.rename(self.tensorboard, self.folder / "run" / "tensorboard")
+        sync_tree(self.folder / "run")
         try:
             os.rename(self.folder / "run", self.out)
+            sync(self.out.parent)
         except OSError as error:
             raise ValueError(
                 f"{self.out} has come into being meanwhile; the finished run is in "
@@ -152,6 +185,8 @@ class TensorBoardLog:
     """Losses by epoch, training and validation as two curves in one chart."""
 
     def __init__(self, folder: Path):
+        import tensorflow as tf
+
         self._writers = {
             part: tf.summary.create_file_writer(str(folder / part))
             for part in ("train", "validation")
@@ -159,6 +194,8 @@ class TensorBoardLog:
 
     def write(self, epoch: dict[str, float]) -> None:
         """Adds one epoch of a history."""
+        import tensorflow as tf
+
         for part, writer in self._writers.items():
             with writer.as_default(step=int(epoch["epoch"])):
                 for name, value in epoch.items():
@@ -187,33 +224,40 @@ def write_json(path: Path, value: Any) -> None:
         new.write_text(json.dumps(value, indent=2) + "\n")
 
 
-def read_run(folder: Path) -> tuple[keras.Model, dict[str, Any]]:
-    """The model and configuration of a finished run.
+def load_model(path: Path) -> keras.Model:
+    """A model from its file, whichever class it is of.
 
     Raises:
-        ValueError: when the folder is no run, or its model is not whole.
+        ValueError: When the file is damaged or missing; names it.
     """
-    if not (folder / "model.keras").is_file() or not (folder / "config.json").is_file():
-        partial = PartialRun(folder).folder
-        hint = f" It was interrupted: go on with --resume ({partial})." if partial.exists() else ""
+    import keras
+
+    import tfae.models  # noqa: F401 - registers the classes
+
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is missing or damaged: it is not a whole .keras file.")
+    try:
+        with zipfile.ZipFile(path) as content:
+            damaged = content.testzip()  # Keras skips the check sums
+        if damaged is not None:
+            raise ValueError(f"{damaged} in it has changed")
+        return keras.saving.load_model(path)
+    except Exception as error:  # Keras raises what it stumbles over
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ValueError(
-            f"{folder} is not the folder of a run (model.keras and config.json); make one with "
-            f"`tfae train` or `tfae demo`.{hint}"
-        )
-    if not zipfile.is_zipfile(folder / "model.keras"):
-        raise ValueError(f"{folder / 'model.keras'} is not whole; copy or train the run again.")
-    config = json.loads((folder / "config.json").read_text())
-    return keras.saving.load_model(folder / "model.keras"), config
+            f"{path} is damaged, or was saved by other versions of the packages: {reason}"
+        ) from error
 
 
-def replace_model(folder: Path, model: keras.Model) -> None:
-    """Keeps a model in place of that of a finished run, whose file is whole at every moment.
-
-    Raises:
-        OSError: If it cannot be written; the old one stays.
-    """
-    with atomic_write((folder / "model.keras").resolve(), replace=True) as path:
-        model.save(path)
+def _read_history(path: Path, epochs: int) -> History:
+    try:
+        history = json.loads(path.read_text(encoding="utf-8"))
+        whole = [line["epoch"] for line in history] == list(range(1, epochs + 1))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"{path} is missing or damaged ({error}).") from error
+    if not whole:
+        raise ValueError(f"{path} is damaged: it does not list {epochs} epochs.")
+    return history
 
 
 def _check_same(asked: dict[str, Any], begun: dict[str, Any]) -> None:
@@ -235,7 +279,3 @@ def _check_same(asked: dict[str, Any], begun: dict[str, Any]) -> None:
             "--resume goes on with the options of the interrupted run, but "
             f"{'; '.join(differences)}."
         )
-
-
-def _is_number(name: str) -> bool:
-    return name.isascii() and name.isdigit()

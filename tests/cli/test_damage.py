@@ -1,0 +1,176 @@
+"""Files of a run that are damaged, each in several ways: one line names the file, no traceback."""
+
+import json
+import shutil
+
+import keras
+import pytest
+
+from tfae.cli import make_run
+from tfae.cli.partial_run import PartialRun
+
+COMMANDS = ("evaluate", "generate", "fit --prior gaussian", "export", "interpolate", "traverse")
+
+
+def cut(file):
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def empty(file):
+    file.write_bytes(b"")
+
+
+def garble(file):
+    content = bytearray(file.read_bytes())
+    for i in range(len(content) // 3, len(content) // 3 + 64):
+        content[i % len(content)] ^= 0xFF
+    file.write_bytes(content)
+
+
+def replace(file):
+    file.write_bytes(b"\xff\xfe something else")
+
+
+def remove(file):
+    file.unlink()
+
+
+def as_list(file):
+    file.write_text("[1, 2]")
+
+
+WAYS = (cut, empty, replace, remove, garble)
+
+
+@pytest.fixture
+def damaged(own_run, tfae):
+    """Says what a command makes of `own_run`; always one line, that names the file."""
+
+    def check(command, name):
+        output = tfae(f"{command} {own_run}", exit_code=2).output
+        (line,) = [line for line in output.splitlines() if line.startswith("Error: ")]
+        assert name in line, line
+        assert "damaged" in line, line
+        return line
+
+    return check
+
+
+@pytest.mark.parametrize("way", [*WAYS, as_list])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_damaged_config(damaged, own_run, command, way):
+    way(own_run / "config.json")
+    damaged(command, "config.json")
+
+
+@pytest.mark.parametrize("part", ["model", "hyperparameters", "data", "training"])
+def test_a_config_without_a_part(damaged, own_run, part):
+    config = json.loads((own_run / "config.json").read_text())
+    del config[part]
+    (own_run / "config.json").write_text(json.dumps(config))
+    assert f"it lacks {part!r}" in damaged("generate", "config.json")
+
+
+WRONG = {"data": 3, "data_dir": [], "validation_split": "0.1", "binarize": 1, "scale": [],
+         "image_size": "8x8", "channels": "1", "label_column": [], "labels": "no", "epochs": 1.5,
+         "batch_size": "128", "seed": None}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_config_without_a_value_or_with_one_of_another_type(damaged, own_run, name):
+    original = (own_run / "config.json").read_text()
+    part = "training" if name in ("epochs", "batch_size", "seed") else "data"
+    config = json.loads(original)
+    del config[part][name]
+    (own_run / "config.json").write_text(json.dumps(config))
+    assert f"it lacks '{part}.{name}'" in damaged("evaluate", "config.json")
+    config = json.loads(original)
+    config[part][name] = WRONG[name]
+    (own_run / "config.json").write_text(json.dumps(config))
+    assert f"'{part}.{name}' must be" in damaged("evaluate", "config.json")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("command", ["evaluate", "generate"])
+def test_a_damaged_model(damaged, own_run, command, way):
+    way(own_run / "model.keras")
+    damaged(command, "model.keras")
+
+
+# ------------------------------------------------------------------ interrupted runs
+
+COMMAND = "train vae --data digits --latent-dim 2 --hidden-units 8 --batch-size 256 --epochs 4"
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """A folder with a run that was killed after three of four epochs."""
+    from click.testing import CliRunner
+
+    from tfae.cli import main
+
+    folder = tmp_path_factory.mktemp("interrupted")
+    original = make_run._Keep.on_epoch_end
+
+    def stop(self, epoch, logs=None):
+        original(self, epoch, logs)
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(make_run._Keep, "on_epoch_end", stop)
+        result = CliRunner().invoke(main, [*COMMAND.split(), "--out", str(folder / "run")])
+    assert result.exit_code == 130, result.output
+    return folder / ".run.partial"
+
+
+@pytest.fixture
+def partial(interrupted, tmp_path, bare):
+    """An own copy of it."""
+    shutil.copytree(interrupted, tmp_path / ".run.partial")
+    return PartialRun(tmp_path / "run")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ["model.keras", "history.json"])
+def test_a_damaged_checkpoint_is_left_out_and_the_one_before_counts(partial, way, name):
+    way(partial.checkpoints / "00003" / name)
+    model, history = partial.last_checkpoint()
+    assert isinstance(model, keras.Model)
+    if way is not garble or name == "model.keras":
+        assert len(history) == 2
+    partial.save_checkpoint(model, [*history, {"epoch": len(history) + 1}])
+    assert len(partial.last_checkpoint()[1]) == len(history) + 1
+
+
+def test_a_run_goes_on_from_the_last_whole_checkpoint_and_says_so(partial, tfae):
+    cut(partial.checkpoints / "00003" / "model.keras")
+    (partial.checkpoints / "00009-copy").mkdir()
+    (partial.checkpoints / "²").mkdir()
+    shown = " ".join(tfae(f"{COMMAND} --out run --resume").output.split())
+    assert "00003/model.keras is missing or damaged" in shown
+    assert "Going on after epoch 2" in shown
+    assert (partial.out / "model.keras").exists()
+
+
+def test_without_a_whole_checkpoint_it_says_which_are_damaged(partial, tfae):
+    for number in ("00002", "00003"):
+        remove(partial.checkpoints / number / "history.json")
+    shown = " ".join(tfae(f"{COMMAND} --out run --resume", exit_code=2).output.split())
+    assert "No checkpoint of the interrupted run is whole" in shown
+    assert "00002/history.json is missing or damaged" in shown
+    assert "to begin anew" in shown
+
+
+@pytest.mark.parametrize("way", [cut, empty, replace, as_list])
+def test_a_damaged_config_of_an_interrupted_run(partial, tfae, way):
+    way(partial.config_file)
+    shown = tfae(f"{COMMAND} --out run --resume", exit_code=2).output
+    assert "config.json is damaged" in " ".join(shown.split())
+    assert partial.checkpoints.exists()
+
+
+def test_fewer_epochs_than_were_done_are_refused(partial, tfae):
+    command = COMMAND.replace("--epochs 4", "--epochs 2")
+    shown = " ".join(tfae(f"{command} --out run --resume", exit_code=2).output.split())
+    assert "has done 3 epochs; --epochs must be at least that, received 2" in shown

@@ -1,0 +1,82 @@
+"""`tfae fit RUN`: what is fitted later is kept with the run."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import tfae as package
+from tfae.cli.finished_run import changing
+
+AUTOENCODER = "autoencoder --data digits --latent-dim 2 --hidden-units 8 --epochs 1"
+
+
+def test_what_is_fitted_is_kept_with_the_run(tfae, make):
+    make(AUTOENCODER)
+    before = Path("run/model.keras").read_bytes()
+    assert "--false-positive-rate" in tfae("fit run", exit_code=2).output
+    assert "one of" in tfae("fit run --prior categorical", exit_code=2).output
+    assert "examples" in tfae("fit run --false-positive-rate 1e-6", exit_code=2).output
+    assert Path("run/model.keras").read_bytes() == before
+
+    shown = tfae("fit run --prior gaussian --false-positive-rate 0.05").output
+    model = keras.saving.load_model("run/model.keras")
+    assert f"Scores above {model.threshold:.6g} are anomalies" in shown
+    assert "0.05 of the normal validation examples score higher" in " ".join(shown.split())
+    data = {"batch_size": 256, "shuffle": False, "validation_split": 0.1}
+    unseen = package.data.load("digits", "validation", **data)
+    assert np.mean(model.is_anomaly(unseen)) <= 0.05
+    assert np.isclose(model.anomaly_score(unseen), model.threshold).sum() == 1
+    train = package.evaluation.random_sample(package.data.load("digits", "train", **data), 20_000)
+    codes = model.encode(train)
+    np.testing.assert_allclose(model.fitted_prior.means[0], codes.mean(axis=0), rtol=1e-4)
+    tfae("generate run -n 5 --out samples.npy")
+    np.testing.assert_array_equal(np.load("samples.npy"), model.generate(5, seed=0))
+
+    Path("run/model.keras").rename("elsewhere.keras")
+    Path("run/model.keras").symlink_to(Path("elsewhere.keras").resolve())
+    tfae("fit run --false-positive-rate 0.2")
+    assert Path("run/model.keras").is_symlink()
+    again = keras.saving.load_model("run/model.keras")
+    assert again.threshold < model.threshold
+    np.testing.assert_array_equal(again.fitted_prior.means, model.fitted_prior.means)
+    assert [p.name for p in Path("run").iterdir() if "model" in p.name] == ["model.keras"]
+
+
+def test_two_at_once_do_not_lose_what_one_has_fitted(tfae, own_run):
+    before = (own_run / "model.keras").read_bytes()
+    with changing(own_run):
+        shown = tfae(f"fit {own_run} --prior gaussian", exit_code=2).output
+    assert "is changing the run" in " ".join(shown.split())
+    assert (own_run / "model.keras").read_bytes() == before
+
+
+def test_a_threshold_is_not_found_on_training_data(tfae, make, table):
+    small = "--latent-dim 2 --hidden-units 8 --epochs 1 --validation-split 0"
+    make(f"autoencoder --data {table} {small}")
+    shown = tfae("fit run --false-positive-rate 0.1", exit_code=2).output
+    assert "no data that it was not trained on" in " ".join(shown.split())
+
+
+def test_discrete_codes_are_drawn_from_what_is_counted(tfae, make):
+    make(
+        "vector-quantized-variational --data digits --latent-dim 4 --architecture conv "
+        "--filters 4,8 --num-embeddings 16 --epochs 1 --batch-size 256"
+    )
+    assert "--prior categorical" in tfae("generate run", exit_code=2).output
+    shown = tfae("fit run --prior gaussian", exit_code=2).output
+    assert "one of ['categorical']" in shown
+    tfae("fit run --prior categorical")
+    for name in ("a", "b"):
+        tfae(f"generate run -n 5 --out {name}.npy")
+    assert np.load("a.npy").shape == (5, 8, 8, 1)
+    np.testing.assert_array_equal(np.load("a.npy"), np.load("b.npy"))
+
+
+@pytest.mark.parametrize(
+    "command", ["evaluate", "generate", "fit --prior gaussian", "export", "interpolate", "explore"]
+)
+def test_a_folder_that_is_no_run_is_explained(tfae, command):
+    assert "is not the folder of a run" in tfae(f"{command} .", exit_code=2).output
+    assert not list(Path().iterdir())

@@ -1,0 +1,87 @@
+"""`tfae generate RUN`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tfae.cli.console import console, shown
+from tfae.cli.errors import Command
+from tfae.cli.outputs import OUT, check_out, write_examples
+from tfae.cli.shared_options import OVERWRITE, RUN, seed
+
+if TYPE_CHECKING:
+    import keras
+
+
+@click.command(cls=Command)
+@RUN
+@click.option(
+    "-n",
+    "--number",
+    type=click.IntRange(1),
+    default=64,
+    show_default=True,
+    help="How many examples to draw.",
+)
+@click.option(
+    "--label", help="Class of all examples, by its name or its number.  [default: any class]"
+)
+@seed("Seed of the draws.")
+@OUT
+@OVERWRITE
+def generate(
+    run: Path, number: int, label: str | None, seed: int, out: Path | None, overwrite: bool
+) -> None:
+    """Draw new examples from a trained model."""
+    check_out(out, overwrite, (".png", ".npy"))
+
+    from tfae.cli.finished_run import read_run
+
+    model, config = read_run(run)
+
+    from tfae import pictures
+
+    if getattr(model, "sampling_prior", None) is None:
+        raise ValueError(_why_not(run, model))
+    of_class = None if label is None else _class_number(run, model, config, label)
+    examples = model.generate(number, seed=seed, label=of_class)
+    shape = examples.shape[1:]
+    default = run / "generated" / "samples"
+    out = write_examples(examples, out, default, shape, pictures.image_grid, overwrite)
+    which = "" if label is None else f" of class {shown(label)}"
+    console.print(f"{number} examples{which} of shape {shape}, seed {seed}: [bold]{shown(out)}[/]")
+
+
+def _why_not(run: Path, model: keras.Model) -> str:
+    if not hasattr(model, "sampling_prior"):
+        return f"{type(model).__name__} cannot generate: it has no codes to draw."
+    return (
+        f"{type(model).__name__} has no distribution over codes to draw from; fit one with "
+        f"`tfae fit {run} --prior {model.prior_kinds[0]}`."
+    )
+
+
+def _class_number(run: Path, model: keras.Model, config: dict[str, Any], label: str) -> int:
+    """The number of a class; says which there are, before anything is computed."""
+    if model.num_classes is None:
+        raise ValueError(f"{type(model).__name__} has no classes to choose from; omit --label.")
+    names = config.get("classes") or []
+    if label in names:
+        number = names.index(label)
+    elif label.isascii() and label.isdigit() and int(label) < model.num_classes:
+        number = int(label)
+    else:
+        named = f" ({', '.join(map(str, names))})" if names else ""
+        raise ValueError(
+            f"--label must be one of the {model.num_classes} classes of the model, 0 to "
+            f"{model.num_classes - 1}{named}; received {label}."
+        )
+    if model.fitted_prior is not None and not model.conditional:
+        raise ValueError(
+            f"The density that was fitted to the codes of {run} knows no classes; omit --label, or "
+            f"drop the density: `tfae fit {run} --prior none`."
+        )
+    return number

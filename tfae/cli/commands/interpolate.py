@@ -1,0 +1,73 @@
+"""`tfae interpolate RUN`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tfae.cli.console import console, shown
+from tfae.cli.errors import Command
+from tfae.cli.outputs import OUT, check_out, write_examples
+from tfae.cli.shared_options import OVERWRITE, RUN, seed
+
+KINDS = ("linear", "spherical")  # a test compares it with that of tfae.latent
+
+
+@click.command(cls=Command)
+@RUN
+@click.option(
+    "-n",
+    "--number",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="How many pairs of examples to interpolate between.",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(2),
+    default=10,
+    show_default=True,
+    help="How many codes to decode for each pair, the two ends included.",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    default=KINDS[0],
+    show_default=True,
+    help="Path between two codes: a straight line, or an arc around the origin.",
+)
+@seed("Seed of the choice of examples.")
+@OUT
+@OVERWRITE
+def interpolate(
+    run: Path, number: int, steps: int, kind: str, seed: int, out: Path | None, overwrite: bool
+) -> None:
+    """Decode codes on paths between pairs of held-out examples.
+
+    A conditional model decodes each code with the class of the nearer example; the one half way,
+    with that of the first.
+    """
+    check_out(out, overwrite, (".png", ".npy"))
+
+    import numpy as np
+
+    from tfae import latent, pictures
+    from tfae.cli.held_out_codes import decode_rows, held_out_codes
+
+    model, codes, label = held_out_codes(run, 2 * number, seed)
+    if len(codes) < 2:
+        raise ValueError("A path needs two examples, and there is only one held-out example.")
+    number = len(codes) // 2
+    ends = np.random.default_rng(seed).permutation(len(codes))
+    first, last = ends[: 2 * number].reshape(-1, 2).T
+    paths = latent.interpolate(codes[first], codes[last], steps, kind)
+    nearer = np.where(np.arange(steps) < steps / 2, first[:, None], last[:, None])
+    examples = decode_rows(model, paths, None if label is None else label[nearer])
+    shape = examples.shape[2:]
+    default = run / "generated" / "interpolations"
+    out = write_examples(examples, out, default, shape, pictures.image_rows, overwrite)
+    console.print(
+        f"{number} {kind} paths of {steps} examples of shape {shape}: [bold]{shown(out)}[/]"
+    )

@@ -1,0 +1,101 @@
+"""Pictures that show what a trained model does."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+from matplotlib.figure import Figure
+
+from tfae import data, pictures
+from tfae.cli.data_options import held_out_split, load_split
+
+_SHOWN = 1000  # examples at most in a picture
+
+
+def draw_pictures(
+    model: keras.Model,
+    source: data.Source,
+    config: dict[str, Any],
+    history: list[dict[str, float]],
+    folder: Path,
+    seed: int = 0,
+) -> dict[str, Exception]:
+    """Draws what can be drawn of a model: losses, reconstructions, samples, its latent plane.
+
+    Args:
+        model: Trained.
+        source: The data.
+        config: Of the run.
+        history: Of the run.
+        folder: To write PNG files into; made when it is not there.
+        seed: Of the samples.
+
+    Returns:
+        The pictures that failed, by name, with their errors.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    failed = {}
+    for name, draw in _pictures(model, source, config, history, seed):
+        try:
+            draw().savefig(folder / f"{name}.png", dpi=120)
+        except Exception as error:  # one that fails is no reason to go without the others
+            failed[name] = error
+    return failed
+
+
+def _pictures(
+    model: keras.Model,
+    source: data.Source,
+    config: dict[str, Any],
+    history: list[dict[str, float]],
+    seed: int,
+) -> Iterator[tuple[str, Callable[[], Figure]]]:
+    if history:
+        columns = {key: [epoch[key] for epoch in history] for key in history[0]}
+        losses = {k: v for k, v in columns.items() if k not in ("epoch", "seconds")}
+        yield "losses", lambda: pictures.curves(losses)
+    split = held_out_split(source, config["data"])
+    description = source.describe(split, config["data"]["validation_split"])
+    batch = next(
+        load_split(
+            source, config["data"], split, _SHOWN, shuffle=False, labels=description.has_labels
+        ).as_numpy_iterator()
+    )
+    x, label = (batch["x"], batch["label"]) if description.has_labels else (batch, None)
+    inputs = batch if model.conditional and description.has_labels else x
+    is_image = len(description.shape) == 3 and description.shape[-1] in (1, 3)
+    if hasattr(model, "reconstruct") and is_image:
+        yield (
+            "reconstructions",
+            lambda: pictures.reconstructions(
+                x[:36],
+                model.reconstruct(inputs)[:36],
+                title=f"{split}: originals over reconstructions",
+            ),
+        )
+    if not hasattr(model, "encode"):
+        return
+    codes = model.encode(inputs)
+    if codes.ndim != 2:
+        return
+    yield (
+        "latent_map",
+        lambda: pictures.latent_map(codes, label, description.class_names, f"{split}: codes"),
+    )
+    if is_image and model.sampling_prior is not None:
+        yield "samples", lambda: pictures.image_grid(model.generate(64, seed=seed), title="samples")
+        if codes.shape[1] == 2:
+            yield "latent_plane", lambda: _latent_plane(model)
+
+
+def _latent_plane(model: keras.Model) -> Figure:
+    """Of a conditional model, for its first class; without any, it was never trained."""
+    title = "decoded from the latent plane, -2.5 to 2.5"
+    if not model.conditional:
+        return pictures.latent_plane(model.decode, title=title)
+    decode = functools.partial(model.decode, label=0)
+    return pictures.latent_plane(decode, title=f"{title}, as class 0")

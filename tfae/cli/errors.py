@@ -1,0 +1,69 @@
+"""How commands refuse: what bad input raises becomes one line, and exit code 2."""
+
+from __future__ import annotations
+
+import re
+import sys
+import traceback
+from typing import Any
+
+import click
+
+_BAD_INPUT = (ValueError, OSError, NotImplementedError, ImportError, MemoryError)
+
+
+class Refused(click.ClickException):
+    """What a user can act on, in one line."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"Error: {click.format_filename(self.format_message())}", err=True, file=file)
+
+
+class Command(click.Command):
+    """A command whose errors name its own options."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (*_BAD_INPUT, *_errors_of_tensorflow()) as error:
+            if ctx.find_root().params.get("debug"):
+                traceback.print_exc()
+            raise Refused(in_terms_of_options(one_line(error), self.params)) from error
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error, without what TensorFlow puts around it."""
+    text = str(getattr(error, "message", None) or error)
+    # What an input pipeline asserts stands amid the graph's own words.
+    asserted = re.search(r"assertion failed: \\?\[(.*)\]", text)
+    raised = re.findall(r"^.*?\b(?:[A-Z]\w+)?(?:Error|Exception): (.*)", text, re.MULTILINE)
+    if asserted:
+        text = asserted[1].replace("\\'", "'")
+    elif raised and (isinstance(error, _errors_of_tensorflow()) or "in user code:" in text):
+        text = raised[-1]
+    return " ".join(text.split()) or type(error).__name__
+
+
+def in_terms_of_options(text: str, params: list[click.Parameter]) -> str:
+    """Replaces the names of Python's arguments by those of the command's options."""
+    for param in params:
+        option = next((o for o in param.opts if o.startswith("--")), None)
+        if option is None or not param.name:
+            continue
+        name = re.escape(param.name.rstrip("_"))
+        text = re.sub(rf"`{name}`", option, text)
+        text = re.sub(rf"(?<![\w.-])`?{name}=True`?(?!\w)", option, text)
+        text = re.sub(rf"(?<![\w.-]){name}=(?=[\w'\"\[(-])", f"{option} ", text)
+        text = re.sub(rf"(?<![\w.-]){name}=(?!\w)", option, text)
+        if "_" in param.name:
+            text = re.sub(rf"(?<![\w./-]){name}(?![\w./=-])", option, text)
+        if option == "--scale":
+            text = text.replace("Scale the data (", "Scale the data with --scale (")
+    return text
+
+
+def _errors_of_tensorflow() -> tuple[type[Exception], ...]:
+    tensorflow = sys.modules.get("tensorflow")  # what was not imported raised nothing
+    return () if tensorflow is None else (tensorflow.errors.OpError,)

@@ -1,0 +1,65 @@
+"""Numbers that judge a trained model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from tfae import data, evaluation
+from tfae.cli.data_options import load_split
+
+_PROBED = 5000  # examples at most that the linear probe learns from, and that it is measured on
+
+
+def measure(
+    model: keras.Model,
+    source: data.Source,
+    config: dict[str, Any],
+    split: str,
+    importance_samples: int = 0,
+    features: Any = None,
+    seed: int = 0,
+) -> dict[str, float]:
+    """What `tfae.evaluation` says of a model on a split.
+
+    Args:
+        model: compiled.
+        source: the data.
+        config: of the run: its parts "data" and "training" count.
+        split: to measure on.
+        importance_samples: samples of the log-likelihood estimate; 0 for none.
+        features: space in which generated data is compared with the split; `None` for none.
+        seed: of draws.
+
+    Returns:
+        Values by name: those of `tfae.evaluation.measure`; "linear_probe_accuracy" of the codes,
+        where the data has labels and a training split to learn them from.
+    """
+    batch_size, of_data = config["training"]["batch_size"], config["data"]
+    dataset = load_split(
+        source, of_data, split, batch_size, labels=of_data["labels"], shuffle=False
+    )
+    values = evaluation.measure(
+        model, dataset, importance_samples=importance_samples, features=features, seed=seed
+    )
+    if hasattr(model, "encode") and _can_be_probed(source, split):
+        sides = []
+        for part in ("train", split):
+            labelled = load_split(source, of_data, part, batch_size, labels=True, shuffle=False)
+            sample = evaluation.random_sample(labelled, _PROBED, seed)
+            codes = model.encode(sample["x"])  # a conditional model must not see the labels
+            sides += [codes.reshape(len(codes), -1), sample["label"]]
+        if len(set(sides[1]) - {-1}) > 1 and set(sides[3]) - {-1}:
+            values["linear_probe_accuracy"] = evaluation.linear_probe(*sides)
+    return values
+
+
+def _can_be_probed(source: data.Source, split: str) -> bool:
+    """Whether there are labels to learn from, and others to tell."""
+    parts = {"train", "train" if split == "validation" else split}
+    return (
+        split != "train"
+        and parts <= set(source.splits)
+        and all(source.describe(part).has_labels for part in parts)
+    )

@@ -1,0 +1,173 @@
+"""The options of `tfae train MODEL` that are the model's own hyperparameters."""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import inspect
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from tfae import hyperparameters
+from tfae.cli.objects import is_object, make
+from tfae.hyperparameters import REQUIRED, Hyperparameter
+from tfae.networks import ARCHITECTURES
+
+_NOT_OPTIONS = {"seed", "name", "dtype", "scaling"}  # every run has `--seed` and `--scale`
+_SIMPLE = (bool, int, float, str)
+_TYPE_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelOption:
+    """One option of a model.
+
+    Attributes:
+        name: Of the Python argument.
+        help: Its documentation.
+        defaults: The default by architecture; under `None` when it does not depend on that.
+        types: Simple types that its values can have.
+        sequence: Whether it can be several of these.
+        objects: Whether it can be an object; see `tfae.cli.objects`.
+    """
+
+    name: str
+    help: str
+    defaults: dict[str | None, Any]
+    types: tuple[type, ...]
+    sequence: bool
+    objects: bool
+
+    @property
+    def required(self) -> bool:
+        """Whether there is no default."""
+        return REQUIRED in self.defaults.values()
+
+    @property
+    def option(self) -> str:
+        """The name on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def default_text(self) -> str:
+        """The default, or the defaults by architecture, for the help."""
+        texts = {key: _as_text(value) for key, value in self.defaults.items()}
+        if len(set(texts.values())) == 1:
+            return next(iter(texts.values()))
+        return "; ".join(f"{key}: {text}" for key, text in texts.items())
+
+    def parse(self, text: str, architecture: str | None) -> Any:
+        """The value of an option's text; that of an object stays text, once it has been checked.
+
+        Raises:
+            ValueError: When it is not of a type that the argument takes.
+        """
+        if architecture not in self.defaults and None not in self.defaults:
+            raise ValueError(
+                f"{self.option} belongs to the architecture {' or '.join(self.defaults)}, not to "
+                f"{architecture!r}."
+            )
+        if self.objects and is_object(text):
+            make(text)
+            return text
+        default = self.defaults.get(architecture, self.defaults.get(None))
+        if self.sequence and not isinstance(default, int | float | str):
+            return tuple(self._parse_one(part) for part in text.split(",") if part.strip())
+        return self._parse_one(text)
+
+    def _parse_one(self, text: str) -> Any:
+        text = text.strip()
+        for simple in self.types:
+            if simple is bool and text.lower() in ("true", "false"):
+                return text.lower() == "true"
+            if simple is not bool:
+                try:
+                    return simple(text)
+                except ValueError:
+                    continue
+        names = [_TYPE_NAMES[simple] for simple in self.types]
+        names += ["an object (NAME:argument=value)"] if self.objects else []
+        wanted = " or ".join(names)
+        raise ValueError(f"{self.option} must be {wanted}; received {text!r}.")
+
+
+def model_options(cls: type) -> dict[str, ModelOption]:
+    """The arguments of a model, and of the architectures it can have, that a command can give.
+
+    Networks, which only Python can give, are left out.
+    """
+    found: dict[str, ModelOption] = {}
+    for architecture, hyperparameter in _declared(cls):
+        if hyperparameter.name in _NOT_OPTIONS:
+            continue
+        new = _option(hyperparameter, architecture)
+        known = found.get(new.name, new)
+        found[new.name] = dataclasses.replace(
+            known,
+            defaults={**known.defaults, **new.defaults},
+            types=tuple(t for t in _SIMPLE if t in (*known.types, *new.types)),
+            sequence=known.sequence or new.sequence,
+            objects=known.objects or new.objects,
+        )
+    return found
+
+
+def has_architectures(cls: type) -> bool:
+    """Whether the model is made of an encoder and a decoder of a standard architecture."""
+    return hasattr(cls, "from_shape")
+
+
+def has_optimizer(cls: type) -> bool:
+    """Whether `compile` takes an optimizer; some models minimise without one."""
+    optimizer = inspect.signature(cls.compile).parameters["optimizer"]
+    return optimizer.annotation not in (None, "None")  # which say that only `None` is taken
+
+
+def _declared(cls: type) -> Iterator[tuple[str | None, Hyperparameter]]:
+    for hyperparameter in hyperparameters.of_constructor(cls).values():
+        yield None, hyperparameter
+    if has_architectures(cls):
+        for hyperparameter in hyperparameters.of_networks(cls).values():
+            yield None, hyperparameter
+        for name in ARCHITECTURES:
+            for hyperparameter in hyperparameters.of_architecture(name, cls).values():
+                yield name, hyperparameter
+
+
+def _option(hyperparameter: Hyperparameter, architecture: str | None) -> ModelOption:
+    annotation = hyperparameter.annotation
+    return ModelOption(
+        hyperparameter.name,
+        hyperparameter.description.replace("`", ""),
+        {architecture: hyperparameter.default},
+        *_kinds(str if annotation is REQUIRED else annotation),
+    )
+
+
+def _kinds(hint: Any) -> tuple[tuple[type, ...], bool, bool]:
+    """Of a type: the types that text can become, whether several of them, and whether objects."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint in _SIMPLE:
+        return (hint,), False, False
+    if origin is typing.Literal:
+        return tuple(dict.fromkeys(type(a) for a in arguments)), False, False
+    if origin in (list, tuple, collections.abc.Sequence):
+        return _kinds(arguments[0])[0], True, False
+    if origin in (typing.Union, types.UnionType):
+        parts = [_kinds(argument) for argument in arguments if argument is not type(None)]
+        return (
+            tuple(t for t in _SIMPLE if any(t in simple for simple, _, _ in parts)),
+            any(sequence for _, sequence, _ in parts),
+            any(objects for _, _, objects in parts),
+        )
+    return (), False, True
+
+
+def _as_text(value: Any) -> str:
+    if value is REQUIRED:
+        return "none"
+    if isinstance(value, tuple | list):
+        return ",".join(map(str, value))
+    return str(value)

@@ -1,0 +1,91 @@
+"""A run's config.json: what was asked for, checked when it is read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+_TEXT, _COUNT, _NUMBER, _TRUTH, _LIST, _DICT = (
+    (str,),
+    (int,),
+    (int, float),
+    (bool,),
+    (list,),
+    (dict,),
+)
+_NONE = (type(None),)
+
+_FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
+    "data": {
+        "data": _TEXT,
+        "data_dir": _TEXT + _NONE,
+        "validation_split": _NUMBER,
+        "binarize": _TEXT + _NONE,
+        "scale": _TEXT + _NUMBER + _NONE,
+        "image_size": _LIST + _NONE,
+        "channels": _COUNT + _NONE,
+        "label_column": _TEXT + _COUNT + _NONE,
+        "labels": _TRUTH,
+    },
+    "training": {"epochs": _COUNT, "batch_size": _COUNT, "seed": _COUNT},
+}
+_PARTS = {"model": _TEXT, "hyperparameters": _DICT, "data": _DICT, "training": _DICT}
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The content of a config.json.
+
+    Raises:
+        ValueError: When it is damaged: cut, or without a value that the commands need, or with one
+            of another type. The message names the file and the value.
+    """
+    config = read_json(path)
+    _check(path, "", config, _PARTS)
+    for part, fields in _FIELDS.items():
+        _check(path, f"{part}.", config[part], fields)
+    return config
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        ValueError: When it holds something else, or is damaged; names the file.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: it is not JSON ({error}).") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} is damaged: it holds {_named(value)} instead of an object.")
+    return value
+
+
+def _check(path: Path, prefix: str, values: dict, fields: dict[str, tuple[type, ...]]) -> None:
+    for name, kinds in fields.items():
+        if name not in values:
+            raise ValueError(f"{path} is damaged: it lacks {prefix + name!r}.")
+        value = values[name]
+        is_right = isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds)
+        if not is_right:
+            raise ValueError(
+                f"{path} is damaged: {prefix + name!r} must be "
+                f"{' or '.join(_NAMES[kind] for kind in kinds)}, and is {_named(value)}."
+            )
+
+
+_NAMES = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+    type(None): "null",
+}
+
+
+def _named(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) < 40 else _NAMES[type(value)]

@@ -1,0 +1,53 @@
+"""Types of options, and options that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class _TextPath(click.Path):
+    """A path that TensorFlow's own file functions take, too: they know UTF-8 only."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        path = super().convert(value, param, ctx)
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            self.fail(f"The name {click.format_filename(path)!r} is not UTF-8.", param, ctx)
+        return path
+
+
+PATH = _TextPath(path_type=Path)
+FILE = _TextPath(path_type=Path, dir_okay=False)
+
+RUN = click.argument("run", type=PATH)
+
+OVERWRITE = click.option(
+    "--overwrite", is_flag=True, help="Replace the file of --out if it exists."
+)
+
+
+def seed(what: str) -> Any:
+    """The option `--seed`: a whole number from which `what` follows."""
+    return click.option("--seed", type=SEED, default=0, show_default=True, help=what)
+
+
+class _Seed(click.ParamType):
+    """A whole number that every generator takes."""
+
+    name = "N"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        try:
+            number = int(value)
+        except ValueError:
+            number = -1
+        if not 0 <= number < 2**31:
+            self.fail(f"{value!r} is not a whole number from 0 to {2**31 - 1}.", param, ctx)
+        return number
+
+
+SEED = _Seed()

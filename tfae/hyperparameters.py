@@ -1,0 +1,165 @@
+"""The hyperparameters of models, declared once: by typed signatures and their docstrings.
+
+A model's constructor, its `_networks` and the builders of architectures declare them. `from_shape`,
+the command line and the documentation read them here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import docstring_parser
+import keras
+
+from tfae.networks import ARCHITECTURES
+
+REQUIRED = inspect.Parameter.empty
+"""The default of a hyperparameter that has none."""
+
+_OF_KERAS = ("name", "dtype")  # what `keras.Model` takes and `from_shape` passes on
+_FROM_MODEL = ("variational", "dtype", "seed")  # what builders get from the model
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hyperparameter:
+    """One argument.
+
+    Attributes:
+        name: Of the Python argument.
+        default: Its default, or `REQUIRED`.
+        annotation: Its type, or `REQUIRED` where none is declared.
+        description: What the docstring says of it, without line breaks.
+    """
+
+    name: str
+    default: Any
+    annotation: Any
+    description: str
+
+
+def of_constructor(cls: type) -> dict[str, Hyperparameter]:
+    """Those of a model's constructor, in its order, without the networks.
+
+    Where a constructor takes `**kwargs`, under whatever name, those of the parent's follow.
+    """
+    found: dict[str, Hyperparameter] = {}
+    networks: set[str] = set()
+    for owner in cls.__mro__:
+        if owner is keras.Model:
+            break
+        networks.update(vars(owner).get("network_names", ()))
+        if "__init__" in vars(owner):
+            for hyperparameter in _declared(owner.__init__, owner, _NAMED):
+                found.setdefault(hyperparameter.name, hyperparameter)
+            if not _passes_on(owner.__init__):
+                break
+    hidden = networks | {"self"}
+    return {name: value for name, value in found.items() if name not in hidden}
+
+
+def of_networks(cls: type) -> dict[str, Hyperparameter]:
+    """Those that `from_shape` of a model passes to its `_networks`."""
+    declared = _declared(cls._networks, cls._networks, _NAMED[1:])
+    return {hyperparameter.name: hyperparameter for hyperparameter in declared}
+
+
+def of_architecture(name: str, cls: type | None = None) -> dict[str, Hyperparameter]:
+    """Those of an architecture.
+
+    Args:
+        name: Of `tfae.networks.ARCHITECTURES`.
+        cls: A model, whose own defaults of the architecture then count.
+    """
+    builder = ARCHITECTURES[name]
+    defaults = getattr(cls, "architecture_defaults", {}).get(name, {})
+    return {
+        hyperparameter.name: dataclasses.replace(
+            hyperparameter,
+            default=defaults.get(hyperparameter.name, hyperparameter.default),
+        )
+        for hyperparameter in _declared(builder, builder, _NAMED[1:])
+        if hyperparameter.name not in _FROM_MODEL
+    }
+
+
+class Sorted(typing.NamedTuple):
+    """Values given to `from_shape`, by whom they are for."""
+
+    of_architecture: dict[str, Any]
+    of_networks: dict[str, Any]
+    of_constructor: dict[str, Any]
+
+
+def sort(cls: type, architecture: str, given: dict[str, Any]) -> Sorted:
+    """Checks the names of what `from_shape` is given, and sorts it.
+
+    One that two of them declare goes to both. The model's own defaults of the architecture are
+    added.
+
+    Raises:
+        ValueError: If the architecture, or a name, is unknown.
+    """
+    if architecture not in ARCHITECTURES:
+        raise ValueError(
+            f"`architecture` must be one of {sorted(ARCHITECTURES)}; received {architecture!r}."
+        )
+    for_architecture = of_architecture(architecture)
+    for_networks = of_networks(cls)
+    for_constructor = {*of_constructor(cls), *_OF_KERAS}
+    known = {*for_architecture, *for_networks, *for_constructor}
+    unknown = set(given) - known
+    if unknown:
+        raise ValueError(
+            f"{cls.__name__} with architecture={architecture!r} has no hyperparameter "
+            f"{', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}."
+        )
+
+    def those(names: Iterable[str]) -> dict[str, Any]:
+        return {name: value for name, value in given.items() if name in names}
+
+    defaults = cls.architecture_defaults.get(architecture, {})
+    return Sorted(
+        {**defaults, **those(for_architecture)}, those(for_networks), those(for_constructor)
+    )
+
+
+def summary(documented: Any) -> str:
+    """The first paragraph of a docstring, on one line."""
+    return " ".join((inspect.getdoc(documented) or "").split("\n\n")[0].split())
+
+
+def _declared(
+    function: Callable, documented: Any, kinds: tuple[Any, ...]
+) -> Iterable[Hyperparameter]:
+    descriptions = _descriptions(documented)
+    try:
+        types = typing.get_type_hints(function)
+    except NameError:  # names that are imported for type checkers only, or local ones
+        types = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind in kinds:
+            annotation = types.get(parameter.name, REQUIRED)
+            description = descriptions.get(parameter.name, "")
+            yield Hyperparameter(parameter.name, parameter.default, annotation, description)
+
+
+@functools.cache
+def _descriptions(documented: Any) -> dict[str, str]:
+    text = inspect.getdoc(documented) if not inspect.isclass(documented) else documented.__doc__
+    parsed = docstring_parser.parse(text or "", docstring_parser.DocstringStyle.GOOGLE)
+    return {
+        name.strip(): " ".join((entry.description or "").split())
+        for entry in parsed.params
+        for name in entry.arg_name.split(",")  # arguments of one kind share an entry
+    }
+
+
+def _passes_on(function: Callable) -> bool:
+    parameters = inspect.signature(function).parameters.values()
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
