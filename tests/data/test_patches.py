@@ -52,8 +52,8 @@ def test_drawn_patches_are_of_the_image_and_follow_from_the_seed(channels):
     assert (cut != patches.cut(image, (5, 4), count=50, seed=4)).any()
 
 
-def test_every_place_of_every_image_is_as_likely():
-    images = [np.zeros((8, 8)), np.ones((8, 22))]  # 1 and 15 places for a patch of 8 x 8
+def test_every_position_in_every_image_is_as_likely():
+    images = [np.zeros((8, 8)), np.ones((8, 22))]  # 1 and 15 positions for a patch of 8 x 8
     drawn = patches.cut(images, (8, 8), count=16_000, seed=0)[:, 0, 0]
     assert drawn.mean() == pytest.approx(15 / 16, abs=0.01)
 
@@ -94,8 +94,14 @@ def test_whitening_is_invertible_where_the_data_has_no_variance():
         (lambda: patches.cut(random(5, 5), (6, 3)), r"\(6, 3\) does not fit.*\(5, 5\)"),
         (lambda: patches.cut(random(2, 9, 9, 3), (4, 4)), r"list\(images\)"),
         (lambda: patches.cut([], (4, 4)), "received nothing"),
-        (lambda: patches.cut(random(9, 9), (4, 4), count=0), "`count` must be at least 1"),
-        (lambda: patches.cut(random(9, 9), (4, 4), stride=0), "`stride` must be at least 1"),
+        (
+            lambda: patches.cut(random(9, 9), (4, 4), count=0),
+            "`count` must be a whole number of at least 1",
+        ),
+        (
+            lambda: patches.cut(random(9, 9), (4, 4), stride=0),
+            "`stride` must be a whole number of at least 1",
+        ),
         (lambda: patches.cut(random(9, 9), (4, 4, 4)), r"`size` must be \(height, width\)"),
         (lambda: patches.join(random(5, 4, 4), (9, 9), (4, 4)), "all 36 of the grid.*received 5"),
         (lambda: patches.join(random(36, 4, 4), (9, 9, 3), (4, 4)), "must have shape"),

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfae import data
 from tfae.data import tfds as reader
+from tfae.data.tfds_examples import Content
 
 
 def batches(folder, **kwargs):
@@ -49,7 +50,7 @@ def test_resizing_and_colour(tfds_dir):
 
 
 def test_shapes_are_known_without_reading(tfds_dir, monkeypatch):
-    monkeypatch.setattr(reader._Content, "extract", lambda *_: pytest.fail("read a record"))
+    monkeypatch.setattr(Content, "extract", lambda *_: pytest.fail("read a record"))
     description = data.find("mnist", tfds_dir).describe("test")
     assert description == data.Description(20, (28, 28, 1), True, tuple(map(str, range(10))), 10)
 

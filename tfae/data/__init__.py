@@ -1,8 +1,9 @@
 """Data by name or path, as `tf.data` datasets ready for `fit`."""
 
 from tfae.data import patches
+from tfae.data.binarize import BINARIZE
 from tfae.data.load import find, load
 from tfae.data.scaling import Scaling
-from tfae.data.source import BINARIZE, Description, Source
+from tfae.data.source import Description, Source
 
 __all__ = ["BINARIZE", "Description", "Scaling", "Source", "find", "load", "patches"]

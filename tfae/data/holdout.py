@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from tfae.arguments import is_number
 from tfae.batches.order import pass_order
 from tfae.data.examples import Examples
 
@@ -20,8 +21,8 @@ def hold_out(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
     Raises:
         ValueError: when one of the parts would be empty.
     """
-    held = round(examples.size * fraction)
-    if not 0 < fraction < 1 or not 0 < held < examples.size:
+    held = round(examples.size * fraction) if is_number(fraction) else 0
+    if not 0 < held < examples.size or not 0 < fraction < 1:
         raise ValueError(
             f"validation_split={fraction!r} of {examples.size} examples leaves none on one side; "
             "give a fraction between 0 and 1 that leaves some on both."

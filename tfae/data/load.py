@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfae.arguments import non_negative
 from tfae.data.arrays import read_arrays
 from tfae.data.digits import read_digits
 from tfae.data.image_file import SUFFIXES
@@ -142,7 +143,10 @@ def find(
             f"name_or_path must be a name or path, received {type(name_or_path).__name__}. Arrays "
             "go to fit as they are."
         )
+    non_negative("memory_limit", memory_limit)
     name = os.fspath(name_or_path)
+    if not name:
+        raise ValueError("name_or_path is empty.")
     path = Path(name_or_path).expanduser()
     of_tables = {"label_column": label_column, "header": header}
     _check_use(name, path, image_size=image_size, channels=channels, **of_tables)
@@ -178,10 +182,8 @@ def _read_file(path: Path, memory_limit: int, **of_tables: Any) -> dict:
     if suffix == ".csv":
         return read_csv(path, **of_tables)
     hint = " For images pass their folder." if suffix in SUFFIXES else ""
-    raise ValueError(
-        f"{path} is a file of a kind that is not read; use {', '.join(_FILES)} or a folder of "
-        f"images.{hint}"
-    )
+    kinds = f"{', '.join(_FILES)} or a folder of images"
+    raise ValueError(f"{path} is a file of a kind that is not read; use {kinds}.{hint}")
 
 
 def _looks_like_a_path(name: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from tfae.arguments import whole_number
@@ -14,12 +13,8 @@ from tfae.data import binarize as binarization
 from tfae.data.examples import Examples, InMemory, Order
 from tfae.data.holdout import hold_out
 from tfae.data.scaling import Scaling, fit_scaling
-from tfae.data.statistics import extremes
 
-BINARIZE = ("threshold", "static", "dynamic")
-"""Values of `binarize` besides `None`."""
-
-_READ_AT_ONCE = 256  # examples, where single ones are asked for
+_READ_AT_ONCE = 256  # examples at most, where single ones are asked for
 
 
 class Description(NamedTuple):
@@ -110,7 +105,10 @@ class Source:
         scale: str | float | None = "auto",
     ) -> tf.data.Dataset:
         """Makes a dataset; the arguments are those of `tfae.data.load`."""
-        _check(batch_size, binarize)
+        if batch_size is not None:
+            whole_number("batch_size", batch_size, minimum=1)
+        whole_number("initial_epoch", initial_epoch, minimum=0)
+        binarization.check_name(binarize)
         origin = self._origin(split, validation_split)
         examples = self._examples(origin)
         if labels and not examples.has_labels:
@@ -120,9 +118,10 @@ class Source:
             )
         scaling = self.scaling(scale, validation_split)
         if binarize:
-            _check_probabilities(examples, scaling, binarize)
+            binarization.check_probabilities(examples, scaling, binarize)
         if binarize == "static":  # before any are held out: each example has its own draw
-            examples, scaling, binarize = _drawn_once(examples, scaling, seed), Scaling(), None
+            examples = binarization.drawn_once(examples, scaling, seed)
+            scaling, binarize = Scaling(), None
         if validation_split and split in ("train", "validation"):
             examples = hold_out(examples, validation_split)[split == "validation"]
         if isinstance(examples, InMemory) and examples.bytes_in_memory() <= self._memory_limit:
@@ -142,7 +141,7 @@ class Source:
             return {"x": x, "label": label} if labels else x
 
         order = Order(
-            batch_size or _READ_AT_ONCE,
+            batch_size or min(_READ_AT_ONCE, examples.rows_a_part()),
             seed,
             shuffle,
             epoch_variable(initial_epoch),
@@ -174,39 +173,3 @@ class Source:
                 examples = examples.in_memory()
             self._read[split] = examples
         return self._read[split]
-
-
-def _drawn_once(examples: Examples, scaling: Scaling, seed: int) -> InMemory:
-    if not isinstance(examples, InMemory):
-        raise ValueError(
-            'binarize="static" keeps the data in memory, but it takes more than memory_limit '
-            'bytes: raise that, or use "threshold" or "dynamic".'
-        )
-    x = binarization.bernoulli_once(scaling.scale(examples.x), seed)
-    return InMemory(x, examples.label, examples.class_names)
-
-
-def _check_probabilities(examples: Examples, scaling: Scaling, binarize: str) -> None:
-    """Makes sure that values can be taken as probabilities, in the way that is asked for."""
-    if examples.dtype.kind == "u" and examples.dtype.itemsize <= 2:
-        ends = 0, np.iinfo(examples.dtype).max  # likely enough, and nothing need be read
-        low, high = (scaling.scale(np.full(examples.shape, end)) for end in ends)
-        if low.min() >= 0 and high.max() <= 1:
-            return
-    # Scaling is monotone in each element, so the ends of each element's range are enough.
-    low, high = (scaling.scale(end) for end in extremes(examples))
-    if low.min() < 0 or high.max() > 1:
-        raise ValueError(
-            f"binarize={binarize!r} takes values as probabilities, but they range from "
-            f'{low.min():g} to {high.max():g}; pass scale= a number to divide by, or "minmax".'
-        )
-
-
-def _check(batch_size: int | None, binarize: str | None) -> None:
-    if batch_size is not None:
-        whole_number("batch_size", batch_size, minimum=1)
-    if binarize is not None and binarize not in BINARIZE:
-        raise ValueError(
-            f"`binarize` must be None or one of {', '.join(map(repr, BINARIZE))}; received "
-            f"{binarize!r}."
-        )

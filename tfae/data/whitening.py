@@ -1,0 +1,68 @@
+"""Whitening: data without correlations, and the way back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tfae.arguments import positive
+
+
+class Whitening(NamedTuple):
+    """Zero-phase whitening (ZCA), which gives all directions of the data the same variance.
+
+    Made by `Whitening.fit`; calling it whitens, `inverse` undoes it.
+
+    Attributes:
+        mean: Mean of the data, `(dimension,)`.
+        matrix: Symmetric, `(dimension, dimension)`.
+        inverse_matrix: Its inverse.
+
+    Reference:
+        Bell and Sejnowski, "The 'independent components' of natural scenes are edge filters", 1997.
+    """
+
+    mean: np.ndarray
+    matrix: np.ndarray
+    inverse_matrix: np.ndarray
+
+    @classmethod
+    def fit(cls, patches: np.ndarray, regularisation: float = 0.01) -> Whitening:
+        """Measures mean and covariance.
+
+        Args:
+            patches: `(n, ...)`.
+            regularisation: Part of the mean variance that is added to the variance of every
+                direction, above zero; keeps noise in weak directions down.
+
+        Raises:
+            ValueError: If there are fewer than two patches, or they are all the same.
+        """
+        x = np.asarray(patches, np.float64).reshape(len(patches), -1)
+        positive("regularisation", regularisation)
+        if len(x) < 2 or not np.isfinite(x).all():
+            raise ValueError(
+                f"Whitening needs two patches or more, all finite; received {len(x)} patches."
+            )
+        mean = x.mean(axis=0)
+        variances, directions = np.linalg.eigh((x - mean).T @ (x - mean) / len(x))
+        variances = np.maximum(variances, 0) + regularisation * variances.mean()
+        if not variances.min() > 0:
+            raise ValueError("`patches` are all the same; there is nothing to whiten.")
+        scales = np.sqrt(variances)
+        return cls(
+            mean.astype(np.float32),
+            ((directions / scales) @ directions.T).astype(np.float32),
+            ((directions * scales) @ directions.T).astype(np.float32),
+        )
+
+    def __call__(self, patches: np.ndarray) -> np.ndarray:
+        """Whitens patches `(n, ...)`."""
+        flat = np.asarray(patches, np.float32).reshape(len(patches), -1)
+        return ((flat - self.mean) @ self.matrix).reshape(np.shape(patches))
+
+    def inverse(self, patches: np.ndarray) -> np.ndarray:
+        """Gives whitened patches `(n, ...)` their variances and mean back."""
+        flat = np.asarray(patches, np.float32).reshape(len(patches), -1)
+        return (flat @ self.inverse_matrix + self.mean).reshape(np.shape(patches))
