@@ -250,35 +250,6 @@ def test_no_rows_give_results_of_no_rows(architecture):
 # ---------------------------------------------------------------------------- data that is taken
 
 
-def test_kinds_of_data_train_alike():
-    def trained(data, **options):
-        keras.utils.set_random_seed(1)
-        model = tfae.Autoencoder.from_shape((4,), 2, hidden_units=(3,), seed=1)
-        model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
-        model.fit(data, verbose=0, batch_size=24, **options)
-        return model.get_weights()
-
-    weights = np.linspace(0, 2, 24)
-    whole = tf.data.Dataset.from_tensor_slices((X, weights)).batch(24)
-    plain, weighted = trained(X), trained(X, sample_weight=weights)
-    assert any((a != b).any() for a, b in zip(plain, weighted, strict=True))
-    for expected, data, options in [
-        (plain, X.astype("float64"), {}),
-        (plain, X.tolist(), {}),
-        (plain, keras.Variable(X), {}),
-        (plain, tf.constant(X), {}),
-        (plain, X, {"sample_weight": np.ones(24)}),
-        (weighted, X, {"sample_weight": weights[:, None]}),
-        (plain, whole.map(lambda x, w: (x, None)), {}),
-        (plain, whole.map(lambda x, w: (tf.cast(x, tf.float64), None, None)), {}),
-        (weighted, whole.map(lambda x, w: (x, None, w)), {}),
-        (weighted, whole.map(lambda x, w: ({"x": x, "label": None}, x, w)), {}),
-        (weighted, iter([(X, X, weights)]), {}),
-    ]:
-        for a, b in zip(expected, trained(data, **options), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
-
-
 def test_predict_is_reconstruct_for_every_kind_of_data():
     model = model_of(tfae.Autoencoder)
     expected = model.reconstruct(X)
