@@ -10,28 +10,28 @@ from tfae.latent import interpolate, traverse
 @pytest.mark.parametrize("kind", ["linear", "spherical"])
 def test_a_way_begins_and_ends_at_its_ends(kind):
     a, b = np.random.default_rng(0).normal(size=(2, 4, 5))
-    ways = interpolate(a, b, 7, kind)
-    assert ways.shape == (4, 7, 5)
-    assert ways.dtype == np.float32
-    np.testing.assert_allclose(ways[:, 0], a, rtol=1e-6)
-    np.testing.assert_allclose(ways[:, -1], b, rtol=1e-6)
-    np.testing.assert_allclose(interpolate(a[2], b[2], 7, kind), ways[2])
+    paths = interpolate(a, b, 7, kind)
+    assert paths.shape == (4, 7, 5)
+    assert paths.dtype == np.float32
+    np.testing.assert_allclose(paths[:, 0], a, rtol=1e-6)
+    np.testing.assert_allclose(paths[:, -1], b, rtol=1e-6)
+    np.testing.assert_allclose(interpolate(a[2], b[2], 7, kind), paths[2])
 
 
 def test_the_linear_way_has_equal_steps():
-    way = interpolate([0.0, 2.0], [4.0, 0.0], 5)
-    np.testing.assert_allclose(way, [[0, 2], [1, 1.5], [2, 1], [3, 0.5], [4, 0]])
+    path = interpolate([0.0, 2.0], [4.0, 0.0], 5)
+    np.testing.assert_allclose(path, [[0, 2], [1, 1.5], [2, 1], [3, 0.5], [4, 0]])
 
 
 def test_the_spherical_way_turns_evenly_and_keeps_the_length():
-    way = interpolate([2.0, 0.0], [0.0, 2.0], 4, "spherical")
+    path = interpolate([2.0, 0.0], [0.0, 2.0], 4, "spherical")
     angles = np.radians([0, 30, 60, 90])
-    np.testing.assert_allclose(way, 2 * np.stack([np.cos(angles), np.sin(angles)], 1), atol=1e-6)
+    np.testing.assert_allclose(path, 2 * np.stack([np.cos(angles), np.sin(angles)], 1), atol=1e-6)
 
 
 def test_the_spherical_way_between_parallel_codes_is_the_line():
-    way = interpolate([1.0, 1.0], [3.0, 3.0], 3, "spherical")
-    np.testing.assert_allclose(way, [[1, 1], [2, 2], [3, 3]])
+    path = interpolate([1.0, 1.0], [3.0, 3.0], 3, "spherical")
+    np.testing.assert_allclose(path, [[1, 1], [2, 2], [3, 3]])
     np.testing.assert_allclose(interpolate([1.0, 2.0], [1.0, 2.0], 2, "spherical"), [[1, 2]] * 2)
 
 
@@ -56,6 +56,7 @@ def test_what_they_give_can_be_decoded(few_digits):
         (lambda: interpolate([1.0], [2.0], kind="cubic"), r"\['linear', 'spherical'\].*'cubic'"),
         (lambda: interpolate([1.0, 0.0], [-2.0, 0.0], kind="spherical"), "opposite"),
         (lambda: interpolate([0.0, 0.0], [1.0, 0.0], kind="spherical"), "no direction"),
+        (lambda: interpolate([np.nan], [1.0]), "without NaN"),
         (lambda: traverse([[1.0]], 0, [1.0]), "`code` must have shape"),
         (lambda: traverse([1.0, 2.0], 2, [1.0]), "`dimension` must be 0 to 1; received 2"),
         (lambda: traverse([1.0, 2.0], 1.0, [1.0]), "`dimension` must be a whole number"),

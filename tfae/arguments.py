@@ -24,6 +24,17 @@ def whole_number_or_none(name: str, value: Any, minimum: int) -> int | None:
     return None if value is None else whole_number(name, value, minimum)
 
 
+def number(name: str, value: Any) -> float:
+    """Returns `value` as a `float`.
+
+    Raises:
+        ValueError: If it is no finite number; it names the argument.
+    """
+    if not is_number(value):
+        raise ValueError(f"`{name}` must be a finite number; received {value!r}.")
+    return float(value)
+
+
 def non_negative(name: str, value: Any) -> float:
     """Returns `value` as a `float`.
 

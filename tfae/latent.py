@@ -1,4 +1,4 @@
-"""Ways through the space of codes, to decode: pure functions on arrays."""
+"""Paths through the space of codes, to decode: pure functions on arrays."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,23 +13,23 @@ KINDS = ("linear", "spherical")
 
 
 def interpolate(a: Any, b: Any, steps: int = 10, kind: str = "linear") -> np.ndarray:
-    """Codes on the way from `a` to `b`, both ends among them, for `model.decode`.
+    """Codes along a path from `a` to `b`, both included, for `model.decode`.
 
     A straight line between two codes of a high-dimensional N(0, I) leads through codes of a length
-    that the prior hardly ever gives. The spherical way turns from one direction to the other at a
-    constant angular speed, and keeps the length of ends that have the same.
+    that the prior hardly ever gives. The spherical path turns from one direction to the other at a
+    constant angular speed; between codes of one length it keeps that length.
 
     Args:
-        a, b: Codes `(latent_dim,)`, or `(n, latent_dim)` for n ways.
-        steps: Codes a way, 2 or more.
+        a, b: Codes `(latent_dim,)`, or `(n, latent_dim)` for n paths.
+        steps: Codes of a path, 2 or more.
         kind: `"linear"` or `"spherical"`.
 
     Returns:
         float32 array `(steps, latent_dim)`, or `(n, steps, latent_dim)`.
 
     Raises:
-        ValueError: If the codes do not fit together; on a sphere also if one is zero, or two are
-            opposite to each other, where there is no one way.
+        ValueError: If the codes do not fit together or hold NaN. For spherical paths also if a code
+            is zero, or two are opposite to each other: then no path is the shortest.
 
     Reference:
         White, "Sampling Generative Networks", 2016.
@@ -40,6 +40,8 @@ def interpolate(a: Any, b: Any, steps: int = 10, kind: str = "linear") -> np.nda
             "`a` and `b` must be codes (latent_dim,) or (n, latent_dim) of one shape; received "
             f"{a.shape} and {b.shape}."
         )
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise ValueError("`a` and `b` must be codes without NaN or infinite values.")
     steps = whole_number("steps", steps, 2)
     if kind not in KINDS:
         raise ValueError(f"`kind` must be one of {list(KINDS)}; received {kind!r}.")
@@ -61,8 +63,8 @@ def traverse(code: Any, dimension: int, values: Sequence[float]) -> np.ndarray:
 
     Args:
         code: `(latent_dim,)`.
-        dimension: Number of the dimension, from 0.
-        values: What it is set to, `(n,)`.
+        dimension: Index of the dimension, from 0.
+        values: The values it takes, `(n,)`.
 
     Returns:
         float32 codes `(n, latent_dim)`.
@@ -87,12 +89,12 @@ def _angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The angle between codes `[..., latent_dim]`, `[..., 1]`, in [0, pi)."""
     lengths = [np.linalg.norm(code, axis=-1, keepdims=True) for code in (a, b)]
     if not all(length.all() for length in lengths):
-        raise ValueError("A code of zeros has no direction, so no spherical way leads to it.")
+        raise ValueError("A code of zeros has no direction, so no spherical path leads to it.")
     a, b = a / lengths[0], b / lengths[1]
     # More exact than the arc cosine for small angles and for nearly opposite codes.
     angle = 2 * np.arctan2(
         np.linalg.norm(a - b, axis=-1, keepdims=True), np.linalg.norm(a + b, axis=-1, keepdims=True)
     )
     if (angle > np.pi - 1e-6).any():
-        raise ValueError("Two codes are opposite to each other: no one spherical way joins them.")
+        raise ValueError("Two codes are opposite to each other: no spherical path is the shortest.")
     return angle

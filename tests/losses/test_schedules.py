@@ -24,6 +24,14 @@ def test_schedules_serialise(schedule):
     assert again.get_config() == schedule.get_config()
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), "1", None])
+def test_bounds_that_are_no_numbers_are_refused(bad):
+    with pytest.raises(ValueError, match="`start` must be a finite number"):
+        LinearWarmUp(10, start=bad)
+    with pytest.raises(ValueError, match="`end` must be a finite number"):
+        CyclicalWarmUp(10, end=bad)
+
+
 def test_impossible_schedules_are_refused():
     with pytest.raises(ValueError, match="`steps`"):
         LinearWarmUp(0)

@@ -139,10 +139,18 @@ def test_kl_refuses_units_that_are_not_sigmoid(last, named):
         tfae.SparseAutoencoder(*networks(*layers), sparsity="kl")
 
 
-def test_kl_takes_sigmoids_in_any_form():
-    inner = keras.Sequential([keras.Input((64,)), dense(5, "sigmoid")])
-    for layers in ([dense(5, "sigmoid")], [dense(5), keras.layers.Activation("sigmoid")], [inner]):
-        tfae.SparseAutoencoder(*networks(*layers), sparsity="kl")
+@pytest.mark.parametrize("form", ["argument", "layer", "nested model"])
+def test_kl_takes_sigmoids_in_any_form_and_looks_at_what_they_give(few_digits, form):
+    layers = {
+        "argument": [dense(5, "sigmoid")],
+        "layer": [dense(5), keras.layers.Activation("sigmoid")],
+        "nested model": [keras.Sequential([keras.Input((64,)), dense(5, "sigmoid")])],
+    }[form]
+    model = tfae.SparseAutoencoder(*networks(*layers), sparsity=KL(0.2, 3.0))
+    model.compile(run_eagerly=True)
+    logs = model.evaluate(few_digits, batch_size=203, verbose=0, return_dict=True)
+    expected = 3.0 * tfae.losses.bernoulli_kl(0.2, tf.reduce_mean(model.encode(few_digits), axis=0))
+    assert logs["sparsity_loss"] == pytest.approx(float(tf.reduce_sum(expected)), rel=1e-4)
 
 
 # ---------------------------------------------------------------------------- top-k

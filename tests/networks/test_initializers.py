@@ -65,7 +65,13 @@ def test_xavier_is_the_default(architecture):
 def test_the_signal_stays_vanishes_or_explodes(digits, initializer, lowest, highest):
     keras.utils.set_random_seed(0)
     model = tfae.Autoencoder.from_shape(
-        (64,), 2, hidden_units=10 * [256], activation="linear", kernel_initializer=initializer
+        (64,),
+        2,
+        hidden_units=10 * [256],
+        activation="linear",
+        kernel_initializer=initializer,
+        likelihood="gaussian",
+        seed=0,
     )
     signal = (digits - digits.mean()) / digits.std()
     variance = model.features(signal.reshape(-1, 64), layers=["hidden_10"])["hidden_10"].var()

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from tfae.arguments import non_negative
 from tfae.evaluation import checks
 
 
@@ -13,7 +14,7 @@ def active_units(mean: Any, threshold: float = 0.01) -> np.ndarray:
     Args:
         mean: Means of q(z | x) of data, `(n, latent_dim)`, as `encode` of a variational model
             gives them; two examples or more.
-        threshold: Variance, in units of the prior's.
+        threshold: Variance, zero or more, in units of the prior's.
 
     Returns:
         Booleans `(latent_dim,)`; their sum is the number of active units.
@@ -21,4 +22,5 @@ def active_units(mean: Any, threshold: float = 0.01) -> np.ndarray:
     Reference:
         Burda, Grosse and Salakhutdinov, "Importance Weighted Autoencoders", 2016, section 5.2.
     """
+    threshold = non_negative("threshold", threshold)
     return checks.rows("mean", mean, minimum=2).var(axis=0) > threshold

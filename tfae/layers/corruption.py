@@ -139,8 +139,8 @@ class SaltAndPepperCorruption(Corruption):
         self.rate = _checked_rate(rate)
         if not (is_number(low) and is_number(high) and low < high):
             raise ValueError(
-                "`low` must be a number below `high`, the two ends of the data's range; received "
-                f"low={low!r}, high={high!r}."
+                "`low` must be a number below `high`, the least and the largest value of the data; "
+                f"received low={low!r}, high={high!r}."
             )
         self.low, self.high = float(low), float(high)
 

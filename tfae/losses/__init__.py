@@ -1,4 +1,4 @@
-"""Terms of the training objectives. This package imports nothing else from tfae."""
+"""Terms of the training objectives. Of tfae this package imports only the checks of arguments."""
 
 from tfae.losses.divergence import (
     expected_gaussian_log_density,

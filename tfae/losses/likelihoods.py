@@ -10,6 +10,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfae.arguments import is_number
+
 
 class Likelihood(keras.layers.Layer):
     """Base of the reconstruction losses.
@@ -101,12 +103,12 @@ class Gaussian(Likelihood):
 
     def __init__(self, scale: float | str = 1.0, **kwargs):
         super().__init__(**kwargs)
-        if scale != "learned" and not (
-            isinstance(scale, int | float) and math.isfinite(scale) and scale > 0
-        ):
-            raise ValueError(
-                f"`scale` must be a positive number or 'learned'; received scale={scale!r}."
-            )
+        if scale != "learned":
+            if not is_number(scale) or scale <= 0:
+                raise ValueError(
+                    f"`scale` must be a positive number or 'learned'; received scale={scale!r}."
+                )
+            scale = float(scale)
         self.scale = scale
         if scale == "learned":
             self.log_scale = self.add_weight(

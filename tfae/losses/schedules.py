@@ -10,6 +10,8 @@ import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
+from tfae.arguments import is_number, number, whole_number
+
 
 @keras.saving.register_keras_serializable("tfae")
 class LinearWarmUp(LearningRateSchedule):
@@ -22,12 +24,15 @@ class LinearWarmUp(LearningRateSchedule):
         steps: Number of optimizer steps of the ramp, at least 1.
         start: Value at step 0.
         end: Value from step `steps` on.
+
+    Raises:
+        ValueError: If a number is out of its range.
     """
 
     def __init__(self, steps: int, start: float = 0.0, end: float = 1.0):
-        self.steps = _positive_int("steps", steps)
-        self.start = float(start)
-        self.end = float(end)
+        self.steps = whole_number("steps", steps, 1)
+        self.start = number("start", start)
+        self.end = number("end", end)
 
     def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
         fraction = tf.minimum(tf.cast(step, tf.float32) / self.steps, 1.0)
@@ -48,6 +53,9 @@ class CyclicalWarmUp(LearningRateSchedule):
         start: Value at the start of each cycle.
         end: Value at the top.
 
+    Raises:
+        ValueError: If a number is out of its range.
+
     Reference:
         Fu et al., "Cyclical Annealing Schedule", 2019.
     """
@@ -60,13 +68,13 @@ class CyclicalWarmUp(LearningRateSchedule):
         start: float = 0.0,
         end: float = 1.0,
     ):
-        self.steps = _positive_int("steps", steps)
-        self.cycles = _positive_int("cycles", cycles)
-        if not 0.0 < ramp <= 1.0:
+        self.steps = whole_number("steps", steps, 1)
+        self.cycles = whole_number("cycles", cycles, 1)
+        if not is_number(ramp) or not 0.0 < ramp <= 1.0:
             raise ValueError(f"`ramp` must lie in (0, 1]; received ramp={ramp!r}.")
         self.ramp = float(ramp)
-        self.start = float(start)
-        self.end = float(end)
+        self.start = number("start", start)
+        self.end = number("end", end)
 
     def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
         step = tf.cast(step, tf.float32)
@@ -83,9 +91,3 @@ class CyclicalWarmUp(LearningRateSchedule):
             "start": self.start,
             "end": self.end,
         }
-
-
-def _positive_int(name: str, value: int) -> int:
-    if int(value) != value or value < 1:
-        raise ValueError(f"`{name}` must be a whole number of at least 1; received {value!r}.")
-    return int(value)

@@ -1,7 +1,7 @@
-"""Penalties that make hidden units be silent most of the time.
+"""Penalties that keep hidden units at zero most of the time.
 
-Each computes in float32 on what the model hands it, and is given per example, so that sample
-weights and unequal batches count as they do for every other term of a loss.
+Each computes in float32 and gives one value an example, so that sample weights and unequal batches
+count as they do for every other term of a loss.
 """
 
 import math
@@ -10,6 +10,8 @@ from typing import Self
 
 import keras
 import tensorflow as tf
+
+from tfae.arguments import is_number, non_negative
 
 
 class Sparsity:
@@ -61,7 +63,7 @@ class L1(Sparsity):
     every_layer = True
 
     def __init__(self, coefficient: float = 0.1):
-        self.coefficient = _checked_number("coefficient", coefficient, 0)
+        self.coefficient = non_negative("coefficient", coefficient)
 
     def penalty(
         self, activations: Sequence[tf.Tensor], sample_weight: tf.Tensor | None = None
@@ -96,10 +98,10 @@ class KL(Sparsity):
     code_activation = "sigmoid"
 
     def __init__(self, target: float = 0.05, coefficient: float = 1.0):
-        self.target = _checked_number("target", target, 0)
-        if not 0 < self.target < 1:
+        if not is_number(target) or not 0 < target < 1:
             raise ValueError(f"`target` must lie between 0 and 1; received target={target!r}.")
-        self.coefficient = _checked_number("coefficient", coefficient, 0)
+        self.target = float(target)
+        self.coefficient = non_negative("coefficient", coefficient)
 
     def penalty(
         self, activations: Sequence[tf.Tensor], sample_weight: tf.Tensor | None = None
@@ -157,10 +159,3 @@ def _l1_norm(activation: tf.Tensor) -> tf.Tensor:
 
 def _sum_per_example(x: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(x, axis=list(range(1, x.shape.rank)))
-
-
-def _checked_number(name: str, value: float, minimum: float) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value < minimum:
-        raise ValueError(f"`{name}` must be a number of {minimum} or more; received {value!r}.")
-    return float(value)

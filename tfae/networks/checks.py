@@ -1,6 +1,8 @@
 """Checks that every builder shares."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from tfae.arguments import whole_number
 
 
 def checked_sizes(name: str, sizes: Sequence[int]) -> tuple[int, ...]:
@@ -9,7 +11,10 @@ def checked_sizes(name: str, sizes: Sequence[int]) -> tuple[int, ...]:
     Raises:
         ValueError: If an entry is not a positive whole number.
     """
-    sizes = (sizes,) if isinstance(sizes, int) else tuple(sizes)
-    if any(isinstance(s, bool) or int(s) != s or s < 1 for s in sizes):
-        raise ValueError(f"`{name}` must hold positive whole numbers; received {sizes!r}.")
-    return tuple(int(s) for s in sizes)
+    sizes = tuple(sizes) if isinstance(sizes, Iterable) else (sizes,)
+    try:
+        return tuple(whole_number(name, size, 1) for size in sizes)
+    except ValueError:
+        raise ValueError(
+            f"`{name}` must hold positive whole numbers; received {sizes!r}."
+        ) from None

@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from tfae.arguments import number
 from tfae.ops.reference import standard_uniform
 from tfae.priors.prior import Prior
 
@@ -14,22 +15,22 @@ class Uniform(Prior):
     """Uniform on a cube: every dimension between `low` and `high`.
 
     Args:
-        low, high: Ends of the interval, `low` below `high`.
+        low, high: Bounds of the interval, `low` below `high`.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:
-        ValueError: If `low` is not below `high`.
+        ValueError: If one is no finite number, or `low` is not below `high`.
     """
 
     is_bounded = True
 
     def __init__(self, low: float = -1.0, high: float = 1.0, **kwargs):
         super().__init__(**kwargs)
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        self.low, self.high = number("low", low), number("high", high)
+        if self.low >= self.high:
             raise ValueError(
                 f"`low` must be a number below `high`; received low={low!r}, high={high!r}."
             )
-        self.low, self.high = float(low), float(high)
 
     def sample(
         self, n: int | tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None
