@@ -257,6 +257,13 @@ def test_csv_of_one_column_and_one_line(tmp_path):
     np.testing.assert_array_equal(csv(tmp_path, "1,2"), [[1, 2]])
 
 
+def test_the_names_of_columns_are_described(tmp_path):
+    (tmp_path / "names.csv").write_text("width,label,height\n1,a,2\n3,b,4\n")
+    (tmp_path / "none.csv").write_text("1,2\n3,4\n")
+    assert data.find(tmp_path / "names.csv").describe().column_names == ("width", "height")
+    assert data.find(tmp_path / "none.csv").describe().column_names is None
+
+
 def test_csv_label_by_header_name_or_number(tmp_path, iris_csv):
     batch = only_batch(iris_csv, labels=True)
     assert batch["x"].shape == (150, 4)

@@ -264,6 +264,8 @@ def test_classes_and_examples_can_be_hidden(page):
 
 def test_the_decoded_plane_shows_what_the_codes_below_decode_to(page, vae):
     page.click("#show-examples")
+    # The point and the lines through it are drawn over the plane: away from the tiles looked at.
+    page.click_at(*page.place("#map > canvas", 0.5, 0.5))
     empty = page.pixels("#map > canvas")
     page.click("#show-plane")
     page.wait(
@@ -338,6 +340,17 @@ def test_an_image_of_another_size_and_ink_on_paper(page, vae, own_image, tmp_pat
     np.testing.assert_allclose(page.pixels("#original"), as_pixels(x), atol=25)
 
 
+def test_an_image_is_turned_as_its_file_says(page, own_image, tmp_path):
+    _, x = own_image
+    lying = np.rot90(np.uint8(np.rint(255 * x.squeeze())))  # a quarter to the left
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter to the right
+    Image.fromarray(lying).save(tmp_path / "turned.png", exif=exif)
+    drop(page, tmp_path / "turned.png")
+    page.wait("document.documentElement.dataset.example === 'turned.png'")
+    np.testing.assert_allclose(page.pixels("#original"), as_pixels(x), atol=1)
+
+
 def test_a_file_that_is_no_image_is_told_and_changes_nothing(page, tmp_path):
     (tmp_path / "own.png").write_text("no image")
     before = page.pixels()
@@ -367,6 +380,30 @@ def test_it_follows_the_preferred_colour_scheme(page, scheme):
     page.browser.prefer("light")
 
 
+def luminance(text):
+    """The relative luminance of a colour, as the guidelines for accessible content define it."""
+    rgb = [int(part, 16) / 255 for part in re.findall("..", text.lstrip("#"))]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_histogram_can_be_told_from_the_card(page, scheme):
+    page.browser.prefer(scheme)
+    style = "getComputedStyle(document.documentElement).getPropertyValue('--{}').trim()"
+    bar, card = (page.browser.evaluate(style.format(name)) for name in ("bar", "card"))
+    card = re.sub("^#(.)(.)(.)$", r"#\1\1\2\2\3\3", card)
+    dark, light = sorted(map(luminance, (bar, card)))
+    assert (light + 0.05) / (dark + 0.05) >= 3
+    page.browser.resize(1281, 900)  # which draws it anew
+    page.wait(
+        "(() => { const c = document.querySelector('#scores canvas');"
+        "return c.getContext('2d').getImageData(0, 0, c.width, c.height).data"
+        f".some((red, i) => i % 4 == 0 && red == {int(bar[1:3], 16)}); }})()"
+    )
+    page.browser.prefer("light")
+
+
 @pytest.mark.parametrize("width", [340, 700, 1600])
 def test_nothing_is_cut_off_at_any_width(page, width):
     page.browser.resize(width, 800)
@@ -377,7 +414,7 @@ def test_nothing_is_cut_off_at_any_width(page, width):
     assert shown >= 120
 
 
-# ---------------------------------------------------------------------- other ways and other data
+# ---------------------------------------------------------------------- other runtimes and data
 
 
 @pytest.fixture(params=["there is no npm", "LiteRT for the web does not start"])
@@ -506,7 +543,9 @@ def vectors(serve, web_runtime, tmp_path_factory):
     generator = np.random.default_rng(0)
     x = generator.normal(size=(300, 3)) @ generator.normal(size=(3, 10)) + 1
     model = tfae.Autoencoder.from_shape((10,), latent_dim=4, likelihood="gaussian", seed=0)
-    prepare(model, x.astype("float32"), folder, run="table", data="table.csv validation")
+    names = [f"sensor {letter}" for letter in "ABCDEFGHIJ"]
+    of_page = {"run": "table", "data": "table.csv validation", "column_names": names}
+    prepare(model, x.astype("float32"), folder, **of_page)
     return model, serve(folder, web_runtime)
 
 
@@ -558,3 +597,73 @@ def test_sliders_and_axes_begin_with_the_most_informative_dimension(browser, vec
     page.click_at(*page.place("#map > canvas", 0.01, 0.01))
     moved = page.code() != before
     assert sorted(np.flatnonzero(moved)) == sorted(order[:2])
+
+
+def test_the_values_of_a_table_have_the_names_of_their_columns(browser, vectors):
+    model, url = vectors
+    page = Visitor(browser, url)
+    cells = page.browser.evaluate(
+        "[...document.querySelectorAll('#values tbody tr')]"
+        ".map((row) => [...row.children].map((cell) => cell.textContent))"
+    )
+    examples = "fetch('/run/examples.f32').then((a) => a.arrayBuffer())"
+    x = page.browser.evaluate(f"{examples}.then((b) => [...new Float32Array(b, 0, 10)])")
+    reconstruction = model.reconstruct(np.float32([x]))[0]
+    order = np.argsort(-np.abs(x - reconstruction))
+    assert [name for name, *_ in cells] == [f"sensor {'ABCDEFGHIJ'[i]}" for i in order]
+    numbers = np.array([row[1:] for row in cells], float)
+    np.testing.assert_allclose(numbers, np.stack([x, reconstruction], 1)[order], rtol=1e-3)
+
+
+def test_a_file_with_a_line_of_names_is_read(browser, vectors, tmp_path):
+    page = Visitor(browser, vectors[1])
+    (tmp_path / "own.csv").write_text("a,b,c,d,e,f,g,h,i,j\n" + ",".join(["1"] * 10))
+    drop(page, tmp_path / "own.csv")
+    page.wait("document.documentElement.dataset.example === 'own.csv'")
+
+
+@pytest.fixture(scope="module")
+def many_dimensions(serve, web_runtime, tmp_path_factory):
+    """A page of a model of shares with 24 latent dimensions."""
+    folder = tmp_path_factory.mktemp("dimensions")
+    model = tfae.Autoencoder.from_shape((3,), latent_dim=24, hidden_units=(), seed=0)
+    x = np.random.default_rng(0).random((20, 3)).astype("float32")
+    prepare(model, x, folder, run="shares", data="shares.csv test")
+    return serve(folder, web_runtime)
+
+
+def test_every_slider_is_reached_on_a_phone(browser, many_dimensions):
+    page = Visitor(browser, many_dimensions)
+    page.browser.resize(390, 800)
+    reached = page.browser.evaluate(
+        "[...document.querySelectorAll('.slider input')].map((slider) => {"
+        "  slider.scrollIntoView({ block: 'center', behavior: 'instant' });"
+        "  const { x, y, width, height } = slider.getBoundingClientRect();"
+        "  return document.elementFromPoint(x + width / 2, y + height / 2) === slider; })"
+    )
+    assert reached == [True] * 24
+    assert page.browser.evaluate("document.querySelector('#sliders').scrollTop") == 0
+
+
+def test_numbers_outside_the_support_are_no_data_of_the_model(browser, many_dimensions, tmp_path):
+    page = Visitor(browser, many_dimensions)
+    (tmp_path / "own.csv").write_text("0.5,1.5,0.5")
+    drop(page, tmp_path / "own.csv")
+    page.wait("!document.querySelector('#notice').hidden")
+    assert page.text("#notice") == (
+        "own.csv holds 1.5 for column 2, which must lie from 0 to 1: no data of this model, so an "
+        "anomaly."
+    )
+
+
+def test_nothing_is_offered_that_would_be_refused(browser, serve, prepared, own_image, tmp_path):
+    for file in prepared.iterdir():
+        content = file.read_bytes().replace(b'"ownScale": null', b'"ownScale": "minmax"')
+        (tmp_path / file.name).write_bytes(content)
+    page = Visitor(browser, serve(tmp_path))
+    hidden = "['#choose', '#own-offer'].map((s) => document.querySelector(s).hidden)"
+    assert page.browser.evaluate(hidden) == [True, True]
+    before = page.browser.evaluate("document.querySelector('#notice').hidden")
+    drop(page, own_image[0])
+    assert page.browser.evaluate("document.querySelector('#notice').hidden") == before
+    assert page.browser.evaluate("document.documentElement.dataset.example") == "Example 1"

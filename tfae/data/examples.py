@@ -45,6 +45,7 @@ class Examples(abc.ABC):
         has_labels: whether each has a class number, int64, -1 for unlabelled.
         class_names: name of each class number, or `None`.
         num_classes: how many classes the labels tell apart; `None` without labels.
+        column_names: of a table, name of each of its columns, or `None`.
     """
 
     size: int
@@ -53,6 +54,7 @@ class Examples(abc.ABC):
     has_labels: bool = False
     class_names: tuple[str, ...] | None = None
     num_classes: int | None = None
+    column_names: tuple[str, ...] | None = None
 
     @abc.abstractmethod
     def take(self, rows: np.ndarray) -> Examples:

@@ -27,6 +27,7 @@ class Description(NamedTuple):
         class_names: name of each class number, or `None`.
         num_classes: how many classes the labels of this split and of "train" tell apart, named or
             not; `None` without labels.
+        column_names: of a table, name of each of its columns, or `None`.
     """
 
     num_examples: int
@@ -34,6 +35,7 @@ class Description(NamedTuple):
     has_labels: bool
     class_names: tuple[str, ...] | None
     num_classes: int | None
+    column_names: tuple[str, ...] | None = None
 
 
 class Source:
@@ -72,6 +74,7 @@ class Source:
             examples.has_labels,
             examples.class_names,
             max(count or 0 for count in counts) if examples.has_labels else None,
+            self._splits[origin].column_names,
         )
 
     def scaling(self, scale: str | float | None = "auto", validation_split: float = 0.0) -> Scaling:

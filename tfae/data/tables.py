@@ -79,7 +79,9 @@ def read_csv(
         if label_index is not None:
             label.append(cells[label_index])
     x = np.array(values).reshape(-1, len(columns))
-    return {"train": examples_of(x, np.array(label) if label else None, str(path))}
+    examples = examples_of(x, np.array(label) if label else None, str(path))
+    examples.column_names = names and tuple(names[i] for i in columns)
+    return {"train": examples}
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -32,6 +32,7 @@ def prepare(
     *,
     run: str,
     data: str,
+    column_names: Sequence[str] | None = None,
     own_scale: str | None = None,
     server_reason: str | None = None,
 ) -> None:
@@ -43,6 +44,7 @@ def prepare(
         folder: an empty one.
         labels: class numbers `(n,)`, -1 for unlabelled; a conditional model is given them.
         class_names: name of each class number.
+        column_names: name of each value of an example of a table.
         run, data: what the page calls them.
         own_scale: the data's scaling, when nothing from elsewhere can be brought to it.
         server_reason: why the server must run the model, or `None` to try it in the browser.
@@ -70,6 +72,7 @@ def prepare(
     metadata = read_metadata(file.read_bytes())
     x.astype("<f4").tofile(folder / "examples.f32")
     codes.astype("<f4").tofile(folder / "codes.f32")
+    is_image = len(shape) == 3 and shape[-1] in (1, 3)
     about = {
         "run": run,
         "data": data,
@@ -77,7 +80,9 @@ def prepare(
         "serverReason": server_reason,
         "model": type(model).__name__,
         "shape": shape,
-        "isImage": len(shape) == 3 and shape[-1] in (1, 3),
+        "columnNames": None if column_names is None else list(column_names),
+        "support": None if is_image else _support(model),
+        "isImage": is_image,
         "range": _value_range(model, x),
         "score": metadata["score"] and [_flat(term, shape) for term in metadata["score"]],
         "threshold": metadata["threshold"],
@@ -100,6 +105,15 @@ def _flat(term: dict, shape: tuple[int, ...]) -> dict:
         for name, values in term["scaling"].items()
     }
     return {**term, "scaling": scaling}
+
+
+def _support(model: Autoencoding) -> dict[str, list[float]] | None:
+    """The lowest and the highest value that each value of an example may have."""
+    contract = model.data_contract()
+    if contract.support is None:
+        return None
+    low, high = (np.broadcast_to(np.float64(of), contract.input_shape) for of in contract.support)
+    return {"low": low.ravel().tolist(), "high": high.ravel().tolist()}
 
 
 def _value_range(model: Autoencoding, x: np.ndarray) -> tuple[float, float]:

@@ -90,6 +90,7 @@ def _prepare(model: keras.Model, config: dict[str, Any], folder: Path, **names: 
         folder,
         labels,
         description.class_names,
+        column_names=description.column_names,
         data=f"{Path(source.name).name} {split}",
         own_scale=of_data["scale"] if of_data["scale"] in ("minmax", "standard") else None,
         **names,

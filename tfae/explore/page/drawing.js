@@ -31,6 +31,11 @@ export function fitted(canvas) {
   return { context, width, height };
 }
 
+/** What a value of a table is called. */
+export function columnName({ columnNames }, i) {
+  return columnNames?.[i] ?? `column ${i + 1}`;
+}
+
 /** Draws one example on a canvas, which for an image gets as many pixels as that. */
 export function drawExample(canvas, values, about) {
   if (!about.isImage) {
@@ -89,19 +94,19 @@ export function drawScores(canvas, { scores, threshold }, score) {
   }
   const base = height - 8;
   const most = Math.max(...counts);
-  context.fillStyle = colour("line");
+  context.fillStyle = colour("bar");
   counts.forEach((count, i) => {
     const tall = (base - 4) * count / most;
     context.fillRect(i * width / bins, base - tall, width / bins - 1, tall);
   });
   context.fillRect(0, base, width, 1);
-  const place = (value) => 5 + (width - 10) * Math.min(Math.max((value - low) / (high - low), 0), 1);
+  const across = (value) => 5 + (width - 10) * Math.min(Math.max((value - low) / (high - low), 0), 1);
   if (threshold !== null) {
-    context.fillStyle = colour("quiet");
-    context.fillRect(place(threshold), 2, 1, base - 2);
+    context.fillStyle = colour("text");
+    context.fillRect(across(threshold), 2, 1, base - 2);
   }
   if (score === undefined) return;
-  const x = place(score);
+  const x = across(score);
   context.fillStyle = colour("accent");
   context.fillRect(x - 1, 2, 2, base - 2);
   context.beginPath();

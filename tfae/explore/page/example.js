@@ -1,9 +1,11 @@
 // The card of one example: a held-out one, or a file of the visitor's own.
 
-import { className, drawExample, drawScores } from "./drawing.js";
+import { className, columnName, drawExample, drawScores } from "./drawing.js";
 import { failed, notify } from "./notice.js";
 import { readOwn } from "./own.js";
 import { scoreOf } from "./score.js";
+
+const MOST_VALUES = 200;
 
 const $ = (selector) => document.querySelector(selector);
 
@@ -55,6 +57,7 @@ export class ExampleCard {
       [term.textContent, value.textContent, value.className] = [name, text, look];
       return [term, value];
     }));
+    if (!this.about.isImage) this.#drawValues(x, reconstruction);
     drawScores($("#scores canvas"), this.about, score);
     $("#scores figcaption").textContent = this.#rank();
     document.documentElement.dataset.example = title;
@@ -71,6 +74,20 @@ export class ExampleCard {
     return facts;
   }
 
+  /** The largest differences first. */
+  #drawValues(x, reconstruction) {
+    $("#values").hidden = false;
+    const difference = (i) => Math.abs(x[i] - reconstruction[i]);
+    const columns = Array.from(x, (_, i) => i).sort((a, b) => difference(b) - difference(a));
+    $("#values tbody").replaceChildren(...columns.slice(0, MOST_VALUES).map((i) => {
+      const row = document.createElement("tr");
+      const texts = [columnName(this.about, i), ...[x, reconstruction].map((of) => of[i].toPrecision(4))];
+      row.append(...texts.map((text, j) =>
+        Object.assign(document.createElement(j ? "td" : "th"), { textContent: text })));
+      return row;
+    }));
+  }
+
   #rank() {
     const { scores, threshold } = this.about;
     const { score } = this.#shown;
@@ -78,10 +95,11 @@ export class ExampleCard {
       return "Anomaly scores of held-out examples; the page has no formula for this model's.";
     }
     const below = scores.filter((other) => other < score).length / scores.length;
-    const verdict = threshold === null ? ""
-      : ` ${score > threshold ? "Above" : "Below"} the threshold of ${threshold.toFixed(2)}.`;
+    const isNormal = score <= threshold; // which NaN is not
+    const decision = threshold === null ? ""
+      : ` ${isNormal ? "Not above" : "Above"} the threshold of ${threshold.toFixed(2)}.`;
     return `More anomalous than ${(100 * below).toFixed(0)} % of ${scores.length} held-out`
-      + ` examples.${verdict}`;
+      + ` examples.${decision}`;
   }
 
   async #useFile(file) {
@@ -107,7 +125,7 @@ export class ExampleCard {
     const hint = $("#drop-here");
     document.addEventListener("dragover", (event) => {
       event.preventDefault();
-      hint.classList.add("ready");
+      if (this.about.ownScale === null) hint.classList.add("ready");
     });
     document.addEventListener("dragleave", (event) => {
       if (!event.relatedTarget) hint.classList.remove("ready");
@@ -115,7 +133,7 @@ export class ExampleCard {
     document.addEventListener("drop", (event) => {
       event.preventDefault();
       hint.classList.remove("ready");
-      if (event.dataTransfer.files[0]) this.#useFile(event.dataTransfer.files[0]);
+      if (event.dataTransfer.files[0] && this.about.ownScale === null) this.#useFile(event.dataTransfer.files[0]);
     });
   }
 }

@@ -34,6 +34,8 @@ function introduce(about) {
   $("#about").textContent = `${about.model} · ${dimensions} latent dimension`
     + `${dimensions > 1 ? "s" : ""} · ${about.data}`;
   if (!about.isImage) $("#own-kind").textContent = "a file of numbers";
+  // What would be refused is not offered.
+  $("#own-offer").hidden = $("#choose").hidden = about.ownScale !== null;
 }
 
 async function floats(url) {

@@ -200,10 +200,10 @@ function ticks({ low, high }) {
   return found;
 }
 
-function line(context, ...ends) {
+function line(context, fromX, fromY, toX, toY) {
   context.beginPath();
-  context.moveTo(ends[0], ends[1]);
-  context.lineTo(ends[2], ends[3]);
+  context.moveTo(fromX, fromY);
+  context.lineTo(toX, toY);
   context.stroke();
 }
 

@@ -1,11 +1,9 @@
 // An example of the visitor's own, from a file.
 
+import { columnName } from "./drawing.js";
+
 /** Reads a file as one example; throws an Error that says what is wrong with it. */
 export async function readOwn(file, about, invert) {
-  if (about.ownScale) {
-    throw new Error(`This run scales every value by statistics of its training data (--scale `
-      + `${about.ownScale}), which a file of your own cannot be brought to here.`);
-  }
   return about.isImage ? readImage(file, about, invert) : readNumbers(file, about);
 }
 
@@ -13,7 +11,8 @@ export async function readOwn(file, about, invert) {
 async function readImage(file, { shape: [height, width, channels], range: [low, high] }, invert) {
   let small;
   try {
-    const image = await createImageBitmap(file, { colorSpaceConversion: "none" });
+    const asTaken = { colorSpaceConversion: "none", imageOrientation: "from-image" }; // by EXIF
+    const image = await createImageBitmap(file, asTaken);
     const zoom = Math.max(width / image.width, height / image.height);
     const [wide, tall] = [Math.round(width / zoom), Math.round(height / zoom)];
     const [left, top] = [(image.width - wide) >> 1, (image.height - tall) >> 1];
@@ -41,11 +40,22 @@ async function readImage(file, { shape: [height, width, channels], range: [low, 
   return values;
 }
 
-async function readNumbers(file, { shape }) {
+/** Numbers of one example; a first line with names of columns is left out. */
+async function readNumbers(file, { shape, support, columnNames }) {
   const wanted = shape.reduce((a, b) => a * b, 1);
-  const numbers = (await file.text()).trim().split(/[\s,;]+/).map(Number);
+  const lines = (await file.text()).trim().split(/\r?\n/);
+  const isHeader = lines.length > 1 && lines[0].split(/[,;\t]/).every((name) => isNaN(Number(name)));
+  const numbers = lines.slice(isHeader ? 1 : 0).join(" ").trim().split(/[\s,;]+/).map(Number);
   if (numbers.length !== wanted || !numbers.every(Number.isFinite)) {
     throw new Error(`${file.name} must hold ${wanted} numbers, with commas or spaces between.`);
+  }
+  const outside = numbers.findIndex((value, i) =>
+    support !== null && !(support.low[i] <= value && value <= support.high[i]));
+  if (outside >= 0) {
+    const [low, high] = [support.low[outside], support.high[outside]];
+    throw new Error(`${file.name} holds ${numbers[outside]} for `
+      + `${columnName({ columnNames }, outside)}, which must lie from ${low} to ${high}: no data of `
+      + "this model, so an anomaly.");
   }
   return Float32Array.from(numbers);
 }
