@@ -125,6 +125,17 @@ def test_label_and_header_can_be_declined(tmp_path):
     np.testing.assert_array_equal(next(iter(source.load("train", 2, shuffle=False)))[0], [0, 1, 2])
 
 
+def test_what_is_found_out_of_data_is_told_in_terms_of_options(tmp_path, capsys):
+    (tmp_path / "t.csv").write_text("x,y\n1,2\n")
+    open_data({"data": str(tmp_path / "t.csv")})
+    (tmp_path / "t.csv").write_text("0,1,2\n3,4,5\n")
+    open_data({"data": str(tmp_path / "t.csv")})
+    notes = capsys.readouterr().err.splitlines()
+    assert notes[0].startswith("Note: The column 'y'")
+    assert "--label-column 'none'" in notes[0]
+    assert "--header declines it" in notes[1]
+
+
 def test_photos_are_no_input_of_a_network():
     photos = data.Description(9, (3000, 4000, 3), False, None, None)
     config = {

@@ -260,7 +260,9 @@ def test_sizes_of_photos_are_compared_without_decoding(tmp_path, monkeypatch):
     Image.new("RGB", (3000, 4000)).save(tmp_path / "2.jpg")
     with monkeypatch.context() as patch:
         patch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("decoded"))
-        with pytest.raises(ValueError, match=r"3000x4000.*4000x3000.*image_size=\(\d\d, \d\d\)"):
+        with pytest.raises(
+            ValueError, match=r"3000x4000.*4000x3000.*image_size=.*say to (64x85|85x64)"
+        ):
             data.find(tmp_path)
     assert only_batch(tmp_path, image_size=(64, 64)).shape == (2, 64, 64, 3)
 

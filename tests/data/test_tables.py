@@ -199,7 +199,7 @@ def test_csv_dialects(tmp_path, text):
 
 @pytest.mark.parametrize("names", ["0,1,2", "1,2,3", "2019,2020,2021", "1990,2000,2020"])
 def test_a_header_of_numbers_is_no_example_and_told(tmp_path, names):
-    with pytest.warns(UserWarning, match=rf"\({names.replace(',', ', ')}\) .*header=False"):
+    with pytest.warns(UserWarning, match=rf"\({names.replace(',', ', ')}\) .*`header`"):
         assert csv(tmp_path, names + "\n0.5,1.5,2.5\n3.5,4.5,5.5\n").shape == (2, 3)
     assert csv(tmp_path, names + "\n0.5,1.5,2.5\n", header=False).shape == (2, 3)
 
@@ -237,7 +237,7 @@ def test_pandas_index_is_left_out_and_told(tmp_path, names):
 
 def test_a_column_y_is_told_and_can_be_declined(tmp_path):
     text = "x,y\n1,2\n3,4\n"
-    with pytest.warns(UserWarning, match="column 'y'.*label_column=False"):
+    with pytest.warns(UserWarning, match="column 'y'.*label_column='none'"):
         assert csv(tmp_path, text).shape == (2, 1)
     for none in (False, "none"):
         np.testing.assert_array_equal(csv(tmp_path, text, label_column=none), [[1, 2], [3, 4]])

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from tfae.cli.errors import in_terms_of_options
 
 if TYPE_CHECKING:
     from tfae import data
@@ -131,10 +134,15 @@ def data_config(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def open_data(config: dict[str, Any]) -> data.Source:
-    """Opens the data of `data_config`."""
+    """Opens the data of `data_config`, and prints what was found out or left out."""
     from tfae import data
 
-    return data.find(config["data"], **{key: config.get(key) for key in READING})
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always", UserWarning)
+        source = data.find(config["data"], **{key: config.get(key) for key in READING})
+    for note in notes:
+        click.echo(f"Note: {in_terms_of_options(str(note.message), DATA)}", err=True)
+    return source
 
 
 def load_split(

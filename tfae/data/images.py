@@ -122,14 +122,14 @@ def _common_size(folder: Path, paths: list[Path], headers: list[Header]) -> tupl
     raise ValueError(
         f"The images of {folder} have {len(counts)} sizes (height x width): {sizes}"
         f"{', ...' if len(counts) > 3 else ''}. Pass image_size=(height, width) to resize all, "
-        f"such as image_size={_advised_size(counts.most_common(1)[0][0])}."
+        f"say to {_advised_size(counts.most_common(1)[0][0])}."
     )
 
 
-def _advised_size(size: tuple[int, int]) -> tuple[int, int]:
+def _advised_size(size: tuple[int, int]) -> str:
     """The same aspect, with 64 pixels on the shorter side at most."""
     factor = min(1.0, 64 / min(size))
-    return round(size[0] * factor), round(size[1] * factor)
+    return f"{round(size[0] * factor)}x{round(size[1] * factor)}"
 
 
 def _check_size(image_size: tuple[int, int] | None, channels: int | None) -> None:

@@ -50,8 +50,8 @@ def read_csv(
         header = _is_header(first[1], second and second[1], label_column)
         if header and all(map(_is_number, first[1])):
             warnings.warn(
-                f"The first line of {path} ({_start_of(first[1])}) is taken for a header; pass "
-                "header=False if it is an example.",
+                f"The first line of {path} ({_start_of(first[1])}) is taken for a header; `header` "
+                "declines it if it is an example.",
                 stacklevel=2,
             )
     names = [cell.strip() for cell in first[1]] if header else None
@@ -151,7 +151,7 @@ def _label_index(
             return None
         if found in _LIKELY_DATA:
             warnings.warn(
-                f"The column {found!r} of {path} is taken for the label; pass label_column=False "
+                f"The column {found!r} of {path} is taken for the label; pass label_column='none' "
                 "if it is data.",
                 stacklevel=3,
             )
