@@ -21,7 +21,7 @@ BAD[13, 2] = np.nan
 
 # In graphs, and Keras' own.
 NOT_DATA = {"call", "compute_loss", "compute_metrics", "solve", "symbolic_call"}
-ONE_BATCH = {"train_on_batch", "test_on_batch"}
+ONE_BATCH = {"train_on_batch", "test_on_batch", "predict_on_batch"}
 FURTHER_ARGUMENTS = {"pretrain": {"epochs": 1}, "log_likelihood": {"num_samples": 2}}
 
 
@@ -73,7 +73,7 @@ every_method = pytest.mark.parametrize(
 def arguments(model_class, method, x):
     """`x` as the method takes it of this model, and further arguments."""
     options = dict(FURTHER_ARGUMENTS.get(method, {}))
-    fits = {"fit", "evaluate", "fit_head", *ONE_BATCH}
+    fits = {"fit", "evaluate", "fit_head", "train_on_batch", "test_on_batch"}
     if model_class is Classifier and method in fits and not isinstance(x, tf.data.Dataset):
         options["y"] = LABELS[: len(x)]
     return x, options
@@ -88,7 +88,7 @@ def test_the_methods_are_found():
     found = set(methods(tfae.VariationalAutoencoder))
     wanted = {"fit", "evaluate", "predict", "encode", "reconstruct", "features", "anomaly_score",
               "is_anomaly", "fit_threshold", "fit_prior", "draw_codes", "log_likelihood",
-              "train_on_batch", "test_on_batch"}  # fmt: skip
+              "train_on_batch", "test_on_batch", "predict_on_batch"}  # fmt: skip
     assert wanted <= found
     assert "pretrain" in set(methods(tfae.StackedAutoencoder))
 
@@ -233,7 +233,7 @@ def test_no_rows_give_results_of_no_rows(architecture):
     model.compile(jit_compile=False)
     x = np.full((2, 4, 4, 1), 0.5, "float32")
     predict = functools.partial(model.predict, verbose=0)
-    methods = [model.encode, predict]
+    methods = [model.encode, predict, model.predict_on_batch]
     if architecture == "mlp":
         methods += [model.reconstruct, model.anomaly_score, model.features]
         assert model.log_likelihood(x[:0], 2).shape == (0,)
@@ -275,7 +275,8 @@ def test_labels_reach_a_conditional_model_and_no_label_is_taken_for_another():
         with_labels, model.reconstruct({"x": X, "label": LABELS}), rtol=1e-5, atol=1e-6
     )
     assert (with_labels != model.predict(X, verbose=0)).any()
-    for method in (model.predict, model.encode, model.fit, model.evaluate):
+    methods = (model.predict, model.predict_on_batch, model.encode, model.fit, model.evaluate)
+    for method in methods:
         for label, message in ((7, "one an example"), (np.full(24, 7), "labels from 0 to 7"),
                                (LABELS / 2, "float64")):  # fmt: skip
             with pytest.raises(ValueError, match=f"`label` must hold integer labels .*{message}"):

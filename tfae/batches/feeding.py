@@ -103,6 +103,20 @@ def prediction_batches(contract: DataContract, x: Any, batch_size: int | None = 
     return _in_order(contract, arrays, batch_size, False, 0)
 
 
+def prediction_batch(contract: DataContract, x: Any) -> Any:
+    """Checks the arrays of one batch, for `predict_on_batch`.
+
+    Returns:
+        Tensors, as the model is called on them.
+
+    Raises:
+        ValueError: If the data does not fit the contract.
+    """
+    contract = contract.of_inputs()
+    arrays = contract.cast(contract.checked(contract.inputs(_taken_apart(x))))
+    return tf.nest.map_structure(tf.convert_to_tensor, contract.to_keras(arrays)[0])
+
+
 class Inputs(NamedTuple):
     """Checked data without targets.
 

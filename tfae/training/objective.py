@@ -78,7 +78,9 @@ def _weighted_terms(
     for name, per_example in terms.items():
         per_example = tf.cast(per_example, tf.float32)
         if batch.sample_weight is not None and name in model.loss_names:
-            per_example *= tf.cast(tf.reshape(batch.sample_weight, [-1]), tf.float32)
+            # Not [-1]: of data that comes unchecked, weights of time steps must fail.
+            weight = tf.reshape(batch.sample_weight, tf.shape(per_example))
+            per_example *= tf.cast(weight, tf.float32)
         term = tf.reduce_sum(per_example)
         trackers[name].update_state(tf.math.divide_no_nan(term, count), sample_weight=count)
         weighted[name] = tf.cast(weights.get(name, 1.0), tf.float32) * term

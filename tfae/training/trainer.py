@@ -16,6 +16,7 @@ from tfae.batches.feeding import (
     clear_data_errors,
     example_shape,
     one_row_of_zeros,
+    prediction_batch,
     prediction_batches,
     single_batch,
     training_batches,
@@ -426,10 +427,26 @@ class Trainer(keras.Model):
         x = self._built_for(x)
         batches = prediction_batches(self.data_contract(), x, batch_size)
         if isinstance(batches, tf.data.Dataset) and int(batches.cardinality()) == 0:
-            outputs = self.predict_on_batch(one_row_of_zeros(batches.element_spec))
-            return tf.nest.map_structure(lambda output: np.asarray(output)[:0], outputs)
+            return self._predict_no_rows(batches.element_spec[0])
         with clear_data_errors():
             return super().predict(batches, verbose=verbose, steps=steps, callbacks=callbacks)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Applies the model to the arrays of one batch.
+
+        Raises:
+            ValueError: If the data does not fit the model.
+        """
+        x = self._built_for(x)
+        batch = prediction_batch(self.data_contract(), x)
+        if len(tf.nest.flatten(batch)[0]):
+            return super().predict_on_batch(batch)
+        return self._predict_no_rows(tf.nest.map_structure(tf.TensorSpec.from_tensor, batch))
+
+    def _predict_no_rows(self, spec: Any) -> Any:
+        """Outputs of no rows, of the shape that those of one have."""
+        outputs = super().predict_on_batch(one_row_of_zeros(spec))
+        return tf.nest.map_structure(lambda output: np.asarray(output)[:0], outputs)
 
     def _training_batches(self, x: Any, y: Any, sample_weight: Any, **options: Any) -> tuple:
         x = self._built_for(x)
