@@ -4,14 +4,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tfae import data
 from tfae.batches.order import set_epoch
+from tfae.data import images
 
-KINDS = ("digits", "npy", "npz", "csv", "folder", "mnist as tfrecord", "mnist as array_record")
+# Of TensorFlow Datasets in memory, tests/data/test_tfds.py shows that they are as from disk.
+FROM_DISK = ("npy", "folder", "mnist as tfrecord", "mnist as array_record")
+KINDS = ("digits", "npy", "npz", "csv", "folder", *(f"{kind}, from disk" for kind in FROM_DISK))
 
 
-@pytest.fixture(params=[*KINDS, *(f"{kind}, from disk" for kind in KINDS[-3:])])
+@pytest.fixture(params=KINDS)
 def source(request, tmp_path, pixels, classes):
     """Arguments of `load` for every kind of data, and how many training examples it has."""
     kind, from_disk, _ = request.param.partition(", from disk")
@@ -20,7 +24,7 @@ def source(request, tmp_path, pixels, classes):
         return {"name_or_path": "digits"}, 1442
     if kind == "npy":
         np.save(tmp_path / "x.npy", pixels)
-        return {"name_or_path": tmp_path / "x.npy"}, 120
+        return {"name_or_path": tmp_path / "x.npy", **limit}, 120
     if kind == "npz":
         np.savez(tmp_path / "x.npz", x=pixels, y=classes)
         return {"name_or_path": tmp_path / "x.npz"}, 120
@@ -205,3 +209,15 @@ def test_a_file_of_an_unknown_kind_is_named(tmp_path):
         (tmp_path / name).write_text("hello")
         with pytest.raises(ValueError, match=f"{name}.*{hint}"):
             data.load(tmp_path / name)
+
+
+def test_a_test_split_is_read_without_the_training_images(tmp_path, pixels, monkeypatch):
+    for split in ("train", "test"):
+        (tmp_path / split).mkdir()
+        for i in range(3):
+            Image.fromarray(pixels[i, ..., 0]).save(tmp_path / split / f"{i}.png")
+    found = data.find(tmp_path)
+    read = []
+    monkeypatch.setattr(images, "read_image", lambda path, *rest: read.append(path) or pixels[0])
+    found.load("test", 2)
+    assert {path.parent.name for path in read} == {"test"}

@@ -83,12 +83,12 @@ class Source:
         It is fitted on the training examples, without those that `validation_split` holds out; on
         all that there are where the data has no training split.
         """
-        if "train" not in self._splits:
-            return fit_scaling(scale, self._examples(next(iter(self._splits))))
+        split = "train" if "train" in self._splits else next(iter(self._splits))
         key = (repr(scale), validation_split)
         if key not in self._scalings:
-            examples = self._examples("train")
-            if validation_split:
+            is_measured = scale in ("minmax", "standard")  # else the dtype is mostly enough
+            examples = self._examples(split) if is_measured else self._unread(split)
+            if validation_split and split == "train":
                 examples = hold_out(examples, validation_split)[0]
             self._scalings[key] = fit_scaling(scale, examples)
         return self._scalings[key]
@@ -168,6 +168,10 @@ class Source:
                 f"{', '.join(map(repr, self.splits))}.{hint}"
             )
         return origin
+
+    def _unread(self, split: str) -> Examples:
+        """The examples as they are now: from disk, or from memory if they have been read."""
+        return self._read[split] if split in self._read else self._splits[split]
 
     def _examples(self, split: str) -> Examples:
         if split not in self._read:
