@@ -1,11 +1,16 @@
 """What the README and the documentation show is what happens."""
 
+import ast
 import importlib.util
 import re
 from pathlib import Path
 
+import keras
 import matplotlib.image
+import numpy as np
 import pytest
+
+import tfae
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,3 +57,40 @@ def test_the_page_of_results_is_what_the_benchmarks_kept(monkeypatch):
     import _results
 
     assert _results.PAGE.read_text() == _results.page()
+
+
+STRUCTURE = ROOT / "docs" / "structure.md"
+
+
+def test_the_variant_of_the_page_about_the_structure_is_a_whole_model(tmp_path):
+    names = examples.run(STRUCTURE, tmp_path)
+    model, logs = names["model"], names["logs"]
+    assert logs["loss"][-1] < logs["loss"][0]
+    np.testing.assert_allclose(
+        np.add(logs["reconstruction_loss"], 0.1 * np.array(logs["code_loss"])), logs["loss"], 1e-5
+    )
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.code_weight == 0.1
+    np.testing.assert_allclose(loaded.generate(10, seed=1), names["images"], atol=1e-6)
+
+
+def test_imports_point_as_the_page_about_the_structure_says():
+    package = Path(tfae.__file__).parent
+    table = re.findall(r"^\| `tfae/(\w+)/` \|.*\|(.*)\|$", STRUCTURE.read_text(), re.MULTILINE)
+    rooms = {name: set(re.findall(r"`(\w+)`", imports)) for name, imports in table}
+    assert {"ops", "bases", "models", "export"} <= set(rooms)
+    rooms["models"] |= rooms["bases"]
+    for room, allowed in rooms.items():
+        imported = {name for path in (package / room).rglob("*.py") for name in _imported(path)}
+        assert imported - {room, "arguments", "files", "internals"} <= allowed, room
+
+
+def _imported(path):
+    """The parts of the package that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tfae":
+            parts = node.module.split(".")[1:2]
+            yield from parts or [alias.name for alias in node.names]
+        elif isinstance(node, ast.Import):
+            yield from (a.name.split(".")[1] for a in node.names if a.name.startswith("tfae."))
