@@ -74,7 +74,7 @@ class Classifier(Trainer):
         self.weight_decay = weight_decay
 
         self.encoder = encoder
-        self.flatten = keras.layers.Flatten(dtype="float32")
+        self.flatten = keras.layers.Flatten("channels_last", dtype="float32")
         self.dropout_layer = Dropout(dropout, seed=self.seed, dtype="float32")
         self.head_layer = keras.layers.Dense(
             num_classes,

@@ -119,3 +119,22 @@ def test_models_of_two_policies_can_be_built_at_once():
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(policies, dtypes))
     assert found == [{"float32"}, {"bfloat16"}] * 10
+
+
+@pytest.mark.parametrize("architecture", ["mlp", "conv"])
+def test_images_are_channels_last_whatever_keras_is_configured_for(architecture):
+    def outputs():
+        options = {"mlp": {"hidden_units": (3,)}, "conv": {"filters": (2, 2)}}[architecture]
+        build = ARCHITECTURES[architecture]
+        encoder, decoder = build((5, 6, 2), 3, seed=1, **options)
+        code = encoder(x)
+        return np.asarray(code), np.asarray(decoder(code))
+
+    x = np.random.default_rng(0).random((2, 5, 6, 2)).astype("float32")
+    expected = outputs()
+    keras.config.set_image_data_format("channels_first")
+    try:
+        for output, wanted in zip(outputs(), expected, strict=True):
+            np.testing.assert_array_equal(output, wanted)
+    finally:
+        keras.config.set_image_data_format("channels_last")

@@ -81,6 +81,7 @@ def conv(
             "same",
             activation=activation,
             name=name,
+            **layers.channels_last,
         )
 
     inputs = keras.Input(input_shape, name="x")
@@ -90,7 +91,7 @@ def conv(
         h = convolution(channels, 2, activation, name=f"conv_{i}")(h)
         sizes.append(tuple(math.ceil(s / 2) for s in sizes[-1]))
     if hidden_units is not None:
-        h = layers.plain(keras.layers.Flatten, name="flatten")(h)
+        h = layers.plain(keras.layers.Flatten, name="flatten", **layers.channels_last)(h)
         h = dense(hidden_units, name="hidden")(h)
     head = code_head(h, latent_dim, variational, code_activation, layers)
     encoder = keras.Model(inputs, head, name="encoder")
@@ -111,6 +112,9 @@ def conv(
         surplus = (h.shape[1] - height, h.shape[2] - width)
         if any(surplus):
             cut = ((0, surplus[0]), (0, surplus[1]))
-            h = layers.plain(keras.layers.Cropping2D, cut, name=f"crop_{i}")(h)
+            crop = layers.plain(
+                keras.layers.Cropping2D, cut, name=f"crop_{i}", **layers.channels_last
+            )
+            h = crop(h)
     h = convolution(input_shape[-1], 1, name="output")(h)
     return encoder, keras.Model(code, h, name="decoder")

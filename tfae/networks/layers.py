@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
@@ -24,6 +24,9 @@ class Layers:
     def __init__(self, kernel_initializer: Any, dtype: Any = None, seed: int | None = None):
         self._initializers = for_each_layer(kernel_initializer, seed)
         self._dtype = dtype
+
+    channels_last: ClassVar[dict[str, str]] = {"data_format": "channels_last"}
+    """For layers that ask: images are so in this package, whatever Keras is configured for."""
 
     def weighted(self, cls: Callable, *args: Any, **options: Any) -> keras.layers.Layer:
         """A layer with a kernel."""

@@ -57,7 +57,7 @@ def mlp(
     inputs = keras.Input(input_shape, name="x")
     h = inputs
     if len(input_shape) > 1:
-        h = layers.plain(keras.layers.Flatten, name="flatten")(h)
+        h = layers.plain(keras.layers.Flatten, name="flatten", **layers.channels_last)(h)
     for i, units in enumerate(hidden_units, start=1):
         h = dense(units, activation, name=f"hidden_{i}")(h)
     head = code_head(h, latent_dim, variational, code_activation, layers)
