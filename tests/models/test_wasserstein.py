@@ -77,3 +77,20 @@ def test_impossible_penalties_are_named(penalty):
 def test_a_prior_that_is_learned_by_its_density_is_refused(model_class, prior):
     with pytest.raises(ValueError, match=r"learned by its density.* VariationalAutoencoder learns"):
         getattr(tfae, model_class).from_shape((8, 8, 1), 3, hidden_units=(8,), prior=prior)
+
+
+@pytest.mark.parametrize(
+    "options", [{"hidden_units": ()}, {"hidden_units": (4,), "kernel_initializer": "zeros"}]
+)
+def test_one_linear_unit_and_zero_weights_stay_finite_and_are_loaded_the_same(
+    few_digits, options, tmp_path
+):
+    model = tfae.WassersteinAutoencoder.from_shape((8, 8, 1), 1, prior="uniform", seed=0, **options)
+    model.compile(run_eagerly=True)
+    history = model.fit(few_digits[:40], batch_size=16, verbose=0).history
+    assert np.isfinite(list(history.values())).all()
+    model.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    codes = model.encode(few_digits)
+    assert np.isfinite(codes).all()
+    np.testing.assert_array_equal(loaded.encode(few_digits), codes)

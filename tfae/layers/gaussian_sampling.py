@@ -1,5 +1,7 @@
 """Reparameterised sampling with its KL divergence, as a layer."""
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
@@ -31,6 +33,12 @@ class GaussianSampling(keras.layers.Layer):
         self.evaluation_seeds = keras.random.SeedGenerator(None if seed is None else seed + 1)
         self.built = True
 
+    def build(
+        self, mean_shape: Sequence[int | None], log_variance_shape: Sequence[int | None]
+    ) -> None:
+        """Makes nothing: there are no weights."""
+        self.built = True
+
     def call(
         self, mean: tf.Tensor, log_variance: tf.Tensor, training: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -45,9 +53,10 @@ class GaussianSampling(keras.layers.Layer):
             nats (float32 for half-precision input).
         """
         generator = self.training_seeds if training else self.evaluation_seeds
-        return ops.gaussian_sample_kl(
+        z, kl = ops.gaussian_sample_kl(
             mean, log_variance, next_seed(generator), num_samples=self.num_samples
         )
+        return z, kl
 
     def get_config(self) -> dict:
         return {**super().get_config(), "num_samples": self.num_samples, "seed": self.seed}

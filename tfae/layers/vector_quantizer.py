@@ -70,7 +70,12 @@ class VectorQuantizer(keras.layers.Layer):
                 f"{self.embedding_dim} for codes of shape {tuple(input_shape)}."
             )
         # Equal on all replicas after each update, so any of them may keep it.
-        shared = {"trainable": False, "aggregation": "only_first_replica"}
+        shared = {
+            "trainable": False,
+            "aggregation": "only_first_replica",
+            "dtype": "float32",  # under every policy, as the moving averages need it
+            "autocast": False,
+        }
         shape = (self.num_embeddings, self.embedding_dim)
         start = keras.initializers.RandomNormal(
             stddev=1.0 / math.sqrt(self.embedding_dim), seed=self.seed
@@ -150,8 +155,8 @@ class VectorQuantizer(keras.layers.Layer):
     def _draw(self, vectors: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
         """A vector of all replicas for every embedding, at odds of the vectors' weights.
 
-        The draw is one of a place in the row of all weights, and the same on every replica; the
-        replica that has this place gives its vector.
+        A point on the line of all weights is drawn, the same on every replica; the replica on whose
+        part of the line it lies gives its vector.
         """
         total = tf.reduce_sum(weight)
         before, overall = tf.zeros(()), total
@@ -166,9 +171,9 @@ class VectorQuantizer(keras.layers.Layer):
             [self.num_embeddings], self.seeds.next(), None, None, tf.uint32, alg="philox"
         )
         uniform = tf.cast(tf.bitwise.right_shift(words, tf.constant(8, tf.uint32)), tf.float32)
-        place = uniform * 2.0**-24 * overall - before
-        index = tf.searchsorted(tf.cumsum(weight), place, side="right")
-        index = tf.where((place >= 0) & (place < total), index, tf.size(weight))
+        point = uniform * 2.0**-24 * overall - before
+        index = tf.searchsorted(tf.cumsum(weight), point, side="right")
+        index = tf.where((point >= 0) & (point < total), index, tf.size(weight))
         return _sum_over_replicas(tf.gather(tf.pad(vectors, [[0, 1], [0, 0]]), index))
 
     def _vectors(self, inputs: tf.Tensor) -> tf.Tensor:
