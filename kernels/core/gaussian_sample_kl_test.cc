@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "kernels/core/test_pool.h"
 #include "kernels/core/test_problem.h"
 
 namespace tfae {
@@ -92,27 +91,6 @@ template <typename T>
 class ElementTypes : public testing::Test {};
 using AllElementTypes = testing::Types<float, double, Half, Bfloat16>;
 TYPED_TEST_SUITE(ElementTypes, AllElementTypes);
-
-TYPED_TEST(ElementTypes, ResultsDoNotDependOnTheNumberOfThreads) {
-  TestPool one(1), four(4);
-  for (const SampleShape& shape : {SampleShape{1, 999, 65}, SampleShape{3, 1000, 21},
-                                   SampleShape{1, 2, 70001}, SampleShape{1, 100000, 1}}) {
-    Problem<TypeParam> alone(shape);
-    alone.Run();
-    for (TestPool* pool : {&one, &four}) {
-      CpuDevice device;
-      device.threads = pool->threads();
-      for (int repetition = 0; repetition < 3; ++repetition) {
-        Problem<TypeParam> shared(shape);
-        shared.Run(device);
-        EXPECT_TRUE(SameBits(shared.z, alone.z));
-        EXPECT_TRUE(SameBits(shared.kl, alone.kl));
-        EXPECT_TRUE(SameBits(shared.mean_gradient, alone.mean_gradient));
-        EXPECT_TRUE(SameBits(shared.log_variance_gradient, alone.log_variance_gradient));
-      }
-    }
-  }
-}
 
 TYPED_TEST(ElementTypes, GradientsMayTakeTheMemoryOfTheirInputs) {
   for (const SampleShape& shape : {SampleShape{1, 50, 33}, SampleShape{1, 11, 100003}}) {
