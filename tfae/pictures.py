@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 __all__ = [
     "Picture",
@@ -257,7 +258,7 @@ def curves(history: Mapping[str, Sequence[float]], title: str | None = None) -> 
                 epochs = range(1, len(values) + 1)
                 axes.plot(epochs, values, line, c=f"C{i}", lw=line_width, marker=marker, label=key)
         axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(fontsize=8, frameon=False)
     if title:
         figure.suptitle(_wrapped(title, width), fontsize=10)

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, overload
 
 import keras
 import numpy as np
@@ -168,6 +168,14 @@ class Autoencoding(Trainer):
 
     # ------------------------------------------------------------------ arrays in, arrays out
 
+    @overload
+    def encode(
+        self, x: Any, batch_size: int = 256, return_dict: Literal[False] = False
+    ) -> np.ndarray: ...
+    @overload
+    def encode(
+        self, x: Any, batch_size: int = 256, *, return_dict: Literal[True]
+    ) -> dict[str, np.ndarray]: ...
     def encode(
         self, x: Any, batch_size: int = 256, return_dict: bool = False
     ) -> np.ndarray | dict[str, np.ndarray]:

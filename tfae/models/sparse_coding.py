@@ -3,7 +3,7 @@
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import keras
 import numpy as np
@@ -218,6 +218,14 @@ class SparseCoding(Autoencoding):
             raise ValueError(f"The only layer is 'codes'; received {list(layers)}.")
         return {"codes": self.encode(x, batch_size)}
 
+    @overload
+    def encode(
+        self, x: Any, batch_size: int = 4096, return_dict: Literal[False] = False
+    ) -> np.ndarray: ...
+    @overload
+    def encode(
+        self, x: Any, batch_size: int = 4096, *, return_dict: Literal[True]
+    ) -> dict[str, np.ndarray]: ...
     def encode(
         self, x: Any, batch_size: int = 4096, return_dict: bool = False
     ) -> np.ndarray | dict[str, np.ndarray]:

@@ -201,7 +201,7 @@ class StackedAutoencoder(EncoderDecoder):
             )
         return SparseAutoencoder(*self._networks_with_graphs(i), sparsity, **options)
 
-    def _networks_with_graphs(self, i: int) -> list[keras.Model]:
+    def _networks_with_graphs(self, i: int) -> tuple[keras.Model, keras.Model]:
         """Encoder and decoder of layer `i`; bare layers become models, of known inner tensors."""
         shape = (None, *self.data_contract().input_shape)
         for encoder in self.encoders[:i]:
@@ -213,7 +213,7 @@ class StackedAutoencoder(EncoderDecoder):
                 network = keras.Model(x, network(x))
             networks.append(network)
             shape = network.compute_output_shape(shape)
-        return networks
+        return networks[0], networks[1]
 
     def classifier(
         self,

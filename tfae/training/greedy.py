@@ -171,9 +171,8 @@ def _codes(stack: Any, data: Any, start: int, end: int, raw: Any = None) -> Any:
     if data is None or start == end:
         return data
     if isinstance(data, tf.data.Dataset):
-        encode = frozen(stack.encoders[:end])
         source = data if raw is None else raw
-        return source.map(encode, num_parallel_calls=tf.data.AUTOTUNE)
+        return source.map(frozen(stack.encoders[:end]), num_parallel_calls=tf.data.AUTOTUNE)
 
     def encode(batch: Batch) -> tf.Tensor:
         x = batch.x
