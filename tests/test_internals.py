@@ -14,7 +14,6 @@ from tfae import internals
 layers = keras.layers
 PACKAGE = pathlib.Path(tfae.__file__).parent
 PRIVATE_MODULES = ("keras.src", "tensorflow.python", "tensorflow.lite.python", "tensorflow.core")
-STILL_TO_DO = ("cli/", "training/")
 NAMED_TUPLE = {"_asdict", "_fields", "_make", "_replace"}  # private by their look only
 
 
@@ -53,7 +52,6 @@ def test_private_names_of_others_stand_in_one_file():
         for name in private_names(tree)
         if name not in ours
     }
-    found = {name for name in found if not name.startswith(STILL_TO_DO)}
     assert found == set()
 
 

@@ -42,13 +42,14 @@ def gaussian_sample_kl(
     if operations is None:
         return gaussian_sample_kl_reference(mean, log_variance, seed, num_samples)
     mean, log_variance, seed = convert_arguments(mean, log_variance, seed, num_samples)
-    return operations.tfae_gaussian_sample_kl(
+    z, kl = operations.tfae_gaussian_sample_kl(
         mean,
         log_variance,
         seed,
         kl_type=tf.float64 if mean.dtype == tf.float64 else tf.float32,
         num_samples=num_samples or 0,
     )
+    return z, kl
 
 
 @tf.RegisterGradient("Tfae>GaussianSampleKl")

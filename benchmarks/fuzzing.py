@@ -1,0 +1,40 @@
+"""How much the fuzzers of tests/fuzz tried, and what they found.
+
+    python benchmarks/fuzzing.py [--seconds 600]
+
+Needs what tests/fuzz/run.py needs.
+"""
+
+import _results  # isort: skip - its clock starts first
+import argparse
+import runpy
+import tempfile
+from pathlib import Path
+
+RUN = Path(__file__).parents[1] / "tests" / "fuzz" / "run.py"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=int, default=600)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        counts = runpy.run_path(RUN)["fuzz"](arguments.seconds, Path(folder))
+    _results.publish(
+        "fuzzing",
+        "Fuzzing: inputs tried, and those that crashed, gave a wrong number, or were refused by "
+        "another error than a clear one",
+        ["what reads them", "inputs", "found"],
+        [
+            [name.replace("_", " "), f"{count['executions']:,}", len(count["findings"])]
+            for name, count in counts.items()
+        ],
+        effort={"seconds": arguments.seconds},
+        note="The op's core is compiled with AddressSanitizer and UndefinedBehaviorSanitizer, "
+        "driven by libFuzzer and compared with its contract, element by element; the readers are "
+        "driven by Atheris, which shares its time out among them.",
+    )
+
+
+if __name__ == "__main__":
+    main()
