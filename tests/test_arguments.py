@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfae.arguments import non_negative, positive, whole_number
+from tfae.arguments import between, non_negative, positive, whole_number, whole_number_or_none
 
 
 @pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])
@@ -35,3 +35,21 @@ def test_what_is_no_number_or_out_of_range_is_refused(value):
         non_negative("rate", value)
     with pytest.raises(ValueError, match="`rate` must be a number above zero; received"):
         positive("rate", value)
+
+
+def test_numbers_between_bounds():
+    assert type(between("rate", np.float32(0.5), 0, 1)) is float
+    assert between("rate", 0, 0, 1, low_included=True) == 0.0
+    for value in (0, 1, -0.1, 1.5, np.nan, "0.5", None, True):
+        with pytest.raises(ValueError, match=r"`rate` must lie in \(0, 1\); received"):
+            between("rate", value, 0, 1)
+    for value in (1, -0.1, np.nan):
+        with pytest.raises(ValueError, match=r"`rate` must lie in \[0, 1\); received"):
+            between("rate", value, 0, 1, low_included=True)
+
+
+def test_none_stays_none():
+    assert whole_number_or_none("n", None, 1) is None
+    assert whole_number_or_none("n", 3, 1) == 3
+    with pytest.raises(ValueError, match="`n` must be a whole number of at least 1"):
+        whole_number_or_none("n", 0, 1)

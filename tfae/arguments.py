@@ -57,6 +57,25 @@ def positive(name: str, value: Any) -> float:
     return float(value)
 
 
+def between(name: str, value: Any, low: float, high: float, low_included: bool = False) -> float:
+    """Returns `value` as a `float`.
+
+    Args:
+        name: Of the argument.
+        value: As it was given.
+        low, high: The bounds, which are left out.
+        low_included: Whether `low` itself is allowed.
+
+    Raises:
+        ValueError: If it is no number in between; it names the argument.
+    """
+    is_inside = is_number(value) and (low < value < high or (low_included and value == low))
+    if not is_inside:
+        bracket = "[" if low_included else "("
+        raise ValueError(f"`{name}` must lie in {bracket}{low:g}, {high:g}); received {value!r}.")
+    return float(value)
+
+
 def is_number(value: Any) -> bool:
     """Whether it is a finite real number, and no truth value."""
     is_real = isinstance(value, int | float | np.number) and not isinstance(value, bool)

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfae import priors
-from tfae.arguments import is_number, whole_number
+from tfae.arguments import between, whole_number
 from tfae.bases.fitted_state import FittedState
 from tfae.bases.threshold import conformal_threshold
 from tfae.batches.batch import Batch, unpack
@@ -401,13 +401,10 @@ class Autoencoding(Trainer):
             ValueError: If the rate is out of range, or there are too few examples for it:
                 `1 / false_positive_rate - 1` are needed.
         """
-        if not is_number(false_positive_rate) or not 0 < false_positive_rate < 1:
-            raise ValueError(
-                f"`false_positive_rate` must lie between 0 and 1; received {false_positive_rate!r}."
-            )
+        false_positive_rate = between("false_positive_rate", false_positive_rate, 0, 1)
         scores = self.anomaly_score(x, batch_size)
         self._fitted.threshold = conformal_threshold(scores, false_positive_rate)
-        self._fitted.false_positive_rate = float(false_positive_rate)
+        self._fitted.false_positive_rate = false_positive_rate
         return self._fitted.threshold
 
     def save_own_variables(self, store: Any) -> None:

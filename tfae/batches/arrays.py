@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfae.arguments import is_number
+from tfae.arguments import between
 from tfae.batches.batch import Batch
 from tfae.batches.order import BatchRows, carrying, ordered_rows
 
@@ -80,8 +80,7 @@ def split_off_last(arrays: Batch, fraction: float) -> tuple[Batch, Batch]:
     Raises:
         ValueError: If `fraction` does not lie between 0 and 1, or one side would be empty.
     """
-    if not is_number(fraction) or not 0 < fraction < 1:
-        raise ValueError(f"`validation_split` must lie in (0, 1); received {fraction!r}.")
+    fraction = between("validation_split", fraction, 0, 1)
     size = int(arrays.x.shape[0])
     boundary = int(size * (1.0 - fraction))
     if boundary in (0, size):

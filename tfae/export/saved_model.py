@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 
+from tfae.arguments import whole_number
 from tfae.bases.autoencoding import Autoencoding
 from tfae.classifier import Classifier
 from tfae.export import serving
@@ -62,8 +62,7 @@ def saved_model(
             holds NaN, or cannot run without Python and custom operations. Nothing is written then.
         OSError: If the folder cannot be written. What is there stays as it was.
     """
-    if not isinstance(version, int | np.integer) or isinstance(version, bool) or version < 1:
-        raise ValueError(f"`version` must be a positive whole number; received {version!r}.")
+    version = whole_number("version", version, 1)
     directory = Path(directory).resolve()
     if not re.fullmatch(r"[\w.-]+", directory.name, re.ASCII):
         raise ValueError(

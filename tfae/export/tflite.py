@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tfae.arguments import whole_number
 from tfae.bases.autoencoding import Autoencoding
 from tfae.export import examples
 from tfae.export.conversion import convert, in_float32
@@ -81,8 +82,7 @@ def tflite(
         raise ValueError(
             f"`quantize` must be one of {', '.join(map(repr, BOUNDS))}; received {quantize!r}."
         )
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"`batch_size` must be at least 1; received {batch_size!r}.")
+    batch_size = whole_number("batch_size", batch_size, 1)
     unknown = set(allow or {}) - set(BOUNDS[quantize])
     if unknown:
         raise ValueError(

@@ -11,7 +11,7 @@ from typing import Self
 import keras
 import tensorflow as tf
 
-from tfae.arguments import is_number, non_negative
+from tfae.arguments import between, non_negative
 
 
 class Sparsity:
@@ -98,9 +98,7 @@ class KL(Sparsity):
     code_activation = "sigmoid"
 
     def __init__(self, target: float = 0.05, coefficient: float = 1.0):
-        if not is_number(target) or not 0 < target < 1:
-            raise ValueError(f"`target` must lie between 0 and 1; received target={target!r}.")
-        self.target = float(target)
+        self.target = between("target", target, 0, 1)
         self.coefficient = non_negative("coefficient", coefficient)
 
     def penalty(

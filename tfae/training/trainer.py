@@ -196,13 +196,8 @@ class Trainer(keras.Model):
                 "the constructor's `likelihood`, and other weights there too. "
                 f"Received loss={loss!r}, loss_weights={loss_weights!r}; leave both out."
             )
-        if steps_per_execution != "auto" and (
-            not isinstance(steps_per_execution, int) or steps_per_execution < 1
-        ):
-            raise ValueError(
-                "`steps_per_execution` must be a positive integer or 'auto'; received "
-                f"{steps_per_execution!r}."
-            )
+        if steps_per_execution != "auto":
+            steps_per_execution = whole_number("steps_per_execution", steps_per_execution, 1)
         self._programs.requested = {
             "jit_compile": jit_compile,
             "steps_per_execution": steps_per_execution,
