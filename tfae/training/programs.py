@@ -131,10 +131,16 @@ class Programs:
         model = self._model
         step = getattr(model, f"{kind}_step")
         steps = model.steps_per_execution
-        alone = model.distribute_strategy.num_replicas_in_sync == 1
-        if not model.jit_compile or model.run_eagerly or not alone:
+        distributed = (
+            tf.distribute.has_strategy()
+            or model.distribute_strategy is not tf.distribute.get_strategy()
+        )
+        nests = kind != "predict" and steps == 1  # a traced function in another one
+        if model.run_eagerly or distributed or not (model.jit_compile or nests):
             make(force=True)
             return getattr(model, f"{kind}_function")
+        if not model.jit_compile:
+            return SingleSteps(step, xla=False)
         if kind == "train" and steps > 1 and self.steps_can_be_fused():
             return FusedSteps(step, model.get_metrics_result, steps, lambda: self.steps_per_epoch)
         return SingleSteps(step, steps, joins_results=kind == "predict")

@@ -1,4 +1,4 @@
-"""Steps that XLA compiles one by one, for a bounded number of shapes."""
+"""Steps that run one by one."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -15,23 +15,36 @@ class SingleSteps:
     XLA compiles a program for every shape of a batch, and never frees it. Batches of further shapes
     than the budget allows run without XLA, with the same results up to rounding.
 
+    No function that is traced here calls another one: TensorFlow keeps the graph of a function that
+    is called in a graph for the life of the process, for its gradient.
+
     Args:
         step: Runs one step on one batch and gives its results.
         steps: Most batches that one call takes.
         joins_results: Whether the results of all batches are joined, as for "predict", whose
             batches come in a list; else the last one's are given, and batches come from an
             iterator.
+        xla: Whether XLA compiles.
     """
 
-    def __init__(self, step: Callable, steps: int = 1, joins_results: bool = False):
+    def __init__(
+        self, step: Callable, steps: int = 1, joins_results: bool = False, xla: bool = True
+    ):
         self._step = step
         self._steps = steps
         self._joins_results = joins_results
+        self._xla = xla
         self._budget = ProgramBudget()
-        self._traced: dict[tuple, Callable] = {}
+        self._traced: dict[Any, Callable] = {}
 
     def __call__(self, batches: Iterable) -> Any:
-        """Runs the next batches; raises `StopIteration` where there are none."""
+        """Runs the next batches.
+
+        Raises:
+            StopIteration, tf.errors.OutOfRangeError: Where there are none.
+        """
+        if not self._xla and self._steps == 1 and isinstance(batches, tf.data.Iterator):
+            return self._run_next(batches)
         results = [self._run(batch) for _, batch in zip(range(self._steps), batches, strict=False)]
         if not results:
             raise StopIteration
@@ -42,7 +55,7 @@ class SingleSteps:
     def _run(self, batch: Any) -> Any:
         batch = keras.tree.map_structure(_as_tensor, batch)
         tensors = [t for t in tf.nest.flatten(batch) if t is not None]
-        xla = self._budget.allows(tuple(tuple(t.shape) for t in tensors))
+        xla = self._xla and self._budget.allows(tuple(tuple(t.shape) for t in tensors))
         # One trace for all batch sizes.
         specs = keras.tree.map_structure(
             lambda t: None if t is None else tf.TensorSpec([None, *t.shape[1:]], t.dtype), batch
@@ -52,6 +65,17 @@ class SingleSteps:
             function = tf.function(self._step, jit_compile=xla or None)
             self._traced[key] = function.get_concrete_function(specs)
         return self._traced[key](batch)
+
+    def _run_next(self, iterator: tf.data.Iterator) -> Any:
+        """Reads a batch and runs its step in one go."""
+        key = repr(iterator.element_spec)
+        if key not in self._traced:
+            function = tf.function(
+                lambda it: self._step(keras.tree.map_structure(_as_tensor, it.get_next()))
+            )
+            spec = tf.data.IteratorSpec(iterator.element_spec)
+            self._traced[key] = function.get_concrete_function(spec)
+        return self._traced[key](iterator)
 
 
 def _as_tensor(leaf: Any) -> tf.Tensor | None:

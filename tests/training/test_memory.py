@@ -1,0 +1,85 @@
+"""A process may train again and again."""
+
+import gc
+import subprocess
+import sys
+import weakref
+from pathlib import Path
+
+import pytest
+
+import tfae.batches.arrays
+
+LINUX = pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="counts Linux' mappings")
+
+
+def mappings():
+    return len(Path("/proc/self/maps").read_text().splitlines())
+
+
+@LINUX
+def test_small_fits_take_no_memory_mappings(tiny, few_digits):
+    def fit_and_use():
+        model = tiny(jit_compile="auto")
+        model.fit(few_digits[:64], verbose=0)
+
+    for _ in range(5):
+        fit_and_use()
+    before = mappings()
+    for _ in range(45):
+        fit_and_use()
+    assert mappings() - before < 100
+
+
+@LINUX
+def test_batches_of_changing_sizes_take_a_bounded_number_of_programs(tiny, few_digits):
+    model = tiny(jit_compile=True)
+    for size in range(1, 12):
+        model.train_on_batch(few_digits[:size])
+    before = mappings()
+    for size in range(12, 60):
+        model.train_on_batch(few_digits[:size])
+    assert mappings() - before < 20
+    assert int(model.optimizer.iterations) == 59
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_nothing_keeps_the_training_data_after_fit(tiny, few_digits, monkeypatch, jit_compile):
+    kept = []
+    convert = tfae.batches.arrays._on_host
+
+    def watched(array):
+        tensor = convert(array)
+        kept.append(weakref.ref(tensor))
+        return tensor
+
+    monkeypatch.setattr(tfae.batches.arrays, "_on_host", watched)
+    model = tiny(jit_compile=jit_compile)
+    model.fit(few_digits, validation_data=few_digits, verbose=0)
+    gc.collect()
+    assert kept
+    assert [reference() for reference in kept] == [None] * len(kept)
+
+
+@pytest.mark.slow
+@LINUX
+def test_a_process_survives_2000_small_fits_and_10000_batches_of_changing_sizes():
+    script = """
+import numpy as np, tfae
+x = np.random.default_rng(0).random((64, 4, 4, 1)).astype("float32")
+def new(jit):
+    model = tfae.Autoencoder.from_shape((4, 4, 1), 2, hidden_units=(), seed=1)
+    model.compile(jit_compile=jit)
+    return model
+for _ in range(2000):
+    new("auto").fit(x, batch_size=32, verbose=0)
+model = new(True)
+rows = np.repeat(x, 160, axis=0)
+for size in range(1, 10001):
+    model.train_on_batch(rows[:size])
+print("survived")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=3600
+    )
+    assert "survived" in done.stdout, done.stderr[-2000:]
