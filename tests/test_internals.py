@@ -1,7 +1,9 @@
 """Each private name of Keras and TensorFlow that tfae uses still means what it did."""
 
 import ast
+import gc
 import pathlib
+import weakref
 
 import keras
 import numpy as np
@@ -71,6 +73,29 @@ def test_all_layers():
     assert names[0] == network.name
     assert {"dense", "inner", "sum"} <= set(names)
     assert network not in list(internals.all_layers(network, include_self=False))
+
+
+def test_let_go_of():
+    @tf.custom_gradient
+    def doubled(x):
+        return 2.0 * x, lambda upstream: 2.0 * upstream
+
+    def gradient():
+        x = tf.constant(3.0)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = doubled(x) ** 2
+        return tape.gradient(y, x)
+
+    graphs = []
+    for let_go in (lambda function: function, internals.let_go_of):
+        function = let_go(tf.function(gradient).get_concrete_function())
+        graphs.append(weakref.ref(function.graph))
+        assert float(function()) == 24.0
+        del function
+    gc.collect()
+    assert graphs[0]() is not None  # the reason
+    assert graphs[1]() is None
 
 
 def test_forget_layer():

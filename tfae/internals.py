@@ -14,6 +14,7 @@ import tensorflow as tf
 from keras.src.trainers.trainer import model_supports_jit
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.python.framework.none_tensor import NoneTensorSpec
+from tensorflow.python.framework.ops import gradient_registry
 from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 
 
@@ -52,6 +53,25 @@ def supports_xla(model: keras.Model) -> bool:
     `Model.jit_compile = True` says so too, but only by a warning.
     """
     return model_supports_jit(model)
+
+
+def let_go_of(function: Any) -> Any:
+    """Lets the graph of a traced function die with it, where nothing differentiates it any more.
+
+    TensorFlow registers each custom gradient in a graph (Keras' own losses have some) by a name,
+    for the life of the process, and with it the graph and the weights it was traced for.
+
+    Args:
+        function: What `get_concrete_function` gave; its gradients are taken inside of it.
+
+    Returns:
+        The function.
+    """
+    for operation in function.graph.get_operations():
+        with contextlib.suppress(ValueError):  # it has no such attribute
+            name = operation.get_attr("_gradient_op_type").decode()
+            gradient_registry._registry.pop(name, None)
+    return function
 
 
 def loss_tracker(model: keras.Model) -> keras.metrics.Mean:

@@ -7,6 +7,7 @@ import weakref
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 import tfae.batches.arrays
 
@@ -29,6 +30,23 @@ def test_small_fits_take_no_memory_mappings(tiny, few_digits):
     for _ in range(45):
         fit_and_use()
     assert mappings() - before < 100
+
+
+def test_nothing_of_a_fitted_model_outlives_it(tiny, few_digits):
+    def graphs():
+        gc.collect()
+        kind = type(tf.function(lambda: 0).get_concrete_function().graph)
+        return sum(isinstance(thing, kind) for thing in gc.get_objects())
+
+    def fit_and_use():
+        model = tiny(jit_compile="auto")
+        model.fit(few_digits[:64], validation_data=few_digits[:64], verbose=0)
+        model.anomaly_score(few_digits)
+
+    fit_and_use()
+    before = graphs()
+    fit_and_use()
+    assert graphs() == before
 
 
 @LINUX

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfae.internals import let_go_of
 from tfae.training.compilation import ProgramBudget
 
 
@@ -63,7 +64,7 @@ class SingleSteps:
         key = (repr(specs), xla)
         if key not in self._traced:
             function = tf.function(self._step, jit_compile=xla or None)
-            self._traced[key] = function.get_concrete_function(specs)
+            self._traced[key] = let_go_of(function.get_concrete_function(specs))
         return self._traced[key](batch)
 
     def _run_next(self, iterator: tf.data.Iterator) -> Any:
@@ -74,7 +75,7 @@ class SingleSteps:
                 lambda it: self._step(keras.tree.map_structure(_as_tensor, it.get_next()))
             )
             spec = tf.data.IteratorSpec(iterator.element_spec)
-            self._traced[key] = function.get_concrete_function(spec)
+            self._traced[key] = let_go_of(function.get_concrete_function(spec))
         return self._traced[key](iterator)
 
 
