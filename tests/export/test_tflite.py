@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from sklearn.datasets import load_digits
 import tfae
 from tfae.batches.batch import Batch
 from tfae.device import DeviceModel, read_metadata
-from tfae.export import tflite
+from tfae.export import examples, tflite
 from tfae.export.report import BOUNDS, QuantizationError
 
 MODELS = [m for m in tfae.models.MODELS.values() if hasattr(m, "from_shape")]
@@ -65,7 +66,7 @@ def trained(digits):
             x = digits[:1000]
             if model.conditional:
                 x = {"x": x, "label": load_digits().target[:1000]}
-            model.fit(x, epochs=5, verbose=0)
+            model.fit(x, epochs=3, batch_size=64, verbose=0)
             made[key] = model
         return made[key]
 
@@ -78,14 +79,29 @@ def unseen(digits) -> np.ndarray:
     return digits[1000:1300]
 
 
+@pytest.fixture(scope="session")
+def written(trained, unseen, tmp_path_factory):
+    """Gives a model, its file, measured on `unseen`, and the report; each file is made once."""
+    made = {}
+
+    def write(model_class=tfae.Autoencoder, quantize=None, allow=None, **options):
+        model = trained(model_class, **options)
+        key = (id(model), quantize)
+        if key not in made:
+            path = tmp_path_factory.mktemp("written") / "m.tflite"
+            data = {"validation" if quantize is None else "calibration": unseen}
+            made[key] = model, path, tflite(model, path, quantize, **data, allow=allow)
+        return made[key]
+
+    return write
+
+
 # ---------------------------------------------------------------------------- what is written
 
 
 @every_model
-def test_every_model_gives_keras_outputs_in_float32(model_class, trained, unseen, tmp_path):
-    model = trained(model_class)
-    path = tmp_path / "m.tflite"
-    report = tflite(model, path, validation=unseen)
+def test_every_model_gives_keras_outputs_in_float32(model_class, written, unseen):
+    model, path, report = written(model_class)
     x = unseen[:1]
     label = {"label": np.array([-1], "int32")} if model.conditional else {}
     encoding = run(path, "encode", x=x, **label)
@@ -106,25 +122,24 @@ def test_every_model_gives_keras_outputs_in_float32(model_class, trained, unseen
 
 @every_model
 def test_every_model_has_the_scores_of_keras_where_they_have_a_formula(
-    model_class, trained, unseen, tmp_path
+    model_class, written, unseen
 ):
-    model = trained(model_class)
-    report = tflite(model, tmp_path / "m.tflite", validation=unseen)
+    model, path, report = written(model_class)
     if model_class is tfae.HierarchicalVariationalAutoencoder:  # its prior is a network
         assert report.score_correlation is None
         return
     label = {"label": np.full(len(unseen), -1)} if model.conditional else {}
-    scores = DeviceModel(tmp_path / "m.tflite").anomaly_score(unseen, **label)
+    scores = DeviceModel(path).anomaly_score(unseen, **label)
     np.testing.assert_allclose(scores, model.anomaly_score(unseen), rtol=1e-4, atol=1e-4)
     assert report.score_correlation > 0.9999
 
 
 @every_model
-def test_every_model_stays_within_the_bounds_in_int8(model_class, trained, unseen, tmp_path):
+def test_every_model_stays_within_the_bounds_in_int8(model_class, written, unseen):
     allow = {}
     if model_class is tfae.VectorQuantizedVariationalAutoencoder:
         allow = {"relative_error": 0.3}  # where two embeddings are about as near
-    report = tflite(trained(model_class), tmp_path / "m.tflite", "int8", unseen, allow=allow)
+    _, _, report = written(model_class, "int8", allow=allow)
     assert report.num_examples == len(unseen) // 5
     assert not report.random_examples
     assert abs(report.reconstruction_change) < 0.02
@@ -185,18 +200,18 @@ def test_an_operator_without_an_accelerated_kernel_is_listed(trained, unseen, tm
     assert "TOPK_V2" in str(report)
 
 
-def test_smaller_types_make_smaller_files(trained, unseen, tmp_path):
-    model = trained(hidden_units=(300,))
-    sizes = {q: tflite(model, tmp_path / f"{q}", q, unseen).bytes for q in BOUNDS}
-    assert sizes == {q: (tmp_path / f"{q}").stat().st_size for q in BOUNDS}
+def test_smaller_types_make_smaller_files(written):
+    files = {q: written(tfae.Autoencoder, q, hidden_units=(300,)) for q in BOUNDS}
+    sizes = {q: report.bytes for q, (_, _, report) in files.items()}
+    assert sizes == {q: path.stat().st_size for q, (_, path, _) in files.items()}
     assert sizes["float16"] < 0.6 * sizes[None]
     assert sizes["dynamic"] < 0.4 * sizes[None]
     assert sizes["int8"] < 0.5 * sizes[None]
 
 
-def test_what_the_signatures_share_is_stored_once(trained, unseen, tmp_path):
-    tflite(trained(hidden_units=(300,)), tmp_path / "m.tflite", "int8", unseen)
-    content = (tmp_path / "m.tflite").read_bytes()
+def test_what_the_signatures_share_is_stored_once(written):
+    _, path, _ = written(tfae.Autoencoder, "int8", hidden_units=(300,))
+    content = path.read_bytes()
     weights = 2 * (64 * 300 + 300 * 3)  # bytes of the kernels
     assert len(content) < 1.5 * weights  # the scales and biases of 730 channels are the rest
     model = schema.Model.GetRootAs(content, 0)
@@ -204,9 +219,11 @@ def test_what_the_signatures_share_is_stored_once(trained, unseen, tmp_path):
     assert sizes.count(64 * 300) >= 2
 
 
-def test_int8_files_take_and_give_int8_unless_floats_are_asked_for(trained, unseen, tmp_path):
+def test_int8_files_take_and_give_int8_unless_floats_are_asked_for(
+    trained, written, unseen, tmp_path
+):
     model = trained(tfae.VariationalAutoencoder)
-    tflite(model, tmp_path / "int8.tflite", "int8", unseen)
+    shutil.copy(written(tfae.VariationalAutoencoder, "int8")[1], tmp_path / "int8.tflite")
     tflite(model, tmp_path / "float.tflite", "int8", unseen, float_io=True)
     for signature in ("encode", "decode", "reconstruct"):
         assert types_of(tmp_path / "int8.tflite", signature) == {np.int8}
@@ -219,11 +236,10 @@ def test_int8_files_take_and_give_int8_unless_floats_are_asked_for(trained, unse
 
 
 def test_the_decoder_of_a_generative_model_is_calibrated_for_codes_from_its_prior(
-    trained, unseen, tmp_path
+    written,
 ):
-    model = trained(tfae.VariationalAutoencoder)
-    tflite(model, tmp_path / "m.tflite", "int8", unseen)
-    runner = Interpreter(str(tmp_path / "m.tflite")).get_signature_runner("decode")
+    _, path, _ = written(tfae.VariationalAutoencoder, "int8")
+    runner = Interpreter(str(path)).get_signature_runner("decode")
     scale, zero_point = runner.get_input_details()["code"]["quantization"]
     assert (127 - zero_point) * scale > 2.0
     assert (-128 - zero_point) * scale < -2.0
@@ -259,16 +275,16 @@ def test_a_model_of_another_precision_becomes_a_float32_file(dtype, trained, uns
 # ---------------------------------------------------------------------------- the anomaly score
 
 
-@pytest.mark.parametrize("model_class", [tfae.Autoencoder, tfae.VariationalAutoencoder])
+@pytest.mark.parametrize(
+    "model_class",
+    [pytest.param(tfae.Autoencoder, marks=pytest.mark.slow), tfae.VariationalAutoencoder],
+)
 @pytest.mark.parametrize(
     "likelihood", ["gaussian", "squared_error", tfae.losses.Gaussian("learned")], ids=str
 )
-def test_the_score_from_the_outputs_is_that_of_keras(
-    model_class, likelihood, trained, unseen, tmp_path
-):
-    model = trained(model_class, likelihood=likelihood)
-    tflite(model, tmp_path / "m.tflite", validation=unseen)
-    scores = DeviceModel(tmp_path / "m.tflite").anomaly_score(unseen)
+def test_the_score_from_the_outputs_is_that_of_keras(model_class, likelihood, written, unseen):
+    model, path, _ = written(model_class, likelihood=likelihood)
+    scores = DeviceModel(path).anomaly_score(unseen)
     assert scores.shape == (len(unseen),)
     np.testing.assert_allclose(scores, model.anomaly_score(unseen), rtol=1e-4, atol=1e-4)
 
@@ -282,20 +298,18 @@ class Cauchy(tfae.losses.Likelihood):
 
 
 class LargestError(tfae.Autoencoder):
-    def score(self, x):
-        return tf.reduce_max(tf.abs(x - self.call(x)), axis=[1, 2, 3])
+    def anomaly_score_batch(self, batch):
+        return tf.reduce_max(tf.abs(batch.x - self.reconstruct_batch(batch)), axis=[1, 2, 3])
 
 
 @pytest.mark.parametrize(
     ("model_class", "likelihood"), [(tfae.Autoencoder, Cauchy()), (LargestError, "bernoulli")]
 )
 def test_a_score_without_a_formula_is_none_and_not_another_one(
-    model_class, likelihood, trained, unseen, tmp_path
+    model_class, likelihood, written, unseen
 ):
-    report = tflite(
-        trained(model_class, likelihood=likelihood), tmp_path / "m.tflite", validation=unseen
-    )
-    device = DeviceModel(tmp_path / "m.tflite")
+    _, path, report = written(model_class, likelihood=likelihood)
+    device = DeviceModel(path)
     assert report.score_correlation is None
     assert device.metadata["score"] is None
     with pytest.raises(ValueError, match="has no formula"):
@@ -381,10 +395,9 @@ def test_the_device_refuses_what_a_signature_cannot_take(files, unseen):
     assert device.anomaly_score(x[:0], label=np.array([], int)).shape == (0,)
 
 
-def test_without_a_threshold_there_is_no_decision(trained, unseen, tmp_path):
-    tflite(trained(likelihood="gaussian"), tmp_path / "m.tflite", validation=unseen)
+def test_without_a_threshold_there_is_no_decision(written, unseen):
     with pytest.raises(ValueError, match="no threshold: call "):
-        DeviceModel(tmp_path / "m.tflite").is_anomaly(unseen)
+        DeviceModel(written()[1]).is_anomaly(unseen)
 
 
 def test_a_file_of_others_is_refused_with_a_reason(files, tmp_path):
@@ -398,9 +411,8 @@ def test_a_file_of_others_is_refused_with_a_reason(files, tmp_path):
             DeviceModel(content)
 
 
-def test_a_file_cut_short_or_overwritten_is_refused_with_a_reason(trained, unseen, tmp_path):
-    tflite(trained(), tmp_path / "m.tflite", validation=unseen)
-    content = (tmp_path / "m.tflite").read_bytes()
+def test_a_file_cut_short_or_overwritten_is_refused_with_a_reason(written):
+    content = written()[1].read_bytes()
     damaged = [content[:n] for n in range(8, len(content) - 1, len(content) // 40)]
     damaged += [content[:8] + bytes([byte]) * 200 + content[208:] for byte in (0, 7, 255)]
     for part in damaged:
@@ -424,18 +436,21 @@ def test_a_learned_scale_of_two_replicas_goes_to_the_device(two_replicas, digits
 # ---------------------------------------------------------------------------- the report
 
 
-def test_examples_come_as_arrays_and_datasets_with_or_without_labels(trained, unseen, tmp_path):
-    def bytes_of(calibration):
-        tflite(trained(), tmp_path / "m.tflite", "int8", calibration)
-        return (tmp_path / "m.tflite").read_bytes()
+def test_examples_come_as_arrays_and_datasets_with_or_without_labels(trained, unseen):
+    def taken(data):
+        return examples.checked(trained(), "calibration", data, at_least=1)["x"]
 
     labelled = {"x": unseen, "label": np.zeros(len(unseen), "int64")}
-    expected = bytes_of(unseen)
-    assert bytes_of(tf.data.Dataset.from_tensor_slices(unseen).batch(64)) == expected
-    assert bytes_of(tf.data.Dataset.from_tensor_slices(labelled).batch(7)) == expected
+    np.testing.assert_array_equal(taken(unseen), unseen)
+    for data, batch_size in ((unseen, 64), (labelled, 7)):
+        dataset = tf.data.Dataset.from_tensor_slices(data).batch(batch_size)
+        np.testing.assert_array_equal(taken(dataset), unseen)
     endless = tf.data.Dataset.from_tensor_slices(unseen).repeat().batch(64)
-    report = tflite(trained(), tmp_path / "m.tflite", "int8", endless)
-    assert report.num_examples == 200  # every fifth of a thousand
+    assert len(taken(endless)) == examples.MOST_EXAMPLES == 1000
+    of_array = {"x": np.arange(10)}
+    calibration, validation = examples.split(of_array, at_least=1)
+    assert validation["x"].tolist() == [4, 9]  # every fifth
+    assert sorted([*calibration["x"], *validation["x"]]) == of_array["x"].tolist()
 
 
 def test_validation_data_takes_the_place_of_held_out_calibration_data(trained, unseen, tmp_path):
@@ -452,8 +467,8 @@ def test_without_data_random_examples_show_the_errors_only(trained, tmp_path):
     assert "random examples" in str(report)
 
 
-def test_the_report_prints_its_figures(trained, unseen, tmp_path):
-    report = tflite(trained(), tmp_path / "m.tflite", "int8", unseen)
+def test_the_report_prints_its_figures(written):
+    _, _, report = written(tfae.Autoencoder, "int8")
     text = str(report)
     for words in ("encode", "decode", "reconstruct", "int8", "60 held-out examples", "fully"):
         assert words in text
@@ -486,11 +501,10 @@ def test_a_file_too_far_from_its_model_is_refused_with_its_figures(trained, unse
 
 def test_a_refused_file_leaves_the_one_before_as_it_was(trained, unseen, tmp_path):
     path = tmp_path / "m.tflite"
-    tflite(trained(), path, "int8", unseen)
-    before = path.read_bytes()
+    path.write_bytes(b"before")
     with pytest.raises(QuantizationError, match="relative_error"):
         tflite(trained(), path, "int8", unseen, allow={"relative_error": 1e-9})
-    assert path.read_bytes() == before
+    assert path.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [path]
 
 

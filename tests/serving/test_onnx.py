@@ -58,7 +58,11 @@ def test_an_exported_file_replaces_an_older_one(make_model, tmp_path):
 
 
 @pytest.mark.parametrize("before", [None, b"before"], ids=["new file", "older file"])
-@pytest.mark.parametrize("limit", [0, 100, 3_000], ids="{} bytes".format)
+@pytest.mark.parametrize(
+    "limit",
+    [*(pytest.param(n, marks=pytest.mark.slow) for n in (0, 100)), 3_000],
+    ids="{} bytes".format,
+)
 def test_a_full_disk_leaves_what_was_there(make_model, tmp_path, limit, before):
     path = tmp_path / "new" / "model.onnx" if before is None else tmp_path / "model.onnx"
     if before is not None:

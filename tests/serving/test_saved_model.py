@@ -21,9 +21,12 @@ from tfae.internals import graph_of_saved_model
 
 AUTOENCODERS = list(tfae.models.MODELS.values())
 
-every_autoencoder = pytest.mark.parametrize("model_class", AUTOENCODERS, ids=lambda m: m.__name__)
+QUICK = (tfae.VariationalAutoencoder, tfae.ConditionalVariationalAutoencoder)
+AT_LENGTH = [m if m in QUICK else pytest.param(m, marks=pytest.mark.slow) for m in AUTOENCODERS]
+
+every_autoencoder = pytest.mark.parametrize("model_class", AT_LENGTH, ids=lambda m: m.__name__)
 every_model = pytest.mark.parametrize(
-    "model_class", [*AUTOENCODERS, Classifier], ids=lambda m: m.__name__
+    "model_class", [*AT_LENGTH, Classifier], ids=lambda m: m.__name__
 )
 
 
@@ -110,7 +113,10 @@ def test_8_bit_images_are_scaled_in_the_graph(make_model, tmp_path, few_digits):
     assert_close(ask["encode"](x=images)["code"], model.encode(scaled))
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+@pytest.mark.parametrize(
+    "policy",
+    ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow), "float64"],
+)
 def test_numbers_on_the_wire_are_never_in_half_precision(make_model, tmp_path, policy):
     model = make_model(tfae.VariationalAutoencoder, dtype=policy)
     saved_model(model, tmp_path / "digits")
@@ -235,7 +241,7 @@ def test_stock_tensorflow_refuses_a_graph_with_the_op_which_is_why_it_is_never_e
     assert "Op type not registered 'Tfae>GaussianSampleKl'" in result.stderr
 
 
-@pytest.mark.parametrize("architecture", ["mlp", "conv"])
+@pytest.mark.parametrize("architecture", ["mlp", pytest.param("conv", marks=pytest.mark.slow)])
 def test_weights_are_stored_once(architecture, tmp_path):
     model = tfae.VariationalAutoencoder.from_shape((28, 28, 1), 16, architecture=architecture)
     model.compile(jit_compile=False)
@@ -413,7 +419,11 @@ def test_only_stock_ops_are_in_the_graph(exported):
 
 
 @pytest.mark.usefixtures("nothing_is_written")
-@pytest.mark.parametrize("limit", [100, 3_000, 20_000], ids="{} bytes".format)
+@pytest.mark.parametrize(
+    "limit",
+    [*(pytest.param(n, marks=pytest.mark.slow) for n in (100, 20_000)), 3_000],
+    ids="{} bytes".format,
+)
 def test_a_full_disk_leaves_nothing(make_model, tmp_path, limit):
     model = make_model(tfae.Autoencoder)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

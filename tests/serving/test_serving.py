@@ -243,7 +243,7 @@ def test_the_commands_of_the_readme_beside_the_model_run(served):
 
 
 def test_the_files_beside_the_versions_hold_for_a_second_version_of_8_bit_images(
-    make_model, serve, tmp_path
+    make_model, tmp_path
 ):
     model = make_model(tfae.Autoencoder)
     saved_model(model, tmp_path / "m")
@@ -254,6 +254,12 @@ def test_the_files_beside_the_versions_hold_for_a_second_version_of_8_bit_images
     assert "| `score` | `x` float32 (n, 8, 8, 1) |" in told[0]
     assert "| `score` | `x` uint8 (n, 8, 8, 1) |" in told[1]
     assert "`reconstruct` is asked where" in told[0]
+
+
+@pytest.mark.slow
+def test_the_clients_ask_for_the_newest_version(make_model, serve, tmp_path):
+    for version, uint8 in ((1, False), (2, True)):
+        saved_model(make_model(tfae.Autoencoder), tmp_path / "m", version, uint8)
     with serve(tmp_path / "m") as (_, port):
         url = f"http://127.0.0.1:{port}"
         said = run(tmp_path / "m", sys.executable, "rest_client.py", url)

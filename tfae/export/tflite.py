@@ -111,7 +111,11 @@ def tflite(
         in_file = {name: found[name] for name in SIGNATURES}
         content = convert(reference, in_file, quantize, batch_size, calibration, float_io)
         measured_on = examples.random(model) if validation is None else validation
-        formula = verified_formula(reference, found, measured_on)
+        of_keras = {
+            name: examples.answers(found[name], measured_on)
+            for name in ("encode", "reconstruct", "score")
+        }
+        formula = verified_formula(reference, measured_on, of_keras)
         support = model.data_contract().support
         metadata = {
             "model": type(model).__name__,
@@ -129,7 +133,8 @@ def tflite(
         }
         content = with_metadata(content, metadata)
         try:
-            report = measure(path, content, found, measured_on, is_random=validation is None)
+            is_random = validation is None
+            report = measure(path, content, found, measured_on, of_keras, is_random)
         except RuntimeError as error:
             raise ValueError(f"{path} was not written, as LiteRT cannot run it: {error}") from error
         violations = report.violations({**BOUNDS[quantize], **(allow or {})})
