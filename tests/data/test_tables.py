@@ -151,6 +151,22 @@ def test_classes_are_counted_over_training_and_the_split_itself(tmp_path):
     assert found.describe("test").num_classes == 5
 
 
+def test_names_of_classes_have_the_numbers_of_the_training_split(tmp_path):
+    ones = np.ones((3, 2))
+    train, test = ["cat", "dog", "cat"], ["dog", "ant", ""]
+    np.savez(tmp_path / "x.npz", x_test=ones, y_test=test, x_train=ones, y_train=train)
+    assert only_batch(tmp_path / "x.npz", labels=True)["label"].numpy().tolist() == [0, 1, 0]
+    batch = only_batch(tmp_path / "x.npz", split="test", labels=True)
+    assert batch["label"].numpy().tolist() == [1, 2, -1]
+    assert data.find(tmp_path / "x.npz").describe("test").class_names == ("cat", "dog", "ant")
+    np.savez(tmp_path / "x.npz", x_test=ones, y_test=[0, 1, 0], x_train=ones, y_train=train)
+    with pytest.raises(ValueError, match=r"x_test.*names in the training split"):
+        data.find(tmp_path / "x.npz")
+    np.savez(tmp_path / "x.npz", x_test=ones, y_test=test, x_train=ones, y_train=[0, 1, 0])
+    with pytest.raises(ValueError, match=r"y_test.*numbers in the training split"):
+        data.find(tmp_path / "x.npz")
+
+
 @pytest.mark.parametrize(
     ("label", "message"),
     [

@@ -71,15 +71,27 @@ def _read_archive(path: Path, memory_limit: int) -> dict[str, InMemory | StoredA
         if left_out:
             warnings.warn(f"Left out of {path}: {', '.join(left_out)}.", stacklevel=2)
         splits = {}
+        known: tuple[str, ...] = ()
         for split, (x_key, label_key) in wanted.items():
             x = _stays_in_file(path, x_key, memory_limit) or _load_member(archive, x_key, path)
             label = _load_member(archive, label_key, path) if label_key else None
-            splits[split] = examples_of(x, label, f"{path}[{x_key!r}]", path)
+            splits[split] = examples_of(x, label, f"{path}[{x_key!r}]", path, known)
+            if split == "train":  # which comes first
+                known = splits[split].class_names or ()
+            elif splits[split].class_names and not known and _is_labelled(splits.get("train")):
+                raise ValueError(
+                    f"{path}[{label_key!r}]: labels are names here, but numbers in the training "
+                    "split."
+                )
         return splits
 
 
 def examples_of(
-    x: np.ndarray | Location, label: np.ndarray | None, origin: str, path: Path | None = None
+    x: np.ndarray | Location,
+    label: np.ndarray | None,
+    origin: str,
+    path: Path | None = None,
+    known: tuple[str, ...] = (),
 ) -> InMemory | StoredArray:
     """Checks an array and gives its axes a meaning.
 
@@ -89,6 +101,7 @@ def examples_of(
         label: `(n,)` or `None`.
         origin: file and key, for messages.
         path: the file that `x` stays in, if it does.
+        known: class names of the training split.
 
     Raises:
         ValueError: for another dtype or shape, no examples, NaN, or labels that do not fit.
@@ -104,7 +117,7 @@ def examples_of(
             "(n, height, width, channels), with at least one example."
         )
     shape = (*x.shape[1:], 1) if len(x.shape) == 3 else x.shape[1:]
-    numbers, names = (None, None) if label is None else as_numbers(label, origin)
+    numbers, names = (None, None) if label is None else as_numbers(label, origin, known)
     if numbers is not None and len(numbers) != x.shape[0]:
         raise ValueError(f"{origin} has {x.shape[0]} examples but {len(numbers)} labels.")
     if isinstance(x, Location):
@@ -116,6 +129,10 @@ def examples_of(
     if examples.dtype.kind == "f":
         _check_finite(examples.parts(), origin)
     return examples
+
+
+def _is_labelled(examples: InMemory | StoredArray | None) -> bool:
+    return examples is not None and examples.has_labels
 
 
 def _check_finite(parts: Iterable[np.ndarray], origin: str) -> None:

@@ -3,16 +3,20 @@
 import numpy as np
 
 
-def as_numbers(values: np.ndarray, origin: str) -> tuple[np.ndarray, tuple[str, ...] | None]:
+def as_numbers(
+    values: np.ndarray, origin: str, known: tuple[str, ...] = ()
+) -> tuple[np.ndarray, tuple[str, ...] | None]:
     """Turns labels into int64.
 
     Args:
         values: `(n,)` or `(n, 1)`: integers (-1 for unlabelled), whole floats, or strings (empty
             for unlabelled).
         origin: where they came from, for messages.
+        known: class names of the training split, whose numbers hold for every split.
 
     Returns:
-        int64 `(n,)`, and for strings the class names, sorted; the numbers count them.
+        int64 `(n,)`, and for strings the class names, sorted, new ones after those that are known;
+        the numbers count them.
 
     Raises:
         ValueError: for anything else.
@@ -30,10 +34,14 @@ def as_numbers(values: np.ndarray, origin: str) -> tuple[np.ndarray, tuple[str, 
         try:
             values = np.where(is_labelled, texts, "-1").astype(np.float64)
         except ValueError:
-            names, numbers = np.unique(texts[is_labelled], return_inverse=True)
-            label = np.full(len(texts), -1, np.int64)
-            label[is_labelled] = numbers
-            return label, tuple(names.tolist())
+            values = texts
+        if known or values is texts:
+            found = np.unique(texts[is_labelled]).tolist()
+            names = (*known, *(name for name in found if name not in known))
+            numbers = {"": -1, **{name: number for number, name in enumerate(names)}}
+            return np.array([numbers[text] for text in texts.tolist()], np.int64), names
+    if known:
+        raise ValueError(f"{origin}: labels are numbers here, but names in the training split.")
     if values.dtype.kind not in "biuf" or not (values == np.floor(values)).all():
         raise ValueError(
             f"{origin}: labels must be whole numbers or names, received values such as "
