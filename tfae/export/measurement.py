@@ -18,7 +18,7 @@ from tfae.export.report import Report, SignatureReport
 from tfae.export.signatures import Signature
 
 _FEWEST_FOR_CORRELATION = 10
-_TINY = float(np.finfo("float32").tiny)  # in the place of zero, to divide by
+_TINY = float(np.finfo("float32").tiny)  # instead of zero, to divide by
 
 
 def verified_formula(

@@ -55,7 +55,7 @@ def tflite(
         batch_size: Examples a call, fixed in the file.
         float_io: Whether an int8 file takes and gives float32, as LiteRT in browsers needs it.
         labels: Names of the classes, in order.
-        allow: Bounds to put in the place of those in `tfae.export.report.BOUNDS`, for example
+        allow: Bounds instead of those in `tfae.export.report.BOUNDS`, for example
             `{"reconstruction_change": 0.05}`.
         check_finite: Whether a model with NaN or infinity among its weights is refused.
 

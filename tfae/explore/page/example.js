@@ -133,7 +133,8 @@ export class ExampleCard {
     document.addEventListener("drop", (event) => {
       event.preventDefault();
       hint.classList.remove("ready");
-      if (event.dataTransfer.files[0] && this.about.ownScale === null) this.#useFile(event.dataTransfer.files[0]);
+      const [file] = event.dataTransfer.files;
+      if (file && this.about.ownScale === null) this.#useFile(file);
     });
   }
 }

@@ -14,7 +14,7 @@ async function start() {
   ]);
   const model = await openModel(about);
   document.documentElement.dataset.kind = about.isImage ? "image" : "vector";
-  document.documentElement.dataset.runsIn = model.place;
+  document.documentElement.dataset.runsIn = model.runsIn;
   introduce(about);
   if (model.reason !== null) {
     notify(`Decoding on the local server instead of in the browser: ${model.reason}.`);

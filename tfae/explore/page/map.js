@@ -37,11 +37,11 @@ export class LatentMap {
       this.#drawGrid(context, width, height);
     }
     if (this.showExamples) this.#drawExamples(context);
-    if (this.own) this.#drawDiamond(context, this.#place(this.own));
+    if (this.own) this.#drawDiamond(context, this.#position(this.own));
     this.#drawPoint(context, width, height);
   }
 
-  /** The code at a place of the canvas; other dimensions as the point has them. */
+  /** The code at a position on the canvas; other dimensions as the point has them. */
   codeAt(x, y) {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     const code = Float32Array.from(this.point);
@@ -52,7 +52,7 @@ export class LatentMap {
     return code;
   }
 
-  #place(code, i = null) {
+  #position(code, i = null) {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     const [across, up] = this.axes;
     const part = (d) => (code[d] - this.ranges[d].low) / (this.ranges[d].high - this.ranges[d].low);
@@ -69,7 +69,7 @@ export class LatentMap {
     let [best, least] = [null, within ** 2];
     for (let i = 0; i < this.count; i++) {
       if (!this.#isShown(i)) continue;
-      const [left, top] = this.#place(this.codes(i), i);
+      const [left, top] = this.#position(this.codes(i), i);
       const distance = (left - x) ** 2 + (top - y) ** 2;
       if (distance < least) [best, least] = [i, distance];
     }
@@ -107,7 +107,7 @@ export class LatentMap {
       if (!this.#isShown(i)) continue;
       context.fillStyle = this.labels ? classColour(this.labels[i]) : colour("accent");
       context.beginPath();
-      context.arc(...this.#place(this.codes(i), i), radius, 0, 7);
+      context.arc(...this.#position(this.codes(i), i), radius, 0, 7);
       context.fill();
     }
     context.globalAlpha = 1;
@@ -122,7 +122,7 @@ export class LatentMap {
   }
 
   #drawPoint(context, width, height) {
-    const [x, y] = this.#place(this.point, this.picked); // in one dimension, as high as the example
+    const [x, y] = this.#position(this.point, this.picked); // in one dimension, as high as the example
     context.strokeStyle = this.plane ? "#fff" : colour("accent");
     context.globalAlpha = 0.45;
     context.lineWidth = 1;
@@ -178,7 +178,7 @@ export class LatentMap {
       });
       this.onMove(code);
     } else if (event.key === "Enter") {
-      const example = this.#nearest(...this.#place(this.point), Infinity);
+      const example = this.#nearest(...this.#position(this.point), Infinity);
       if (example !== null) this.onPick(example);
     } else if (event.key === "Home") {
       this.onMove(this.point.map((_, d) =>

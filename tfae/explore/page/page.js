@@ -72,7 +72,7 @@ export class Page {
   #decode = latest(async (code) => {
     this.#decoded = await this.model.decode(code, this.#chosenClass());
     drawExample($("#decoded"), this.#decoded, this.about);
-    const where = this.model.place === "browser"
+    const where = this.model.runsIn === "browser"
       ? "in this browser · LiteRT, WebAssembly" : "on the local server · LiteRT";
     $("#runtime").textContent = `${where} · ${this.model.milliseconds.toPrecision(2)} ms`;
   });
@@ -113,7 +113,7 @@ export class Page {
       select.value = this.map.axes[i];
       select.addEventListener("change", () => {
         const axes = this.map.axes.with(i, Number(select.value));
-        if (axes[0] === axes[1]) axes[1 - i] = this.map.axes[i]; // the two change places
+        if (axes[0] === axes[1]) axes[1 - i] = this.map.axes[i]; // the two are exchanged
         this.map.axes = axes;
         axes.forEach((axis, j) => { selects[j].value = axis; });
         this.map.plane = null;

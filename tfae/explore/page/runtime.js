@@ -3,7 +3,7 @@
 /**
  * Opens the model that the server has at /run/model.tflite.
  *
- * Returns {place, reason, milliseconds, encode, decode}: place is "browser" or "server", and reason
+ * Returns {runsIn, reason, milliseconds, encode, decode}: runsIn is "browser" or "server", and reason
  * says why it is not the browser; encode(x, label) gives {code, log_variance?} and decode(code, label)
  * an example, all as Float32Array; milliseconds is what one decoding took lately. The label is a
  * class number, -1 for unknown, and null for a model that takes none.
@@ -57,7 +57,7 @@ function onServer() {
   };
 }
 
-function timed(run, place, reason = null) {
+function timed(run, runsIn, reason = null) {
   let last = Promise.resolve();
   const inTurn = (...request) => {
     const result = last.then(() => run(...request));
@@ -65,7 +65,7 @@ function timed(run, place, reason = null) {
     return result;
   };
   const model = {
-    place,
+    runsIn,
     reason,
     milliseconds: null,
     encode: (x, label) => inTurn("encode", x, label),
