@@ -15,6 +15,7 @@ def dense(inputs, outputs, heads=1):
     return keras.Model(x, y if heads > 1 else y[0])
 
 
+@pytest.mark.slow
 def test_it_beats_pca_at_the_same_code_size(digits):
     x = digits.reshape(-1, 64)
     train, test = x[:1500], x[1500:]

@@ -267,6 +267,7 @@ def test_a_code_that_is_flattened_counts_once(digits, sparsity):
     assert logs["sparsity_loss"] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_logistic_regression_reads_k_sparse_codes_better_than_as_many_random_ones(digits):
     from sklearn.datasets import load_digits
     from sklearn.linear_model import LogisticRegression

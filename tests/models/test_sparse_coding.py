@@ -44,6 +44,7 @@ def learned(x, num_atoms=24, penalty=0.1, epochs=1, **arguments):
 # ---------------------------------------------------------------------------- what it learns
 
 
+@pytest.mark.slow
 def test_it_recovers_a_known_dictionary():
     x, atoms = sparse_data(num_atoms=40, dimension=32, active=2)
     model = learned(x, 40, penalty=0.3, epochs=8)
@@ -51,7 +52,9 @@ def test_it_recovers_a_known_dictionary():
     assert np.mean(cosines > np.cos(np.radians(10))) >= 0.95
 
 
-@pytest.mark.parametrize("atom_update", ["gradient", "replace"])
+@pytest.mark.parametrize(
+    "atom_update", ["gradient", pytest.param("replace", marks=pytest.mark.slow)]
+)
 def test_training_lowers_the_objective_of_data_it_never_saw(atom_update):
     x, _ = sparse_data()
     model = learned(x[:300], atom_update=atom_update)
@@ -382,7 +385,9 @@ def test_bad_data_is_refused():
         model.generate(3)
 
 
-@pytest.mark.parametrize("atom_update", ["gradient", "replace"])
+@pytest.mark.parametrize(
+    "atom_update", ["gradient", pytest.param("replace", marks=pytest.mark.slow)]
+)
 def test_a_model_learns_after_another_of_its_shape_is_gone(atom_update):
     x = np.random.default_rng(0).normal(size=(200, 16)).astype("float32")
     learned = []
