@@ -116,3 +116,21 @@ def test_a_file_that_is_cut_is_named(tmp_path):
     (tmp_path / "x.npy").write_bytes(content[:-50])
     with pytest.raises(ValueError, match=r"x\.npy is shorter"):
         list(examples.parts())
+
+
+def test_a_damaged_header_is_told_as_such(tmp_path):
+    # What the fuzzer of the readers found: errors of tokenize, of seek, and of zipfile.
+    np.savez(tmp_path / "x.npz", x=np.zeros((3, 2)))
+    whole = (tmp_path / "x.npz").read_bytes()
+    start = whole.index(b"PK\x01\x02")  # of the list at the archive's end
+    damaged = {
+        "tokenize": whole.replace(b"(3, 2)", b"(3, 2 "),
+        "seek": whole[: start + 42] + b"\xff\xff\xff\xff" + whole[start + 46 :],
+        "zipfile": whole[:-3],
+    }
+    for content in damaged.values():
+        (tmp_path / "x.npz").write_bytes(content)
+        with pytest.raises(ValueError, match=r"x\.npz is damaged: "):
+            locate(tmp_path / "x.npz", "x")
+        with pytest.raises(ValueError, match=r"x\.npz"):
+            data.find(tmp_path / "x.npz")

@@ -40,16 +40,23 @@ def locate(path: Path, member: str | None = None) -> Location | None:
         ValueError: when the file is damaged.
     """
     with path.open("rb") as file:
-        if member is not None:
-            with zipfile.ZipFile(file) as archive:
-                entry = archive.NameToInfo.get(f"{member}.npy")
-            if entry is None or entry.compress_type != zipfile.ZIP_STORED:
-                return None
-            # The entry's own header, whose lengths may differ from those in the archive's list.
-            file.seek(entry.header_offset + 26)
-            lengths = np.frombuffer(file.read(4), "<u2")
-            file.seek(int(lengths.sum()), os.SEEK_CUR)
-        return _read_header(file)
+        try:
+            return _locate(file, member)
+        except Exception as error:  # zipfile, NumPy and the system raise many kinds
+            raise ValueError(f"{path} is damaged: {error}.") from error
+
+
+def _locate(file: BinaryIO, member: str | None) -> Location | None:
+    if member is not None:
+        with zipfile.ZipFile(file) as archive:
+            entry = archive.NameToInfo.get(f"{member}.npy")
+        if entry is None or entry.compress_type != zipfile.ZIP_STORED:
+            return None
+        # The entry's own header, whose lengths may differ from those in the archive's list.
+        file.seek(entry.header_offset + 26)
+        lengths = np.frombuffer(file.read(4), "<u2")
+        file.seek(int(lengths.sum()), os.SEEK_CUR)
+    return _read_header(file)
 
 
 def _read_header(file: BinaryIO) -> Location | None:
