@@ -12,6 +12,8 @@ import click
 from tfae.cli.errors import in_terms_of_options
 
 if TYPE_CHECKING:
+    import tensorflow as tf
+
     from tfae import data
 
 READING = ("data_dir", "image_size", "channels", "label_column", "header")
@@ -148,15 +150,34 @@ def open_data(config: dict[str, Any]) -> data.Source:
 def load_split(
     source: data.Source, config: dict[str, Any], split: str, batch_size: int, **kwargs: Any
 ) -> Any:
-    """The dataset of a split, as the options of `data_config` ask."""
-    return source.load(
+    """The dataset of a split, as the options of `data_config` ask.
+
+    Where the model has the scaling ("scaled_by"), the data comes in its own units; for --scale
+    minmax no value is below or above those of the training data.
+    """
+    by_model = config.get("scaled_by") == "model"
+    dataset = source.load(
         split,
         batch_size,
         validation_split=config["validation_split"],
         binarize=config["binarize"],
-        scale=config["scale"],
+        scale=None if by_model else config["scale"],
         **kwargs,
     )
+    return _clipped(dataset, *config["clip"]) if by_model and config.get("clip") else dataset
+
+
+def _clipped(dataset: tf.data.Dataset, low: Any, high: Any) -> tf.data.Dataset:
+    import tensorflow as tf
+
+    def clip(batch: Any) -> Any:
+        x = batch["x"] if isinstance(batch, dict) else batch
+        x = tf.clip_by_value(tf.cast(x, tf.float32), tf.constant(low), tf.constant(high))
+        return {**batch, "x": x} if isinstance(batch, dict) else x
+
+    clipped = dataset.map(clip)
+    clipped.tfae_epoch = dataset.tfae_epoch  # from which the order follows
+    return clipped
 
 
 def unseen_split(source: data.Source, config: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from matplotlib.figure import Figure
 
 from tfae import data, pictures
@@ -67,13 +68,19 @@ def _pictures(
     )
     x, label = (batch["x"], batch["label"]) if description.has_labels else (batch, None)
     inputs = batch if model.conditional and description.has_labels else x
+    low, high = (float(x.min()), float(x.max())) if x.min() < 0 or x.max() > 1 else (0.0, 1.0)
+
+    def shown(images: np.ndarray) -> np.ndarray:
+        """In [0, 1], for a picture; data that a model scales comes in its own units."""
+        return (images - low) / max(high - low, 1e-12)
+
     is_image = len(description.shape) == 3 and description.shape[-1] in (1, 3)
     if hasattr(model, "reconstruct") and is_image:
         yield (
             "reconstructions",
             lambda: pictures.reconstructions(
-                x[:36],
-                model.reconstruct(inputs)[:36],
+                shown(x[:36]),
+                shown(model.reconstruct(inputs)[:36]),
                 title=f"{split}: originals over reconstructions",
             ),
         )
@@ -87,15 +94,18 @@ def _pictures(
         lambda: pictures.latent_map(codes, label, description.class_names, f"{split}: codes"),
     )
     if is_image and model.sampling_prior is not None:
-        yield "samples", lambda: pictures.image_grid(model.generate(64, seed=seed), title="samples")
+        yield (
+            "samples",
+            lambda: pictures.image_grid(shown(model.generate(64, seed=seed)), title="samples"),
+        )
         if codes.shape[1] == 2:
-            yield "latent_plane", lambda: _latent_plane(model)
+            yield "latent_plane", lambda: _latent_plane(model, shown)
 
 
-def _latent_plane(model: keras.Model) -> Figure:
+def _latent_plane(model: keras.Model, shown: Callable[[np.ndarray], np.ndarray]) -> Figure:
     """Of a conditional model, for its first class; without any, it was never trained."""
     title = "decoded from the latent plane, -2.5 to 2.5"
-    if not model.conditional:
-        return pictures.latent_plane(model.decode, title=title)
-    decode = functools.partial(model.decode, label=0)
-    return pictures.latent_plane(decode, title=f"{title}, as class 0")
+    decode = model.decode
+    if model.conditional:
+        title, decode = f"{title}, as class 0", functools.partial(model.decode, label=0)
+    return pictures.latent_plane(lambda z: shown(decode(z)), title=title)

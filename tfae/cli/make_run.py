@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfae import data, ops
+from tfae import data, hyperparameters, layers, ops
 from tfae.cli.console import console, shown
 from tfae.cli.data_options import held_out_split, load_split, open_data
 from tfae.cli.drawing import draw_pictures
@@ -68,9 +68,10 @@ def make_run(
     if config["data"]["validation_split"] is None:
         config["data"]["validation_split"] = 0.0 if "validation" in source.splits else 0.1
     description = source.describe("train", config["data"]["validation_split"])
+    scaling = _scaling_of_model(config, source)
     with run.claimed({**config, **_circumstances()}, interrupted), _sigterm_as_ctrl_c():
         state = run.last_checkpoint()
-        model, history = state or (_new_model(config, description), [])
+        model, history = state or (_new_model(config, description, scaling), [])
         if len(history) > config["training"]["epochs"]:
             raise ValueError(
                 f"The interrupted run has done {len(history)} epochs; --epochs must be at least "
@@ -81,21 +82,42 @@ def make_run(
         return _finish(model, source, config, run, history)
 
 
-def _new_model(config: dict[str, Any], description: data.Description) -> keras.Model:
+def _scaling_of_model(config: dict[str, Any], source: data.Source) -> layers.Scaling | None:
+    """What the model itself scales, so that it takes and gives data in its own units.
+
+    `None` where the data comes scaled instead: 8-bit images under --scale auto, data that is then
+    binarized, and models that have no scaling.
+    """
+    of_data = config["data"]
+    has_scaling = "scaling" in hyperparameters.of_constructor(model_class(config["model"]))
+    if of_data["scale"] in (None, "auto") or of_data["binarize"] or not has_scaling:
+        return None
+    found = source.scaling(of_data["scale"], of_data["validation_split"])
+    of_data["scaled_by"] = "model"
+    if found.clip:
+        of_data["clip"] = [found.unscale(np.float32(end)).tolist() for end in (0, 1)]
+    return layers.Scaling(found.shift, found.factor)
+
+
+def _new_model(
+    config: dict[str, Any], description: data.Description, scaling: layers.Scaling | None = None
+) -> keras.Model:
     training = config["training"]
     keras.utils.set_random_seed(training["seed"])  # of the first weights
     cls = model_class(config["model"])
-    hyperparameters = {key: make(value) for key, value in config["hyperparameters"].items()}
-    hyperparameters["seed"] = training["seed"]
+    options = {key: make(value) for key, value in config["hyperparameters"].items()}
+    options["seed"] = training["seed"]
+    if scaling is not None:
+        options["scaling"] = scaling
     if description.num_classes and "num_classes" in model_options(cls):
-        hyperparameters.setdefault("num_classes", description.num_classes)
+        options.setdefault("num_classes", description.num_classes)
     if has_architectures(cls):
         _check_size(description.shape)
         model = cls.from_shape(
-            description.shape, training["latent_dim"], training["architecture"], **hyperparameters
+            description.shape, training["latent_dim"], training["architecture"], **options
         )
     else:
-        model = cls(**hyperparameters)
+        model = cls(**options)
     compile_model(model, training.get("learning_rate"))
     return model
 

@@ -73,10 +73,16 @@ def write_examples(
         )
     with atomic_write(out, replace=overwrite) as new:
         if out.suffix.lower() == ".png":
-            draw(examples).savefig(new, dpi=120)
+            draw(_in_unit_range(examples)).savefig(new, dpi=120)
         else:
             np.save(new, examples)
     return out
+
+
+def _in_unit_range(images: np.ndarray) -> np.ndarray:
+    """Images as they are, or stretched to [0, 1] where they are in other units."""
+    low, high = images.min(), images.max()
+    return images if low >= 0 and high <= 1 else (images - low) / max(high - low, 1e-12)
 
 
 def free_name(path: Path, ending: str = "") -> Path:

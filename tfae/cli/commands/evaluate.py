@@ -58,7 +58,8 @@ def evaluate(
         read_json(file)  # before measuring, which takes a while
     of_data = config["data"]
     of_data.update({k: v for k, v in (("data", data), ("data_dir", data_dir)) if v})
-    if data and of_data["scale"] in ("minmax", "standard"):
+    scaled = of_data["scale"] in ("minmax", "standard") and of_data.get("scaled_by") != "model"
+    if data and scaled:
         raise ValueError(
             f"The run scales its data by --scale {of_data['scale']}, from statistics of its own "
             "training data; other data cannot be brought to that scale here."

@@ -84,6 +84,8 @@ def _prepare(model: keras.Model, config: dict[str, Any], folder: Path, **names: 
         ).as_numpy_iterator()
     )
     x, labels = (batch["x"], batch["label"]) if description.has_labels else (batch, None)
+    by_data = of_data["scale"] in ("minmax", "standard") and of_data.get("scaled_by") != "model"
+    own_scale = of_data["scale"] if by_data else None
     prepare(
         model,
         x,
@@ -92,7 +94,7 @@ def _prepare(model: keras.Model, config: dict[str, Any], folder: Path, **names: 
         description.class_names,
         column_names=description.column_names,
         data=f"{Path(source.name).name} {split}",
-        own_scale=of_data["scale"] if of_data["scale"] in ("minmax", "standard") else None,
+        own_scale=own_scale,
         **names,
     )
 

@@ -125,10 +125,12 @@ def _saved_model(
 ) -> None:
     from tfae import export as exports
 
-    if uint8 and config["data"]["scale"] not in ("auto", 255.0):
+    of_data = config["data"]
+    by_model = of_data.get("scaled_by") == "model"  # then the graph takes pixels as they are
+    if uint8 and not by_model and of_data["scale"] not in ("auto", 255.0):
         raise ValueError(
             "--uint8 divides by 255 as --scale auto does; the run was trained with --scale "
-            f"{config['data']['scale']}."
+            f"{of_data['scale']}."
         )
     if version is None:
         names = [path.name for path in out.glob("*")]
