@@ -53,7 +53,7 @@ def of_constructor(cls: type) -> dict[str, Hyperparameter]:
     for owner in cls.__mro__:
         if owner is keras.Model:
             break
-        networks.update(vars(owner).get("network_names", ()))
+        networks.update(getattr(owner, "network_names", ()))
         if "__init__" in vars(owner):
             for hyperparameter in _declared(owner.__init__, owner, _NAMED):
                 found.setdefault(hyperparameter.name, hyperparameter)

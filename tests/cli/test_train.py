@@ -234,7 +234,7 @@ def test_pictures_of_a_conditional_model_are_of_the_classes(make, tmp_path, monk
         ("vae --data ./none.npy --latent-dim 2 --out run", "There is nothing at .*none.npy"),
         (
             "vae --data digits --latent-dim 2 --out run --scale 0.1",
-            r"must lie in \[0, 1\].*--scale",
+            r"must lie in .*--scale.*Received \[0, 1\]",
         ),
         ("vae --data digits --latent-dim 2 --out run --beta -1", "--beta must be"),
         ("vae --data digits --latent-dim 2 --out run --beta many", "--beta must be a number"),
