@@ -114,8 +114,15 @@ def test_auto_is_saved_as_auto(tiny, tmp_path):
     assert config["steps_per_execution"] == "auto"
 
 
-@pytest.mark.parametrize("jit_compile", [True, False])
-@pytest.mark.parametrize("model_class", [tfae.Autoencoder, tfae.AdversarialAutoencoder])
+@pytest.mark.parametrize(
+    ("model_class", "jit_compile"),
+    [
+        (tfae.Autoencoder, True),
+        (tfae.Autoencoder, False),
+        (tfae.AdversarialAutoencoder, False),
+        pytest.param(tfae.AdversarialAutoencoder, True, marks=pytest.mark.slow),
+    ],
+)
 def test_steps_per_execution_changes_speed_not_results(tiny, few_digits, jit_compile, model_class):
     def trained(steps):
         model = tiny(model_class=model_class, jit_compile=jit_compile, steps_per_execution=steps)
