@@ -513,7 +513,7 @@ def test_a_refused_file_leaves_the_one_before_as_it_was(trained, unseen, tmp_pat
     [
         ({"quantize": "int8"}, "needs `calibration`"),
         ({"quantize": "int4"}, r"`quantize` must be one of None, .*received 'int4'"),
-        ({"batch_size": 0}, "`batch_size` must be at least 1"),
+        ({"batch_size": 0}, "`batch_size` must be a whole number of at least 1"),
         ({"allow": {"size": 3}}, "`allow` may have relative_error.*received size"),
     ],
 )
