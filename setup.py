@@ -1,12 +1,12 @@
 """Builds the op library, tfae/ops/_tfae_ops.so. Everything else is in pyproject.toml.
 
 Environment variables:
-    TFAE_BUILD_KERNELS: 0 leaves the library out; 1 makes a failure to build it an error everywhere.
-        Without it a failure is an error on Linux x86-64 and a message elsewhere, where models
-        then run on plain TensorFlow operations.
-    TFAE_CUDA: 0 leaves out the kernels for NVIDIA GPUs; 1 makes it an error that there is no nvcc.
-        Without it they are built where there is one.
-    CXX, CXXFLAGS, LDFLAGS: the compiler and flags to add, as usual. NVCC: CUDA's compiler.
+    TFAE_BUILD_KERNELS: 0 leaves the library out; with 1, a failure to build it is an error on every
+        platform. If it is not set, a failure is an error on Linux x86-64. Elsewhere it is a
+        message, and models then run on plain TensorFlow operations.
+    TFAE_CUDA: 0 leaves out the kernels for NVIDIA GPUs; with 1, a missing nvcc is an error. If it
+        is not set, they are built if there is an nvcc.
+    CXX, CXXFLAGS, LDFLAGS: the compiler and additional flags, as usual. NVCC: CUDA's compiler.
 """
 
 import glob
@@ -29,38 +29,38 @@ from setuptools.errors import CompileError, ExecError
 
 LIBRARY = Path("tfae/ops/_tfae_ops.so")  # the same name on macOS: tf.load_op_library takes any
 BUILD_BASE = ".build"  # not "build", which on macOS would be the same name as Bazel's BUILD
-OBJECTS = Path(BUILD_BASE, "kernels")  # beside the sources, so that the next build finds them
+OBJECTS = Path(BUILD_BASE, "kernels")  # in the source tree, so that the next build finds them
 
 WITHOUT_LIBRARY = (
     "TFAE_BUILD_KERNELS=0 installs tfae without its op library: "
     "models then run on plain TensorFlow operations, slower."
 )
 
-CUDA = runpy.run_path("kernels/cuda.py")  # how nvcc is found and what it is told
+CUDA = runpy.run_path("kernels/cuda.py")  # how nvcc is found, and its flags
 
 
 def kernel_sources() -> list[str]:
     """Every C++ source of the op library, relative to the source tree."""
     sources = glob.glob("kernels/**/*.cc", recursive=True)
     sources = [source for source in sources if not source.endswith("_test.cc")]
-    return sorted(sources, reverse=True)  # the slowest to compile, xla/, begins first
+    return sorted(sources, reverse=True)  # xla/ first, which takes the longest to compile
 
 
 def failure_is_an_error() -> bool:
-    """Whether a library that does not build stops the installation."""
+    """Whether a failure to build the library stops the installation."""
     forced = os.environ.get("TFAE_BUILD_KERNELS") == "1"
     return forced or (sys.platform == "linux" and platform.machine() == "x86_64")
 
 
 class Toolchain:
-    """A compiler, and the flags that fit the TensorFlow that the library will run with."""
+    """A compiler, with flags for the TensorFlow that the library will run with."""
 
     def __init__(self):
         self.compiler = self._find_compiler()
         self.compiler_version = self._run([*self.compiler, "--version"]).splitlines()[0]
         self.tensorflow_version, self._tensorflow, flags = self._ask_tensorflow()
 
-        # As system headers, TensorFlow's own are neither warned about nor watched for changes.
+        # As system headers, TensorFlow's are neither warned about nor checked for changes.
         headers = [flag.replace("-I", "-isystem", 1) for flag in flags]
         self.compile_flags = [
             *headers,
@@ -68,7 +68,7 @@ class Toolchain:
             "-std=c++17",
             "-O3",
             "-fPIC",
-            "-DNDEBUG",  # as TensorFlow is: some of its inline functions depend on it
+            "-DNDEBUG",  # as TensorFlow itself is built: some of its inline functions depend on it
             "-Wall",
             "-Wextra",
             f"-ffile-prefix-map={self._tensorflow}=tensorflow",
@@ -78,7 +78,8 @@ class Toolchain:
         self.cuda = self._find_cuda()
         if self.cuda:
             self.compile_flags.append("-DTFAE_CUDA")
-            # Before TensorFlow's libraries, which have functions by the names of CUDA's runtime.
+            # Before TensorFlow's libraries, which define functions with the same names as CUDA's
+            # runtime.
             self.link_flags += self.cuda.link_flags
         if sys.platform == "darwin":
             self.link_flags += ["-undefined", "dynamic_lookup"]  # found in the loaded TensorFlow
@@ -93,7 +94,7 @@ class Toolchain:
 
     @staticmethod
     def _ask_tensorflow() -> tuple[str, str, list[str]]:
-        # In another process, for TensorFlow writes to the terminal while it is imported.
+        # In another process, since TensorFlow writes to the terminal while it is imported.
         script = (
             "import json, os, tensorflow as tf; print(json.dumps([tf.__version__, "
             "os.path.dirname(tf.__file__), tf.sysconfig.get_compile_flags()]))"
@@ -101,9 +102,9 @@ class Toolchain:
         result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
         if result.returncode:
             raise CompileError(
-                "the op library is compiled against TensorFlow, which does not import: "
+                "the op library is compiled against TensorFlow, which cannot be imported: "
                 f"{result.stderr.strip().splitlines()[-1]}. Install it, or leave out "
-                f"--no-build-isolation and pip brings it. {WITHOUT_LIBRARY}"
+                f"--no-build-isolation, and pip installs it. {WITHOUT_LIBRARY}"
             )
         return tuple(json.loads(result.stdout.splitlines()[-1]))
 
@@ -139,7 +140,7 @@ class Toolchain:
         return result.stdout
 
     def compile(self, source: str) -> Path:
-        """Compiles one file unless its object is newer than all that it was made from."""
+        """Compiles one file, unless its object file is up to date."""
         target = OBJECTS / Path(source.replace("/", "-")).with_suffix(".o")
         dependencies = target.with_suffix(".d")
         made_with = target.with_suffix(".key")
@@ -158,14 +159,14 @@ class Toolchain:
         return [*self.compiler, *self.compile_flags, "-c", source]
 
     def _key(self, command: list[str]) -> str:
-        # Isolated builds install TensorFlow at a new path each time, so the path does not count.
+        # Isolated builds install TensorFlow at a new path each time, so the path is left out.
         command = [part.replace(self._tensorflow, "tensorflow") for part in command]
         cuda_version = self.cuda.version if self.cuda else ""
         parts = [self.tensorflow_version, self.compiler_version, cuda_version, *command]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
     def build(self, sources: list[str], library: Path) -> None:
-        """Compiles the sources, and those for GPUs, side by side and links them."""
+        """Compiles the sources, including those for GPUs, in parallel, and links them."""
         if self.cuda:
             sources = [*sources, *CUDA["SOURCES"]]
         OBJECTS.mkdir(parents=True, exist_ok=True)
@@ -173,7 +174,7 @@ class Toolchain:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             objects = list(pool.map(self.compile, sources))
         print(f"linking {library}", flush=True)
-        # Linked aside and renamed: a running program may have the old library mapped.
+        # Written under another name and renamed: a running program may have mapped the old library.
         new = library.with_suffix(f".{os.getpid()}.tmp")
         self._run([*self.compiler, *map(str, objects), *self.link_flags, "-o", str(new)])
         new.replace(library)
@@ -195,7 +196,7 @@ class BuildLibrary(build_ext):
     """Builds the library where setuptools expects an extension module."""
 
     def run(self) -> None:
-        """Builds, or where that may fail says so and leaves a package without the library."""
+        """Builds the library; where failure is allowed, reports it and leaves the library out."""
         try:
             super().run()
         except (CompileError, ExecError) as error:
@@ -203,9 +204,9 @@ class BuildLibrary(build_ext):
                 raise
             print(f"tfae is installed without its op library: {error}", file=sys.stderr)
             self.extensions = []
-            self.distribution.ext_modules = []  # the wheel then is pure Python
+            self.distribution.ext_modules = []  # the wheel is then pure Python
             package_root = "." if self.editable_mode else self.build_lib
-            Path(package_root, LIBRARY).unlink(missing_ok=True)  # an earlier build's
+            Path(package_root, LIBRARY).unlink(missing_ok=True)  # from an earlier build
 
     def build_extension(self, ext: Extension) -> None:
         """Compiles and links."""
@@ -221,16 +222,16 @@ class BuildLibrary(build_ext):
             ) from error
 
     def get_ext_filename(self, fullname: str) -> str:
-        """A plain name: the library does not depend on Python's binary interface."""
+        """A name without an ABI tag: the library does not depend on Python's binary interface."""
         return os.path.join(*fullname.split(".")) + ".so"
 
 
 class TagWheel(bdist_wheel):
-    """Tags the wheel with the platform alone, or with none where it has no library."""
+    """Tags the wheel with the platform only, or with nothing if it has no library."""
 
     def run(self) -> None:
-        """Builds the library before the kind of wheel is decided, since it may fall back."""
-        # What an earlier build left there, of modules deleted since, would be packed again.
+        """Builds the library first, since the kind of wheel depends on whether that works."""
+        # Otherwise modules that have been deleted since an earlier build would be packed again.
         shutil.rmtree(self.get_finalized_command("build").build_lib, ignore_errors=True)
         self.run_command("build")
         self.skip_build = True
@@ -238,13 +239,13 @@ class TagWheel(bdist_wheel):
         super().run()
 
     def get_tag(self) -> tuple[str, str, str]:
-        """Any Python 3 will do: the library uses nothing of its binary interface."""
+        """Any Python 3 works: the library does not use its binary interface."""
         platform_tag = super().get_tag()[2]
         return "py3", "none", platform_tag
 
 
 def main() -> None:
-    """Runs setuptools, with the library among the extension modules unless it is left out."""
+    """Runs setuptools, with the library as an extension module unless it is left out."""
     build = os.environ.get("TFAE_BUILD_KERNELS")
     if build not in (None, "", "0", "1"):
         raise SystemExit(f"TFAE_BUILD_KERNELS must be 0 or 1, not {build!r}")

@@ -1,4 +1,4 @@
-"""What the machine itself can do, to set beside what a benchmark measures."""
+"""What the machine itself can do, for comparison with what a benchmark measures."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def best_time(function, repetitions):
-    """The shortest of several runs, in seconds: the one that others disturbed least."""
+    """The shortest of several runs, in seconds: the one that was disturbed least."""
     times = []
     for _ in range(repetitions):
         start = time.perf_counter()
@@ -19,16 +19,16 @@ def best_time(function, repetitions):
 
 def copy_rate(megabytes=64):
     """Bytes read and written per second when memory is copied, on all of TensorFlow's threads."""
-    import tensorflow as tf  # here, for benchmarks on machines without it
+    import tensorflow as tf  # here, since some benchmarks run on machines without it
 
     source = tf.zeros([int(megabytes * 2**18)])
     zero = tf.constant(0.0)
-    # A sum reads and writes every element once, and unlike a copy TensorFlow shares it out.
+    # A sum reads and writes every element once and, unlike a copy, runs on all threads.
     return 2 * megabytes * 2**20 / best_time(lambda: source + zero, 30)
 
 
 def matmul_rate(size=2048):
-    """Floating-point operations per second of a float32 matrix product on all threads."""
+    """Floating-point operations per second in a float32 matrix product, on all threads."""
     import tensorflow as tf
 
     matrix = tf.constant(np.random.default_rng(0).random((size, size), "float32"))

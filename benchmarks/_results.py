@@ -1,4 +1,4 @@
-"""How a benchmark's figures are printed, kept as data, and put into docs/results.md."""
+"""Prints the figures of a benchmark, keeps them as data, and puts them into docs/results.md."""
 
 import json
 import os
@@ -13,26 +13,26 @@ from rich.table import Table
 
 FOLDER = Path(__file__).with_name("results")
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
-_BEGUN = time.perf_counter()  # benchmarks import this first of all
-_EARLIER = {}  # minutes that interrupted processes took for a benchmark, by its name
+_BEGUN = time.perf_counter()  # benchmarks import this file before anything else
+_EARLIER = {}  # minutes that interrupted processes spent on a benchmark, by its name
 
 
 def publish(name, title, columns, rows, seeds=(), data=None, note="", effort=None):
-    """Prints a table, and keeps it with how it came about.
+    """Prints a table, and keeps it together with how it was measured.
 
-    A kept result is never replaced by one of fewer rounds, seeds, rows or columns: a quick look
-    leaves the page as it is. Whoever means it removes the kept file first.
+    A kept result is never replaced by one with fewer rounds, seeds, rows or columns, so a quick
+    look leaves the page as it is. To replace it anyway, remove the kept file first.
 
     Args:
-        name: Of the file in benchmarks/results.
+        name: Name of the file in benchmarks/results.
         title: What the figures are, with their unit.
         columns: Headings; the first column names the row.
-        rows: Of the table; numbers are shown as they are given, so round them before.
-        seeds: That the runs began from.
+        rows: Rows of the table. Numbers are shown as they are given, so round them before.
+        seeds: The seeds of the runs.
         data: Everything else worth keeping, such as figures by seed or epoch.
-        note: A sentence or two for the reader: what differs from the published setting.
-        effort: What was spent on the figures, by name: numbers such as rounds, epochs or images, of
-            which more are better.
+        note: A sentence or two for the reader, such as what differs from the published setting.
+        effort: What was spent on the figures, by name: numbers of rounds, epochs or images, for
+            which more is better.
 
     Returns:
         Whether the result was kept.
@@ -72,7 +72,7 @@ def publish(name, title, columns, rows, seeds=(), data=None, note="", effort=Non
 
 
 def _fewer(result, kept):
-    """Of what a result has less than the kept one, each with both numbers."""
+    """What a result has less of than the kept one, each with both numbers."""
     effort = kept.get("effort", {})
     pairs = {name: (result["effort"].get(name, 0), number) for name, number in effort.items()}
     for name in ("seeds", "rows", "columns"):
@@ -81,10 +81,10 @@ def _fewer(result, kept):
 
 
 def once(name, key, compute):
-    """The result of `compute()`, from an interrupted earlier run of the benchmark if it has it.
+    """The result of `compute()`, or what an interrupted earlier run of the benchmark computed.
 
-    Results are kept in benchmarks/results/NAME.unfinished by `key`, which says all that they depend
-    on, until `publish` has them all; with them, under "minutes", how long they took.
+    Until `publish` has all results, they are kept in benchmarks/results/NAME.unfinished. The `key`
+    of a result must say everything that it depends on. "minutes" there is the time spent so far.
     """
     FOLDER.mkdir(exist_ok=True)
     unfinished = FOLDER / f"{name}.unfinished"
@@ -101,7 +101,7 @@ def once(name, key, compute):
 
 
 def _minutes(name):
-    """How long a benchmark has taken, without what interrupted processes had not kept yet."""
+    """Minutes that a benchmark has taken, without what interrupted processes did not keep."""
     return _EARLIER.get(name, 0.0) + (time.perf_counter() - _BEGUN) / 60
 
 
@@ -109,8 +109,8 @@ def page():
     """The text of docs/results.md, from the kept results."""
     parts = [
         "# Results",
-        "Every table is what the command above it printed; `python benchmarks/report.py` puts the "
-        "kept results (benchmarks/results) on this page. Published figures stand beside ours.",
+        "Each table was printed by the command above it. `python benchmarks/report.py` writes this "
+        "page from the kept results in benchmarks/results. Published figures stand next to ours.",
     ]
     for path in sorted(FOLDER.glob("*.json")):
         result = json.loads(path.read_text())

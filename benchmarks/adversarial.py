@@ -3,13 +3,13 @@
     python benchmarks/adversarial.py [--dims 2 8] [--seeds 0 1 2 3 4] [--epochs EPOCHS]
                                      [--rates falling constant] [--quick]
 
-Two things are asked of each seed. The codes of 1,000 test images and 1,000 draws of the prior,
-N(0, I), must pass for samples of one distribution, by the two-sample test of the maximum mean
-discrepancy (RBF kernel of the median distance, 1,000 permutations) at the level of 1 %. And of
-10,000 generated digits a classifier that was trained on MNIST must see each class 4 to 20 % of the
-time. Everything is the default of `from_shape(shape, dimensions)` and `compile()`, which lets all
-rates fall to zero; "constant" keeps them where they begin. What is done is kept until all of it is,
-so the same command goes on after an interruption.
+Each seed has to meet two criteria. The codes of 1,000 test images and 1,000 samples of the prior,
+N(0, I), must be indistinguishable by a two-sample test of the maximum mean discrepancy (RBF kernel
+of the median distance, 1,000 permutations) at the 1 % level. And a classifier trained on MNIST must
+see each class in 4 to 20 % of 10,000 generated digits. Everything is the default of
+`from_shape(shape, dimensions)` and `compile()`, which lets all rates fall to zero; "constant" keeps
+them constant. Results are kept as they are computed: after an interruption, the same command
+continues.
 """
 
 import argparse
@@ -41,14 +41,14 @@ def images(split):
 def train(x, latent_dim, rates, epochs, seed):
     keras.utils.set_random_seed(seed)
     model = tfae.AdversarialAutoencoder.from_shape((28, 28, 1), latent_dim, seed=seed)
-    # With an optimizer of the user's, the game has constant rates, too.
+    # With an optimizer of one's own, the other two rates are constant as well.
     model.compile(keras.optimizers.Adam(2e-3) if rates == "constant" else None)
     model.fit(x, batch_size=BATCH, epochs=epochs, verbose=0)
     return model
 
 
 def digit_classifier(x, label, epochs):
-    """A network that tells digits, to look at generated ones."""
+    """A classifier of digits, to judge generated ones."""
     keras.utils.set_random_seed(0)
     layers = [keras.layers.Flatten(), keras.layers.Dropout(0.2)]
     for units in (512, 512):
@@ -61,7 +61,7 @@ def digit_classifier(x, label, epochs):
 
 
 def judge(model, test, classifier, seed):
-    """What the two questions come to, for one trained model."""
+    """The figures of both criteria, for one trained model."""
     chosen = np.random.default_rng(seed).choice(len(test), 1000, replace=False)
     draws = model.prior.sample(1000, tf.constant([seed, 1], tf.int64)).numpy()
     found = mmd_test(model.encode(test[chosen]), draws, seed=seed)
@@ -90,7 +90,7 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)))
     parser.add_argument("--rates", nargs="+", choices=RATES, default=["falling"])
     parser.add_argument("--images", type=int, default=60_000, help="training images to use")
-    parser.add_argument("--quick", action="store_true", help="a minute, nothing kept")
+    parser.add_argument("--quick", action="store_true", help="take a minute, keep nothing")
     arguments = parser.parse_args()
     (x, label), (test, test_label) = images("train"), images("test")
     x, label = x[: arguments.images], label[: arguments.images]
@@ -131,7 +131,7 @@ def main():
         )
     publish(
         "adversarial",
-        "Adversarial autoencoder of MNIST: codes beside the prior, and what it generates",
+        "Adversarial autoencoder of MNIST: how well codes match the prior, and what it generates",
         [
             "dimensions,\nepochs, rates",
             "seeds that\nmatch the prior",
@@ -147,11 +147,10 @@ def main():
         data={"runs": runs},
         effort={"images": arguments.images},
         note=f"{len(x):,} images in batches of {BATCH}, networks 784-512-512-256 and back, the "
-        "defaults of the model. Falling rates are those of `compile()`. Layers, batch, epochs and "
-        "rates were chosen by such figures of seeds 0 to 3. A seed matches at a p-value above "
-        "0.01. The discriminator's loss is 0.693 where it can only guess. The classifier that "
-        "looks at the "
-        f"generated digits is right on {accuracy:.1%} of the test images.",
+        "model's defaults. Falling rates are those of `compile()`. Layers, batch size, epochs and "
+        "rates were chosen by these figures for seeds 0 to 3. A seed matches if its p-value is "
+        "above 0.01. The discriminator's loss is 0.693 when it can only guess. The classifier that "
+        f"judges the generated digits is right on {accuracy:.1%} of the test images.",
     )
 
 

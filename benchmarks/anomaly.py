@@ -1,12 +1,13 @@
-"""Anomalies in MNIST: one digit after another is left out of training, and is the anomaly.
+"""Anomalies in MNIST: each digit in turn is left out of training and becomes the anomaly.
 
     python benchmarks/anomaly.py [--epochs 10] [--seeds 0] [--digits 0 1 2 ... 9]
 
-Prints the area under the ROC curve (ROC-AUC) of each method's score on the 10,000 test images, a
-row a left-out digit: the probability that an image of it scores higher than one of the other nine.
-No method sees the left-out digit, and none has settings chosen by it. Beside tfae's models stand
-scikit-learn's IsolationForest, LocalOutlierFactor and the reconstruction error of PCA, with as many
-components as the codes have numbers. The same command goes on after an interruption.
+Prints the area under the ROC curve (ROC-AUC) of each method's score on the 10,000 test images, with
+one row per left-out digit: the probability that an image of that digit scores higher than one of
+the other nine. No method sees the left-out digit, and no setting was chosen by it. tfae's models
+are compared with scikit-learn's IsolationForest and LocalOutlierFactor, and with the reconstruction
+error of PCA, with as many components as the codes have. After an interruption, the same command
+continues.
 """
 
 import argparse
@@ -29,10 +30,10 @@ import tfae
 BATCH = 128
 LATENT_DIM = 16
 NETWORK = {"latent_dim": LATENT_DIM, "hidden_units": (512, 256)}
-LOF_IMAGES = 10_000  # its time and memory grow with the square
+LOF_IMAGES = 10_000  # its time and memory grow with the square of their number
 MODELS = {
     "autoencoder": tfae.Autoencoder,
-    "denoising autoencoder": tfae.DenoisingAutoencoder,  # of masking, its default
+    "denoising autoencoder": tfae.DenoisingAutoencoder,  # with masking, its default
     "variational autoencoder": tfae.VariationalAutoencoder,
 }
 
@@ -83,7 +84,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--digits", type=int, nargs="+", default=list(range(10)))
-    parser.add_argument("--images", type=int, default=60_000, help="training images to use")
+    parser.add_argument("--images", type=int, default=60_000, help="number of training images")
     arguments = parser.parse_args()
     train = tuple(part[: arguments.images] for part in images("train"))
     test = images("test")
@@ -107,8 +108,8 @@ def main():
         data={"by seed": table.tolist()},
         effort={"epochs": arguments.epochs, "images": arguments.images},
         note=f"Networks 784-512-256-{LATENT_DIM} and back, {arguments.epochs} epochs on "
-        f"{len(train[0]):,} images less those of the digit; the local outlier factor, whose time "
-        f"grows with the square, has {LOF_IMAGES:,} of them at most.",
+        f"{len(train[0]):,} images without those of the digit. The local outlier factor, whose "
+        f"time grows with the square of their number, gets at most {LOF_IMAGES:,} of them.",
     )
 
 

@@ -3,9 +3,9 @@
     python benchmarks/corruption.py [--rounds 15]
 
 The same network trains on the same random batches without noise, with each corruption layer of
-tfae, and with Keras' own `GaussianNoise` and `Dropout`, in turns, in one process. The steps loop
-inside one compiled program, so that nothing but the step is in the figure. A figure
-is the best of the rounds.
+tfae, and with Keras' own `GaussianNoise` and `Dropout`. They take turns in one process. The steps
+run in a loop inside one compiled program, so only the step itself is measured. Each figure is the
+best of all rounds.
 """
 
 import argparse

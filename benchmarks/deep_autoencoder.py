@@ -1,4 +1,4 @@
-"""The deep autoencoder 784-1000-500-250-30 on MNIST, beside PCA with 30 components.
+"""The deep autoencoder 784-1000-500-250-30 on MNIST, compared with PCA with 30 components.
 
     python benchmarks/deep_autoencoder.py [--epochs 60] [--seeds 0 1 2]
 
@@ -31,11 +31,11 @@ def squared_error(a, b):
 
 
 def train(x, epochs, seed):
-    """ELU layers and a cosine learning rate; no layer-wise pre-training is needed any more.
+    """ELU layers and a cosine learning rate: layer-wise pre-training is no longer needed.
 
     The output units are logistic, trained by cross-entropy, as in the paper. With linear outputs
     and the squared error itself as the loss, the same network stops near 4.8: most pixels are
-    exactly 0, which a linear unit only meets on average.
+    exactly 0, a value that a linear unit meets only on average.
     """
     keras.utils.set_random_seed(seed)
     model = tfae.Autoencoder.from_shape(

@@ -1,13 +1,13 @@
-"""Denoised MNIST: a denoising autoencoder beside a plain one and two classical filters.
+"""Denoised MNIST: a denoising autoencoder, compared with a plain one and two classical filters.
 
     python benchmarks/denoising.py [--epochs 20] [--seeds 0] [--noise gaussian salt_and_pepper]
 
-Prints the peak signal-to-noise ratio (PSNR, in dB, the mean over the test images; higher is better)
-of noisy test digits and of what each method makes of them, at three levels of each noise. Noisy
-images are clipped to [0, 1], as a camera would. One denoising autoencoder is trained for each
-level, one plain autoencoder of the same network for all. The filters are given the best of their
-settings for each level, chosen on training images. Non-local means needs scikit-image, of the
-`bench` extra.
+Prints the peak signal-to-noise ratio (PSNR in dB, the mean over the test images; higher is better)
+of noisy test digits and of each method's results, at three levels of each kind of noise. Noisy
+images are clipped to [0, 1], as a camera would do. One denoising autoencoder is trained for each
+level, and one plain autoencoder with the same network for all. The filters use their best settings
+for each level, chosen on training images. Non-local means needs scikit-image, which the `bench`
+extra installs.
 """
 
 import argparse
@@ -87,7 +87,7 @@ def compare(x, test, noise, level, plain, epochs, seed):
         best = max(settings, key=lambda s: psnr(sample, np.clip(function(noisy_sample, s), 0, 1)))
         results[name] = psnr(test, np.clip(function(noisy, best), 0, 1))
     results["autoencoder"] = psnr(test, plain.reconstruct(noisy))
-    # Clipped like the noisy images: a network is best at the noise that it was trained on.
+    # Clipped like the noisy images: a network does best on the noise that it was trained on.
     clip = keras.layers.ReLU(max_value=1.0)
     corruption = keras.Sequential([NOISE[noise](level), clip])
     model = train(tfae.DenoisingAutoencoder, x, epochs, seed, corruption=corruption)
@@ -100,7 +100,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--noise", choices=sorted(LEVELS), nargs="+", default=sorted(LEVELS))
-    parser.add_argument("--images", type=int, default=60_000, help="training images to use")
+    parser.add_argument("--images", type=int, default=60_000, help="number of training images")
     parser.add_argument("--test-images", type=int, default=10_000)
     arguments = parser.parse_args()
     x, test = images("train")[: arguments.images], images("test")[: arguments.test_images]
@@ -120,7 +120,7 @@ def main():
         seeds=arguments.seeds,
         effort={"epochs": arguments.epochs, "images": len(x), "test images": len(test)},
         note=f"Networks 784-1024-256-1024-784, {arguments.epochs} epochs on {len(x):,} images; the "
-        "filters have the best of their settings for each level.",
+        "filters use their best settings for each level.",
     )
 
 

@@ -1,11 +1,11 @@
-"""What the log-ratio of importance weights costs in a train step: is there an op to be had in it?
+"""What the log-ratio of importance weights costs in a train step: is it worth an op of its own?
 
     python benchmarks/importance_ratio.py [--rounds 9]
 
-IWAE needs log p(z) - log q(z | x) of every sample. It is composed of TensorFlow's operations after
-the fused sampling op. Beside the step as it is stands one in which the ratio is left out: no op
-that computed it along with the sample could save more than the difference. In turns, in one
-process; a figure is the best of the rounds.
+IWAE needs log p(z) - log q(z | x) for every sample. TensorFlow's own operations compute it after
+the fused sampling op. The benchmark compares the train step with one that leaves the ratio out: an
+op that computed it along with the sample could not save more than the difference. Both take turns
+in one process, and each figure is the best of all rounds.
 """
 
 import argparse
@@ -80,7 +80,7 @@ def main():
             )
     publish(
         "importance_ratio",
-        f"A train step of the importance weighted autoencoder, batch {BATCH}, in milliseconds",
+        f"A train step of the importance-weighted autoencoder, batch {BATCH}, in milliseconds",
         ["network", "as it is", "without the log-ratio", "at most to save"],
         rows,
         effort={"rounds": arguments.rounds},

@@ -1,19 +1,19 @@
-"""The fused op beside what TensorFlow, PyTorch and JAX users would write instead.
+"""The fused op, compared with what users of TensorFlow, PyTorch and JAX would write instead.
 
     python benchmarks/op.py [--rounds 9] [--threads 2]
 
 Every contender computes z, kl and, for given gradients of both, the gradients of the mean and the
-log-variance, each time with new noise. They run in turns in one process, and a figure is the best
-of the rounds, in milliseconds a step.
+log-variance, each time with new noise. They take turns in one process, and each figure is the best
+of all rounds, in milliseconds per step.
 
-The first table times steps in a loop inside one compiled function, so that no call from Python is
-in the figure. A graph's loop feeds the gradients to the next step as its mean and log-variance,
-which costs nothing; XLA would copy them, so its loop has a barrier that makes it compute all
+The first table times steps in a loop inside one compiled function, so no call from Python is
+included. A graph's loop feeds the gradients to the next step as its mean and log-variance, which
+costs nothing. XLA would copy them, so its loop instead has a barrier that forces it to compute all
 results, and keeps one element of each.
 
-The second table times single calls from Python. TensorFlow's GradientTape and functions cost more
-there than the op does for small shapes, so the two ops without either stand beside them, and what
-an empty function costs. The columns of PyTorch and JAX appear where the `bench` extra is installed.
+The second table times single calls from Python. For small shapes, TensorFlow's GradientTape and
+functions take more time than the op, so the table also shows the two ops without either, and an
+empty function. The columns of PyTorch and JAX appear if the `bench` extra is installed.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from tfae.ops import library
 SHAPES = [(128, 64), (1024, 128), (64, 16384), (1024, 4096)]
 TARGETS = {(128, 64): 4, (1024, 128): 5, (64, 16384): 6, (1024, 4096): 6}
 
-# Each way of sampling takes (mean, log_variance, seed) and returns (z, kl).
+# Every sampling function takes (mean, log_variance, seed) and returns (z, kl).
 
 
 def composed(noise):
@@ -60,7 +60,7 @@ LOOPS = {
 
 
 def tensors(shape):
-    """mean, log_variance, and gradients of z and kl under which a loop's values stay small."""
+    """mean, log_variance, and gradients of z and kl with which the values in a loop stay small."""
     random = np.random.default_rng(0)
     mean, log_variance = (random.normal(size=shape).astype("float32") for _ in range(2))
     z_gradient = (0.1 * random.normal(size=shape)).astype("float32")
@@ -88,7 +88,7 @@ def graph_loop(sample, steps):
             return i + 1, mean, log_variance, z, kl
 
         start = (tf.constant(0), mean, log_variance, mean, kl_gradient)
-        # Were any of them not returned, TensorFlow would leave out what it is made of.
+        # All are returned, since TensorFlow would skip the computation of any that is not.
         return tf.while_loop(lambda i, *_: i < steps, body, start)
 
     return run
@@ -98,7 +98,7 @@ def xla_loop(sample, steps):
     @tf.function(jit_compile=True)
     def run(mean, log_variance, seed, z_gradient, kl_gradient):
         def body(i, total):
-            # Without this one, XLA would move what does not depend on the seed out of the loop.
+            # Without this barrier, XLA would move what does not depend on the seed out of the loop.
             i, m, v = optimization_barrier(i, mean, log_variance)
             results = step(sample, m, v, tf.stack([seed, i]), z_gradient, kl_gradient)
             for result in optimization_barrier(*results):
@@ -113,8 +113,8 @@ def xla_loop(sample, steps):
 def milliseconds(contenders, rounds, calls=1):
     """The best time of each contender, a function of a number that changes from call to call.
 
-    In each round each gets its turn of so many calls in a row: threads that spin on after the last
-    contender's turn must not count.
+    In each round every contender makes several calls in a row, so that threads still spinning from
+    the previous contender do not affect the best time.
     """
     for function in contenders.values():
         function(0)
@@ -221,7 +221,8 @@ def main():
         fastest = min(time for name, time in times.items() if name.startswith("TF"))
         graph, xla = times["tfae\ngraph"], times["tfae\nXLA"]
         megabytes = 4 * np.prod(shape) / 2**20
-        # Each tensor read or written once: 2 and 1 forward, 4 and 2 backward.
+        # Each tensor is read or written once: 2 + 1 in the forward pass, 4 + 2 in the backward
+        # pass.
         limit = 1e3 * 9 * megabytes * 2**20 / copy_rate(megabytes)
         in_memory = megabytes > 1  # smaller tensors stay in the processor's own caches
         rows.append(
@@ -271,8 +272,8 @@ def main():
         ["shape", *times, *(f"against\n{name.split()[0]}" for name in peers)],
         rows,
         effort={"rounds": arguments.rounds},
-        note="The last columns compare with the fastest of ours. A tape or a function costs more "
-        "than the op for small shapes, as the empty function shows.",
+        note="The last columns compare with the fastest tfae column. For small shapes a tape or a "
+        "function costs more than the op, as the empty function shows.",
     )
 
 

@@ -1,15 +1,15 @@
-"""The fused op on a GPU, beside a copy and what PyTorch and JAX users would write instead.
+"""The fused op on a GPU, compared with a copy and with what PyTorch and JAX users would write.
 
     python benchmarks/op_gpu.py [--rounds 20]
 
-Needs a GPU, CUDA's compiler and PyTorch, and takes JAX in where it is installed; no TensorFlow. The
+Needs a GPU, CUDA's compiler and PyTorch, but no TensorFlow; JAX is included if it is installed. The
 kernels are those that tests/gpu tests, built for this GPU (kernels/cuda.py).
 
 Every contender computes z, kl and, for given gradients of both, the gradients of the mean and the
-log-variance, in float32, each time with new noise. Steps go over several sets of tensors, together
-larger than the GPU's caches, so that tensors come from memory as they do in training; steps in JAX
-are in a loop over one set. They are queued before the GPU begins with them, so no time of the CPU
-is in a figure. A figure is the median of the rounds.
+log-variance, in float32, each time with new noise. The steps use several sets of tensors in turn,
+together larger than the GPU's caches, so that tensors come from memory as they do in training;
+steps in JAX loop over one set. They are queued before the GPU starts on them, so no CPU time is
+included. Each figure is the median of all rounds.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def tensors(torch, shape):
 
 
 class Timer:
-    """The median time of a step on the GPU, in milliseconds; a step is one of several functions."""
+    """The median time of a step on the GPU, in milliseconds; each function is one step."""
 
     def __init__(self, torch, rounds):
         self.torch = torch
@@ -49,7 +49,7 @@ class Timer:
         times = []
         for _ in range(self.rounds + 2):
             self.torch.cuda.synchronize()
-            self.torch.cuda._sleep(30_000_000)  # some 15 ms, in which the steps are queued
+            self.torch.cuda._sleep(30_000_000)  # some 15 ms, during which the steps are queued
             begin, end = event(enable_timing=True), event(enable_timing=True)
             begin.record()
             for function in functions:
@@ -60,7 +60,7 @@ class Timer:
         return statistics.median(times[2:])
 
     def graph(self, functions):
-        """The same for functions that are captured in a CUDA graph."""
+        """The same, for functions captured in a CUDA graph."""
         torch = self.torch
         with torch.cuda.stream(torch.cuda.Stream()):
             for function in functions[:3]:
@@ -74,7 +74,7 @@ class Timer:
 
 
 def tfae_steps(op, mean, log_variance, seed, z_gradient, kl_gradient):
-    """The forward pass, the backward pass and both with a new seed, as functions of nothing."""
+    """Functions without arguments: the forward pass, the backward pass, both with a new seed."""
     empty = op.torch.empty_like
     z, kl, gradients = empty(z_gradient), empty(kl_gradient), (empty(mean), empty(mean))
     workspace = op.workspace(1, mean)
@@ -99,7 +99,7 @@ def tfae_steps(op, mean, log_variance, seed, z_gradient, kl_gradient):
 
 
 def pytorch_sample(torch):
-    """z and kl as a PyTorch user writes them."""
+    """z and kl as a PyTorch user would write them."""
 
     def sample(mean, log_variance):
         z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
@@ -110,7 +110,7 @@ def pytorch_sample(torch):
 
 
 def pytorch_step(torch, sample, mean, log_variance, _, z_gradient, kl_gradient):
-    """Sampling, KL and backward, as a function of nothing."""
+    """A function without arguments: sampling, KL and the backward pass."""
     m, v = (tensor.clone().requires_grad_() for tensor in (mean, log_variance))
 
     def step():
@@ -121,9 +121,10 @@ def pytorch_step(torch, sample, mean, log_variance, _, z_gradient, kl_gradient):
 
 
 def jax_milliseconds(device, arrays, rounds, steps=20):
-    """A step of plain JAX, and one of the op as a foreign function, in loops inside one program.
+    """A step in plain JAX, and one with the op as a foreign function, in loops inside one program.
 
-    A loop keeps Python out of the figure; a barrier makes it compute all results of every step.
+    The loop keeps Python out of the measurement; a barrier makes it compute all results of every
+    step.
     """
     op = JaxOp(device)
     import jax
@@ -171,9 +172,9 @@ def jax_milliseconds(device, arrays, rounds, steps=20):
 
 
 def measure(op, timer, shape):
-    """Milliseconds by contender for one shape."""
+    """Milliseconds per step for each contender, for one shape."""
     torch = op.torch
-    # Six tensors a step; at least 256 MB of them, and at least 4 steps.
+    # Six tensors per step; together at least 256 MB, and at least 4 steps.
     count = int(max(4, min(64, 2**28 / (24 * np.prod(shape)))))
     sets = [tensors(torch, shape) for _ in range(count)]
     eager = pytorch_sample(torch)
@@ -202,7 +203,7 @@ def main():
     try:
         torch = torch_on_gpu()
     except Unavailable as missing:
-        raise SystemExit(f"There is nothing to measure: {missing}.") from missing
+        raise SystemExit(f"Nothing can be measured: {missing}.") from missing
     op = TorchOp()
     timer = Timer(torch, arguments.rounds)
 
@@ -224,7 +225,7 @@ def main():
             [
                 f"{shape[0]} x {shape[1]}",
                 f"{times['tfae']:.4f}",
-                *(f"{rate / 1e9:.2f}" for rate in rates.values()),  # of bytes a ms
+                *(f"{rate / 1e9:.2f}" for rate in rates.values()),  # of bytes per ms
                 *(f"{rates[name] / rates['copy']:.0%}" for name in ("forward", "backward")),
                 ratio("PyTorch\neager", "tfae"),
                 ratio("torch\ncompile", "tfae"),
@@ -246,7 +247,7 @@ def main():
         rows,
         data={"milliseconds": data},
         effort={"rounds": arguments.rounds},
-        note=f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}. Rates count each "
+        note=f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}. Rates count every "
         "tensor that must be read or written once; the copy is from one such tensor to another.",
     )
 

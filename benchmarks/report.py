@@ -1,4 +1,4 @@
-"""Puts all kept results on one page, docs/results.md.
+"""Writes all kept results to one page, docs/results.md.
 
 python benchmarks/report.py
 """

@@ -1,13 +1,13 @@
-"""Errors on MNIST with few labels, and of clusters found without any, beside the published ones.
+"""Errors on MNIST with few labels, and of clusters without any, compared with published ones.
 
     python benchmarks/semi_supervised.py [--labels 100 1000] [--clusters 16 30] [--seeds 0 1 2]
                                          [--epochs 15] [--quick]
 
-With labels: a seed chooses which training images keep theirs, equally many of each class; these
-are repeated until they are a sixth of the data. Without labels the codes have 16 or 30 clusters.
-The error of clusters is counted as the paper does: a cluster gets the label of the test image that
-is most probably in it, and every other test image in it with another label is an error. What is
-done is kept until all of it is, so the same command goes on after an interruption.
+With labels: a seed chooses which training images keep theirs, equally many of each class. These are
+repeated until they make up a sixth of the data. Without labels, the codes have 16 or 30 clusters.
+Errors of clusters are counted as in the paper: a cluster gets the label of the test image that
+belongs to it with the highest probability, and every test image in it that has another label is an
+error. Results are kept as they are computed: after an interruption, the same command continues.
 """
 
 import argparse
@@ -27,15 +27,15 @@ from tfae.networks.discriminator import discriminator
 
 BATCH, NOISE, DROPOUT = 250, 0.5, 0.2
 HIDDEN, DISCRIMINATOR = (500, 500), (250,)
-LABELLED = 0.2  # rows of repeated labelled images, as a part of the training images
+LABELLED = 0.2  # repeated labelled images, as a fraction of the training images
 
 
 class Setting(NamedTuple):
-    """What differs with labels and without."""
+    """What differs between training with labels and without."""
 
     style: int
-    style_noise: float  # with too much room in the style, nothing is left for the clusters to tell
-    normalize_classes: bool  # else all images end in one cluster, where the softmax is flat
+    style_noise: float  # limits the style: if it could hold everything, clusters would say nothing
+    normalize_classes: bool  # else all images end up in one cluster, where the softmax is flat
     generator_rate: float
 
 
@@ -52,7 +52,7 @@ def images(split):
 
 
 def with_few_labels(x, label, num_labels, seed):
-    """All images, with the labels of a few; these images once more, many times."""
+    """All images, with the labels of a few of them, and these few repeated many times."""
     known = np.full(len(label), -1)
     if not num_labels:
         return {"x": x, "label": known}
@@ -118,7 +118,7 @@ def error_of_clusters(probabilities, label):
 
 
 def run(train_set, test_set, num_labels, num_classes, epochs, seed):
-    """Percent of test images in error."""
+    """The error on the test images in percent, and the minutes it took."""
     start = time.perf_counter()
     model = train(with_few_labels(*train_set, num_labels, seed), num_classes, epochs, seed)
     minutes = (time.perf_counter() - start) / 60
@@ -136,8 +136,8 @@ def main():
     parser.add_argument("--clusters", type=int, nargs="*", default=[16, 30])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--images", type=int, default=60_000, help="training images to use")
-    parser.add_argument("--quick", action="store_true", help="a minute, nothing kept")
+    parser.add_argument("--images", type=int, default=60_000, help="number of training images")
+    parser.add_argument("--quick", action="store_true", help="take a minute, keep nothing")
     arguments = parser.parse_args()
     train_set = tuple(part[: arguments.images] for part in images("train"))
     test_set = images("test")
@@ -173,17 +173,17 @@ def main():
         )
     publish(
         "semi_supervised",
-        "MNIST with few labels, and clustered: percent of test images in error",
+        "MNIST with few labels, and clustered without any: test error in %",
         ["", "error, %", "by seed", "published", "minutes a seed"],
         rows,
         seeds=arguments.seeds,
         data={"runs": runs},
         effort={"epochs": arguments.epochs, "images": arguments.images},
         note=f"Networks 784-{'-'.join(map(str, HIDDEN))} and back, {arguments.epochs} epochs on "
-        f"{len(train_set[0]):,} images. The published figures are those of networks with 1,000 "
-        "(labels) and 3,000 (clusters) units a layer, trained far longer (Makhzani et al., 2015). "
-        "Noise, dropout and rates were chosen by the test error of seed 0 with 100 labels and with "
-        "16 clusters.",
+        f"{len(train_set[0]):,} images. The published figures are for networks with 1,000 "
+        "(labels) and 3,000 (clusters) units per layer, trained far longer (Makhzani et al., "
+        "2015). Noise, dropout and rates were chosen by the test error of seed 0 with 100 labels "
+        "and with 16 clusters.",
     )
 
 

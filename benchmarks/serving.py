@@ -1,13 +1,13 @@
-"""Requests a second and their latency, of an exported model behind gRPC, with and without batching.
+"""Requests per second to an exported model over gRPC and their latency, batched and not.
 
     python benchmarks/serving.py [--requests N]
 
 The server is tests/serving/server.py: TensorFlow Serving's interface and batch scheduler around the
-SavedModel, in a process without tfae and Keras. The protocol runs in Python there, so the figures
-are a lower bound of what `tensorflow_model_server` does.
+SavedModel, in a process without tfae and Keras. Its protocol code is in Python, so the figures are
+a lower bound for `tensorflow_model_server`.
 """
 
-import _results  # first of all: it notes when the program began
+import _results  # before anything else: it notes when the program began
 
 # isort: split
 
@@ -38,7 +38,7 @@ SEED = 0
 
 @contextlib.contextmanager
 def served(directory, batching):
-    """Gives the port of a server that runs meanwhile."""
+    """Runs a server in the context, and yields its port."""
     command = [sys.executable, SERVER, directory]
     if batching:
         command += ["--batching", directory / "serving" / "batching.config"]
@@ -56,7 +56,7 @@ def predict_request(model, signature, name, array):
 
 
 def latencies(port, request, clients, number):
-    """Seconds of each of `number` requests from so many clients, and of all together."""
+    """Seconds that each of `number` requests from several clients took, and all together."""
     seconds = [[] for _ in range(clients)]
     ready = threading.Barrier(clients + 1)
 
@@ -82,7 +82,7 @@ def latencies(port, request, clients, number):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--requests", type=int, default=3200, help="of each row of the table")
+    parser.add_argument("--requests", type=int, default=3200, help="requests per row of the table")
     arguments = parser.parse_args()
     image = np.random.default_rng(SEED).random((1, 28, 28, 1), "float32")
     rows = []
@@ -117,9 +117,9 @@ def main():
         sorted(rows, key=lambda row: row[0]),
         seeds=[SEED],
         effort={"requests": arguments.requests},
-        note="Clients and server share the machine, and both speak gRPC in Python, so these are "
-        "lower bounds of what TensorFlow Serving does. Batching uses TensorFlow Serving's "
-        "scheduler and the exported batching.config, in which a lone request waits 1 ms for "
+        note="Clients and server share the machine, and both speak gRPC in Python, so the "
+        "figures are lower bounds for TensorFlow Serving. Batching uses TensorFlow Serving's "
+        "scheduler and the exported batching.config, with which a lone request waits 1 ms for "
         "others.",
     )
 

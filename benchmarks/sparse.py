@@ -1,17 +1,17 @@
-"""Sparse codes of MNIST with 1,000 units: how many zeros, at what error, and of what use.
+"""Sparse codes of MNIST with 1,000 units: how many zeros, at what error, and how useful.
 
     python benchmarks/sparse.py [--seeds 0] [--epochs 10] [--coefficients 0.1 0.2 ...]
 
-First part: a 784-1000-784 autoencoder with an L1 penalty, for a sweep of its coefficient, beside
-the plain autoencoder (the same network without penalty): the fraction of test activations that are
-exactly zero, and the squared error per test image (the sum over the 784 pixels). The decoder's
-atoms are kept at length one, or the network would escape the penalty by small activations and large
-atoms. It draws docs/images/results_sparse_l1.png.
+The first part trains a 784-1000-784 autoencoder with an L1 penalty, for several coefficients, and
+the plain autoencoder (the same network without the penalty). It prints the fraction of test
+activations that are exactly zero, and the squared error per test image (the sum over the 784
+pixels). The decoder's atoms are kept at length one; otherwise the network would avoid the penalty
+by small activations and large atoms. This part draws docs/images/results_sparse_l1.png.
 
-Second part: logistic regression on frozen codes of a k-sparse autoencoder (k = 25 in training, 75
-at inference, as in the paper), beside the same on raw pixels. The strength of the regression's
-regularisation is chosen on the last 10,000 training images. Makhzani and Frey (2013) published
-1.35 % for the codes; 7.2 to 8 % is what is published for pixels.
+The second part is logistic regression on frozen codes of a k-sparse autoencoder (k = 25 in
+training, 75 at inference, as in the paper), and on raw pixels for comparison. The regularisation
+strength of the regression is chosen on the last 10,000 training images. Makhzani and Frey (2013)
+published 1.35 % for the codes; published figures for pixels are 7.2 to 8 %.
 """
 
 import argparse
@@ -55,11 +55,11 @@ def adam(images, epochs, rate):
 
 
 def start_with_atoms(model, x, seed):
-    """Keeps all units in use by where they start.
+    """Initialises the weights so that all units are used.
 
-    The atoms have length one, the encoder is their transpose, and the mean image is taken off the
-    input and put back by the decoder. From Xavier's start, most of 1,000 units are never among the
-    25 largest, and never learn.
+    The atoms have length one, the encoder is their transpose, and the mean image is subtracted from
+    the input and added again by the decoder. After Xavier initialisation, most of 1,000 units would
+    never be among the 25 largest, and never learn.
     """
     mean = x.mean(axis=0)
     atoms = np.random.default_rng(seed).normal(size=(UNITS, 784)).astype("float32")
@@ -148,7 +148,7 @@ def k_sparse(x, epochs, seed):
 
 
 def classify(codes, labels, test_codes, test_labels):
-    """Test error of logistic regression, in percent, and the strength that validation chose."""
+    """Test error of logistic regression in percent, and the strength chosen by validation."""
 
     def error(strength, rows, x, y):
         classifier = LogisticRegression(C=strength, max_iter=200).fit(codes[:rows], labels[:rows])

@@ -1,20 +1,21 @@
-"""Sparse coding beside scikit-learn: learning atoms, and solving for coefficients.
+"""Sparse coding compared with scikit-learn: learning atoms, and solving for coefficients.
 
     python benchmarks/sparse_coding.py [--quick] [--parts atoms codes]
 
-Patches of scikit-learn's two sample images, without their mean, whitened; penalty 1.
+The data are patches of scikit-learn's two sample images, whitened after subtracting their means.
+The penalty is 1.
 
-First part: `MiniBatchDictionaryLearning` and `tfae.SparseCoding` learn the same number of atoms
-from the same 20,000 patches, in as many passes, with batches of 256. Time is that of `fit`,
-compilation included. The objective is that of 5,000 patches held out, solved for both by the same
-solver to a relative gap of 1e-6.
+In the first part, `MiniBatchDictionaryLearning` and `tfae.SparseCoding` learn the same number of
+atoms from the same 20,000 patches, in the same number of passes, with batches of 256. The time is
+that of `fit`, including compilation. The objective is that of 5,000 held-out patches, solved for
+both by the same solver to a relative gap of 1e-6.
 
-Second part: coefficients of 100,000 patches. `sparse_encode` solves one row after the other, in a
-time that is proportional to their number, so its time is measured on fewer rows (of which the
-table tells the number) and scaled up; ours is measured on all of them, after a first call that
+The second part solves for the coefficients of 100,000 patches. `sparse_encode` solves one row after
+another and takes a time proportional to their number, so it is measured on fewer rows (their number
+is in the table's note) and scaled up. tfae is measured on all rows, after a first call that
 compiles.
 
-The same command goes on after an interruption.
+After an interruption, the same command continues.
 """
 
 import argparse
@@ -51,7 +52,7 @@ def data(size, count, seed=0):
 
 
 def objective(atoms, x):
-    """Mean objective of patches, with atoms at length one."""
+    """Mean objective of patches, with the atoms normalised to length one."""
     judge = tfae.SparseCoding(len(atoms), PENALTY)
     judge.atoms = atoms / np.linalg.norm(atoms, axis=1, keepdims=True)
     return float(judge.anomaly_score(x).mean())
@@ -86,7 +87,7 @@ def learning(size, num_atoms, count, passes):
 
 
 def _faster(size, num_atoms):
-    """Which of its solvers was faster in MiniBatchDictionaryLearning when both were tried."""
+    """Which solver of MiniBatchDictionaryLearning was faster when both were tried."""
     return "lars" if (size, num_atoms) == (8, 1024) else "cd"
 
 
@@ -112,7 +113,7 @@ def solving(size, num_atoms, count, rows_sklearn):
 
 
 def kept(name, function, *arguments):
-    """What was measured before an interruption, or is measured now."""
+    """What was measured before an interruption, or else is measured now."""
     return once(name, " ".join(map(str, arguments)), functools.partial(function, *arguments))
 
 
@@ -141,8 +142,8 @@ def report_learning(rows):
         data={"rows": rows},
         effort={"patches": rows[0]["patches"]},
         note=f"{rows[0]['passes']} pass(es) over {rows[0]['patches']:,} patches, batches of "
-        f"{BATCH}; scikit-learn's MiniBatchDictionaryLearning with the faster of its solvers: cd, "
-        "for 1,024 atoms of 8x8 lars.",
+        f"{BATCH}; scikit-learn's MiniBatchDictionaryLearning uses the faster of its solvers: lars "
+        "for 1,024 atoms of 8x8, cd otherwise.",
     )
 
 
@@ -172,7 +173,7 @@ def report_solving(rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small numbers, nothing kept")
+    parser.add_argument("--quick", action="store_true", help="use small numbers, keep nothing")
     parser.add_argument("--sizes", type=int, nargs="+", default=[8, 16])
     parser.add_argument("--atoms", type=int, nargs="+", default=[64, 256, 1024])
     parser.add_argument("--parts", nargs="+", default=["atoms", "codes"])

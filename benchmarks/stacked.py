@@ -3,13 +3,13 @@
     python benchmarks/stacked.py [--seeds 0 1 2 3 4] [--pretrain-epochs 15] [--epochs 40]
 
 For each seed it pre-trains one stack on the images of the 60,000 training digits, and fine-tunes it
-(a) with 1,000 labels, beside the same network from the same random weights that are not
-pre-trained, and (b) with all labels. It prints test errors, with a paired t interval for (a), and
-keeps them after every seed. Vincent et al. (2010) published 1.28 % for this network with
-masking noise.
+(a) with 1,000 labels, along with the same network from the same random weights without
+pre-training, and (b) with all labels. It prints test errors, with a paired t interval for (a), and
+keeps them after every seed. Vincent et al. (2010) published 1.28 % for this network with masking
+noise.
 
-The recipe was chosen with `--validate`: the last 10,000 training digits take the place of the test
-set, and training sees the first 50,000. The test set played no part in it.
+The recipe was chosen with `--validate`, where the last 10,000 training digits replace the test set
+and training uses the first 50,000. The test set played no part in it.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def pretrained_stack(x, seed, options):
 
 
 def error(stack, train, test, seed, epochs, batch_size, dropout, learning_rate, options):
-    """Percent of the test digits that the stack's classifier gets wrong after fine-tuning."""
+    """Percentage of test digits that the stack's classifier gets wrong after fine-tuning."""
     keras.utils.set_random_seed(seed)
     classifier = stack.classifier(10, dropout=dropout, seed=seed)
     classifier.compile(optimizer(learning_rate, len(train[0]), epochs, batch_size))
@@ -82,7 +82,7 @@ def run(seed, train, test, options):
     weights = stack.get_weights()
     minutes = {"pretraining": (time.perf_counter() - start) / 60}
 
-    # 100 of each class, drawn by the seed: the paired networks see the same ones.
+    # 100 of each class, chosen by the seed: the paired networks see the same ones.
     random = np.random.default_rng(seed)
     rows = [random.choice(np.flatnonzero(train[1] == k), 100, replace=False) for k in range(10)]
     few = tuple(part[np.concatenate(rows)] for part in train)
@@ -124,7 +124,7 @@ def run(seed, train, test, options):
 
 
 def paired(runs):
-    """Of the difference random - pretrained: mean, and the ends of its 95 % t interval."""
+    """Mean and bounds of the 95 % t interval of the difference random - pretrained."""
     errors = [run["test_error_percent"] for run in runs]
     gains = [e["1000 labels, random"] - e["1000 labels, pretrained"] for e in errors]
     summary = {"mean": float(np.mean(gains))}
@@ -132,7 +132,7 @@ def paired(runs):
         interval = stats.t.interval(
             0.95, len(gains) - 1, loc=np.mean(gains), scale=stats.sem(gains)
         )
-        summary["interval_95"] = [float(end) for end in interval]
+        summary["interval_95"] = [float(bound) for bound in interval]
     return summary
 
 

@@ -1,11 +1,11 @@
-"""A small convolutional autoencoder of MNIST as .tflite files: size, speed, and what they cost.
+"""A small convolutional autoencoder of MNIST as .tflite files: their size, speed and errors.
 
     python benchmarks/tflite.py [--epochs 10] [--seeds 0] [--images 60000]
 
-Trains `from_shape((28, 28, 1), latent_dim=16, architecture="conv")`, writes it in every format, and
-prints what `tfae.export.tflite` reports on test images, beside the float32 file. int8 files are
-calibrated on 800 training images. Times are of one reconstruction on one thread: the shortest of
-several rounds in which the formats take turns.
+Trains `from_shape((28, 28, 1), latent_dim=16, architecture="conv")`, exports it in every format,
+and prints what `tfae.export.tflite` reports on test images, compared with the float32 file. int8
+files are calibrated on 800 training images. Times are for one reconstruction on one thread: the
+shortest of several rounds in which the formats take turns.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def train(x, epochs, seed):
 
 
 def reconstruction(path):
-    """A function that calls a file's signature once, on one thread."""
+    """A function that runs the signature `reconstruct` of a file once, on one thread."""
     interpreter = Interpreter(str(path), num_threads=1)
     runner = interpreter.get_signature_runner("reconstruct")
     inputs = {k: np.zeros(v["shape"], v["dtype"]) for k, v in runner.get_input_details().items()}
@@ -52,7 +52,7 @@ def reconstruction(path):
 
 
 def microseconds(paths, calls=50, rounds=60):
-    """Of one call of each file; they take turns, so that a disturbance meets them all."""
+    """The time of one call of each file; they take turns, so that disturbances affect all."""
     functions = {path: reconstruction(path) for path in paths}
     best = dict.fromkeys(paths, np.inf)
     for _ in range(rounds):
@@ -63,7 +63,7 @@ def microseconds(paths, calls=50, rounds=60):
 
 
 def measure(x, test, epochs, seed):
-    """Rows of the table, a format each."""
+    """Rows of the table, one per format."""
     model = train(x, epochs, seed)
     with tempfile.TemporaryDirectory() as folder:
         paths = {q: Path(folder) / f"{q}.tflite" for q in BOUNDS}
@@ -95,7 +95,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--images", type=int, default=60_000, help="training images to use")
+    parser.add_argument("--images", type=int, default=60_000, help="number of training images")
     arguments = parser.parse_args()
     x, test = images("train")[: arguments.images], images("test")
     rows = [
@@ -110,9 +110,10 @@ def main():
         [[name, *row.values()] for name, row in rows],
         seeds=arguments.seeds,
         effort={"epochs": arguments.epochs, "images": len(x)},
-        note="Of the signature reconstruct, one image a call on one thread, on 1,000 test images. "
-        "The RMS error is that against Keras; the reconstruction error is the mean squared error "
-        "of a pixel; the correlation is Spearman's, of anomaly scores with Keras'.",
+        note="Measured with the signature reconstruct, one image per call on one thread, for 1,000 "
+        "test images. The RMS error is the difference from Keras; the reconstruction error is the "
+        "mean squared error per pixel; the correlation is Spearman's, between the anomaly scores "
+        "and Keras'.",
     )
 
 

@@ -1,17 +1,17 @@
-"""Milliseconds a train step: tfae's `fit` beside what a user would otherwise write.
+"""Milliseconds per train step: tfae's `fit` compared with what a user would otherwise write.
 
     python benchmarks/train_step.py [--rounds 7] [--model vae|deep|conv]
 
-Every contender trains the same network on the same batches of MNIST (random images where MNIST is
-not prepared), in turns, in one process; a figure is the median over the rounds. PyTorch columns
-appear where torch is installed (the `bench` extra).
+Every contender trains the same network on the same batches of MNIST (random images if MNIST is not
+prepared). They take turns in one process, and each figure is the median of all rounds. PyTorch is
+included if torch is installed (the `bench` extra).
 
-* tfae: `compile()`, `fit(x, batch_size=128)`; all defaults. Of a fit of two epochs the second is
-  timed, here and for Keras. Below it, the same with XLA where "auto" left it off, and the reverse.
-* bare loop: the same step, by tfae's own compiled program, on batches that are in memory already:
-  what is left when Keras' loop, callbacks and input pipeline cost nothing.
-* Keras: a `keras.Model` with a hand-written `train_step`, with XLA and without, with as many
-  `steps_per_execution` as tfae chose.
+* tfae: `compile()`, `fit(x, batch_size=128)`, with all defaults. Here and for Keras, the second of
+  two epochs is timed. The next row switches XLA on where "auto" left it off, or the reverse.
+* bare loop: the same step in a compiled loop over batches that are already in memory: the time that
+  would remain if Keras' loop, callbacks and input pipeline cost nothing.
+* Keras: a `keras.Model` with a hand-written `train_step`, with and without XLA, with the same
+  `steps_per_execution` that tfae chose.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def load_images(count):
         images = tfds.as_numpy(data)["image"][:count]
         return (images / np.float32(255)).astype("float32"), "MNIST"
     except Exception as error:
-        print(f"MNIST is not prepared ({type(error).__name__}): random images instead.")
+        print(f"MNIST is not prepared ({type(error).__name__}); using random images instead.")
         return np.random.default_rng(0).random((count, 28, 28, 1), "float32"), "random images"
 
 
@@ -125,7 +125,7 @@ class HandWritten(keras.Model):
 
 
 def tfae_contender(name, likelihood):
-    """The two of tfae: `fit`, and its own step in a bare loop."""
+    """The compiled tfae model, for `fit` and for the bare loop."""
     model_class = tfae.Autoencoder if name == "deep" else tfae.VariationalAutoencoder
     model = model_class(*networks(name), likelihood=likelihood, seed=1)
     model.compile()
@@ -133,7 +133,7 @@ def tfae_contender(name, likelihood):
 
 
 def bare_loop(model, x):
-    """The whole epoch as one XLA program over batches that lie in memory."""
+    """The whole epoch as one program over batches in memory."""
     steps = len(x) // BATCH
     batches = tf.constant(x[: steps * BATCH].reshape(steps, BATCH, *x.shape[1:]))
     model.make_train_function()
@@ -227,7 +227,7 @@ def torch_contender(name, likelihood, x, compiled):
 
 
 class EpochClock(keras.callbacks.Callback):
-    """Times the last epoch of a fit: what an epoch costs once training is under way."""
+    """Times the last epoch of a fit: what an epoch takes once training is under way."""
 
     def on_epoch_begin(self, epoch, logs=None):
         self.start = time.perf_counter()

@@ -1,13 +1,13 @@
-"""Ways for a decoder to double height and width, trained alike and run by LiteRT.
+"""How a decoder doubles height and width: alternatives, trained alike and run by LiteRT.
 
     python benchmarks/upsampling.py [--epochs 5] [--seeds 0] [--images 60000]
 
-Convolutional autoencoders of MNIST, 16 numbers a code, that differ in how the decoder grows its two
-maps only: a transposed convolution; resizing, then a convolution; a convolution, then resizing; a
-convolution whose channels are then dealt out to the four pixels (depth to space, Shi et al., 2016).
-Prints the training time, the squared error of 1,000 test images (of the float32 and of the int8
-file), the size, the time of one reconstruction on one thread, and whether LiteRT's kernels run all
-of it.
+The convolutional autoencoders of MNIST, with codes of 16 numbers, differ only in how the decoder
+enlarges its maps, twice: by a transposed convolution; by resizing, then a convolution; by a
+convolution, then resizing; or by a convolution whose channels then become the four pixels (depth to
+space, Shi et al., 2016). The benchmark prints the training time, the squared error of 1,000 test
+images (for the float32 and the int8 file), the size, the time of one reconstruction on one thread,
+and whether LiteRT's accelerated kernels run all of it.
 """
 
 import argparse
@@ -109,7 +109,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--images", type=int, default=60_000, help="training images to use")
+    parser.add_argument("--images", type=int, default=60_000, help="number of training images")
     arguments = parser.parse_args()
     x, test = images("train")[: arguments.images], images("test")
     rows = []
@@ -119,12 +119,12 @@ def main():
             print(rows[-1], flush=True)
     publish(
         "upsampling",
-        "Decoders of images on a device: how they grow their maps",
+        "Decoders of images on a device: how they enlarge their maps",
         ["decoder", "seed", *rows[0][2]],
         [[variant, seed, *measured.values()] for variant, seed, measured in rows],
         seeds=arguments.seeds,
         effort={"epochs": arguments.epochs, "images": len(x)},
-        note="Errors are squared errors an image, summed over the pixels. Times are of one "
+        note="Errors are squared errors per image, summed over the pixels. Times are for one "
         "reconstruction on one thread.",
     )
 

@@ -1,9 +1,9 @@
-"""Runs the examples of the documentation and keeps the pictures they make.
+"""Runs the examples in the documentation and keeps the pictures that they make.
 
     python docs/examples.py [PAGE ...]
 
-The first `python` block of the README and of each page in docs/ is a whole program, which saves the
-pictures that the page shows. Without arguments all of them run.
+The first `python` block of the README and of each page in docs/ is a complete program that saves
+the pictures shown on the page. Without arguments, all of them are run.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
 
 
 def example(page: Path) -> str | None:
-    """The program of a page, if it has one."""
+    """The program on a page, if there is one."""
     found = re.search(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
     return found and found[1]
 
@@ -33,7 +33,7 @@ def pictures(page: Path) -> list[Path]:
 
 
 def run(page: Path, folder: Path) -> dict:
-    """Runs a page's program in `folder`; returns the names it leaves."""
+    """Runs a page's program in `folder` and returns the variables that it defines."""
     names = {"__name__": "__main__"}
     with contextlib.chdir(folder):
         exec(compile(example(page), page.name, "exec"), names)
@@ -41,7 +41,7 @@ def run(page: Path, folder: Path) -> dict:
 
 
 def main() -> None:
-    """Runs the pages that the command names, or all."""
+    """Runs the programs of the pages named on the command line, or of all pages."""
     pages = [page for page in PAGES if not sys.argv[1:] or page.stem in sys.argv[1:]]
     for page in pages:
         if example(page) is None:

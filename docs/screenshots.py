@@ -1,10 +1,10 @@
-r"""Takes the pictures of the page of `tfae explore`, in the light and in the dark.
+r"""Takes the pictures of the page that `tfae explore` opens, in its light and dark versions.
 
     tfae train variational --data mnist --latent-dim 2 --hidden-units 512,256 --epochs 40 \
         --seed 1 --out runs/mnist-vae
     python docs/screenshots.py runs/mnist-vae
 
-It needs Chromium, and a run of images with two latent dimensions.
+It needs Chromium, and a run with images and two latent dimensions.
 """
 
 import os
@@ -22,17 +22,17 @@ sys.path.insert(0, os.fspath(ROOT / "tests" / "explore"))
 from browser import Browser, chromium  # noqa: E402
 
 WIDTH, HEIGHT, SCALE = 1280, 890, 1.25
-POINTED_AT = (0.66, 0.6)  # of the map's width and height
+POINTED_AT = (0.66, 0.6)  # where the pointer is, as fractions of the map's width and height
 
 
 def take(browser: Browser, url: str, scheme: str, file: Path) -> None:
-    """Opens the page, shows the decoded plane and an example under the pointer, and keeps it."""
+    """Opens the page, shows the decoded plane, points at an example, and saves a screenshot."""
     browser.resize(WIDTH, HEIGHT, SCALE)
     browser.prefer(scheme)
     browser.open(url)
     browser.wait_for("document.documentElement.dataset.example")
     browser.evaluate("document.querySelector('#show-plane').click()")
-    browser.wait_for(  # its last row
+    browser.wait_for(  # until its last row is drawn
         "(() => { const c = document.querySelector('#map > canvas');"
         "return c.getContext('2d').getImageData(c.width - 2, c.height - 2, 1, 1).data[3]; })()"
     )
@@ -41,7 +41,7 @@ def take(browser: Browser, url: str, scheme: str, file: Path) -> None:
         "return [b.x, b.y, b.width, b.height]; })()"
     )
     x, y = left + POINTED_AT[0] * width, top + POINTED_AT[1] * height
-    for right in range(0, 200, 4):  # until there is an example
+    for right in range(0, 200, 4):  # until the pointer is on an example
         browser.mouse("Moved", x + right, y)
         time.sleep(0.1)
         if browser.evaluate("!document.querySelector('#tip').hidden"):

@@ -1,4 +1,4 @@
-"""Takes the noise off a photograph, with atoms learned from the noisy photograph itself."""
+"""Removes noise from a photograph, with atoms learned from the noisy photograph itself."""
 
 import numpy as np
 from sklearn.datasets import load_sample_image

@@ -1,4 +1,4 @@
-"""Takes the noise off a melody, with atoms learned from the noisy melody itself."""
+"""Removes noise from a melody, with atoms learned from the noisy melody itself."""
 
 import numpy as np
 
@@ -24,4 +24,4 @@ def snr(sound):
     return 10 * np.log10(np.mean(clean**2) / np.mean((sound - clean) ** 2))
 
 
-print(f"Signal to noise: noisy {snr(noisy):.2f} dB, denoised {snr(denoised):.2f} dB")
+print(f"Signal-to-noise ratio: noisy {snr(noisy):.2f} dB, denoised {snr(denoised):.2f} dB")

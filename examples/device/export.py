@@ -1,9 +1,9 @@
-"""Where tfae is installed: trains an autoencoder of digits and fills a folder for the device.
+"""Trains an autoencoder of digits and fills a folder for the device; needs tfae.
 
     python examples/device/export.py FOLDER
 
-The folder gets `digits.tflite` in int8; `device.py` and `run.py`, which run it; `digits.npy`: 64
-digits that the model has not seen, the last 32 of them with shuffled pixels.
+The folder gets `digits.tflite`, in int8; `device.py` and `run.py`, which run it; and `digits.npy`,
+64 digits that the model has not seen, the last 32 of them with shuffled pixels.
 """
 
 import shutil

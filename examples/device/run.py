@@ -1,4 +1,4 @@
-"""On the device, where NumPy and ai-edge-litert are: encodes, decodes, finds anomalies.
+"""Encodes, decodes and finds anomalies on the device; needs only NumPy and ai-edge-litert.
 
 python run.py digits.tflite digits.npy
 """
@@ -18,8 +18,8 @@ def main(model_file, data_file):
     x = np.load(data_file)
 
     code = model.encode(x)["code"]
-    print(f"{len(x)} images became codes of {code.shape[1]} numbers; the first: {code[0].round(2)}")
-    print("It, and what its code decodes to:")
+    print(f"{len(x)} images became codes of {code.shape[1]} numbers. The first: {code[0].round(2)}")
+    print("The first image, and what its code decodes to:")
     for rows in zip(shown(x[0]), shown(model.decode(code[:1])[0]), strict=True):
         print("    ", "    ".join(rows))
 
