@@ -13,9 +13,10 @@ def page() -> str:
     """The whole page: a table for each model and each architecture."""
     parts = [
         "# Hyperparameters\n",
-        "These are the keyword arguments of `Model.from_shape(input_shape, latent_dim, architecture, "
-        "...)` and the options of `tfae train MODEL`, where `num_samples` is `--num-samples`. Models "
-        "that are built from an architecture also take those of the architecture.\n",
+        "These are the keyword arguments of "
+        "`Model.from_shape(input_shape, latent_dim, architecture, ...)` and the options of "
+        "`tfae train MODEL`, where `num_samples` is `--num-samples`. Models that are built from an "
+        "architecture also take those of the architecture.\n",
     ]
     for name, cls in tfae.models.MODELS.items():
         own = hyperparameters.of_constructor(cls)

@@ -195,12 +195,12 @@ def test_a_discriminator_that_guesses_costs_log_two_in_training_and_validation(f
     assert history["gradient_penalty"] == [0.0]
 
 
-def test_the_gradient_penalty_is_the_squared_slope_at_draws_of_the_prior(few_digits):
+def test_the_gradient_penalty_is_the_squared_gradient_at_draws_of_the_prior(few_digits):
     keras.utils.set_random_seed(1)
     networks = adversarial()
-    slope = np.array([[3.0], [4.0]], "float32")
+    gradient = np.array([[3.0], [4.0]], "float32")
     linear = keras.Sequential([keras.Input((2,)), dense(1)])
-    linear.layers[0].kernel.assign(slope)
+    linear.layers[0].kernel.assign(gradient)
     model = tfae.AdversarialAutoencoder(networks.encoder, networks.decoder, linear)
     logs = with_rates(model).evaluate(few_digits, verbose=0, return_dict=True)
     assert logs["gradient_penalty"] == pytest.approx(25.0, rel=1e-6)

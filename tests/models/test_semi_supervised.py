@@ -111,16 +111,16 @@ def test_the_generators_optimizer_learns_the_labels(few_digits):
     assert change(discriminator_optimizer=0.1) == pytest.approx(0.0, abs=1e-6)
 
 
-def test_the_two_verdicts_look_at_the_class_and_at_the_style(few_digits):
+def test_the_two_logits_look_at_the_class_and_at_the_style(few_digits):
     discriminator = semi_supervised().discriminator
     code = np.random.default_rng(0).random((5, 13)).astype("float32")
     other_class, other_style = code.copy(), code.copy()
     other_class[:, :10] += 1
     other_style[:, 10:] += 1
-    verdicts = np.asarray(discriminator(code))
-    assert verdicts.shape == (5, 2)
-    assert ((np.asarray(discriminator(other_class)) != verdicts).all(axis=0) == [True, False]).all()
-    assert ((np.asarray(discriminator(other_style)) != verdicts).all(axis=0) == [False, True]).all()
+    logits = np.asarray(discriminator(code))
+    assert logits.shape == (5, 2)
+    assert ((np.asarray(discriminator(other_class)) != logits).all(axis=0) == [True, False]).all()
+    assert ((np.asarray(discriminator(other_style)) != logits).all(axis=0) == [False, True]).all()
 
 
 def test_what_does_not_fit_is_refused(few_digits):
