@@ -19,7 +19,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from _results import once, publish  # isort: skip - it takes the time
+from _results import once, publish  # isort: skip - it starts the clock
 
 import keras
 import numpy as np
@@ -136,11 +136,11 @@ def main():
             "dimensions,\nepochs, rates",
             "seeds that\nmatch the prior",
             "p-values",
-            "seeds with every\nclass at 4 to 20 %",
+            "seeds with every\nclass in 4 to 20 %",
             "classes, %",
             "test\nreconstruction, nats",
             "test\ndiscriminator",
-            "minutes\na seed",
+            "minutes\nper seed",
         ],
         rows,
         seeds=arguments.seeds,

@@ -16,7 +16,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from _results import once, publish  # isort: skip - it takes the time
+from _results import once, publish  # isort: skip - it starts the clock
 
 import keras
 import numpy as np

@@ -72,7 +72,7 @@ def main():
     publish(
         "corruption",
         f"A train step of 784-400-784 under XLA, batch {BATCH}, with noise on its input",
-        ["layer before the encoder", "ms a step", "of no noise"],
+        ["layer before the encoder", "ms per step", "relative to no noise"],
         [[k, f"{v:.2f}", f"{v / best['no noise']:.2f}x"] for k, v in best.items()],
         effort={"rounds": arguments.rounds},
         note=f"Best of {arguments.rounds} rounds. {describe()}.",

@@ -1,11 +1,11 @@
-"""How much the fuzzers of tests/fuzz tried, and what they found.
+"""How many inputs the fuzzers in tests/fuzz tried, and what they found.
 
     python benchmarks/fuzzing.py [--seconds 600]
 
-Needs what tests/fuzz/run.py needs.
+It needs the same as tests/fuzz/run.py.
 """
 
-import _results  # isort: skip - its clock starts first
+import _results  # isort: skip - it starts the clock
 import argparse
 import runpy
 import tempfile
@@ -24,7 +24,7 @@ def main():
         "fuzzing",
         "Fuzzing: inputs tried, and those that crashed, gave a wrong number, or were refused by "
         "another error than a clear one",
-        ["what reads them", "inputs", "found"],
+        ["reader", "inputs", "found"],
         [
             [name.replace("_", " "), f"{count['executions']:,}", len(count["findings"])]
             for name, count in counts.items()

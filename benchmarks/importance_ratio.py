@@ -81,7 +81,7 @@ def main():
     publish(
         "importance_ratio",
         f"A train step of the importance-weighted autoencoder, batch {BATCH}, in milliseconds",
-        ["network", "as it is", "without the log-ratio", "at most to save"],
+        ["network", "as it is", "without the log-ratio", "could save at most"],
         rows,
         effort={"rounds": arguments.rounds},
         note=f"Best of {arguments.rounds} rounds. {describe()}.",

@@ -236,10 +236,16 @@ def main():
                 f"{min(graph, xla) / limit:.1f}x" if in_memory else "",
             ]
         )
-    ratios = ["graph,\nagainst TF", "XLA,\nagainst TF", "target", "memory\nlimit", "time by\nlimit"]
+    ratios = [
+        "graph,\nagainst TF",
+        "XLA,\nagainst TF",
+        "target",
+        "memory\nlimit",
+        "time over\nlimit",
+    ]
     publish(
         "op_loop",
-        "The op, forward and backward in a compiled loop: ms a step (float32)",
+        "The op, forward and backward in a compiled loop: ms per step (float32)",
         ["shape", *LOOPS, *ratios],
         rows,
         effort={"rounds": arguments.rounds},

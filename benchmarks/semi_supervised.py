@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from _results import once, publish  # isort: skip - it takes the time
+from _results import once, publish  # isort: skip - it starts the clock
 
 import keras
 import numpy as np
@@ -174,7 +174,7 @@ def main():
     publish(
         "semi_supervised",
         "MNIST with few labels, and clustered without any: test error in %",
-        ["", "error, %", "by seed", "published", "minutes a seed"],
+        ["", "error, %", "by seed", "published", "minutes per seed"],
         rows,
         seeds=arguments.seeds,
         data={"runs": runs},

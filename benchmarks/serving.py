@@ -113,7 +113,7 @@ def main():
     _results.publish(
         "serving",
         "One-row requests to a served VAE 784-400-20 by gRPC",
-        ("signature", "batching", "clients", "requests a second", "p50 ms", "p99 ms"),
+        ("signature", "batching", "clients", "requests per second", "p50 ms", "p99 ms"),
         sorted(rows, key=lambda row: row[0]),
         seeds=[SEED],
         effort={"requests": arguments.requests},

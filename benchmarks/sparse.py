@@ -204,7 +204,7 @@ def report_codes(pixels, codes, epochs, seeds):
     publish(
         "sparse_codes",
         f"Logistic regression on frozen k-sparse codes (k = {K}, {UNITS:,} units), MNIST",
-        ["on", "seed", "test error", "published"],
+        ["features", "seed", "test error", "published"],
         [
             ["raw pixels", "", f"{pixels['test_error']:.2f} %", "7.2 to 8 %"],
             *(

@@ -79,14 +79,14 @@ def measure(x, test, epochs, seed):
         row = {
             "seed": seed,
             "kB": f"{report.bytes / 1000:.0f}",
-            "of float32": f"{report.bytes / reports[None].bytes:.3f}",
+            "size relative to float32": f"{report.bytes / reports[None].bytes:.3f}",
             "us": f"{times[paths[quantize]]:.0f}",
             "speed": f"{times[paths[None]] / times[paths[quantize]]:.2f}x",
             "RMS error": f"{report.signatures['reconstruct'].rms_error:.1g}",
             "reconstruction error": f"{report.reconstruction_error:.5f}",
-            "changed by": f"{100 * report.reconstruction_change:+.2f} %",
+            "its change": f"{100 * report.reconstruction_change:+.2f} %",
             "score correlation": f"{report.score_correlation:.5f}",
-            "all by kernels": "no" if any(s.unaccelerated for s in signatures) else "yes",
+            "all in kernels": "no" if any(s.unaccelerated for s in signatures) else "yes",
         }
         yield quantize or "float32", row
 

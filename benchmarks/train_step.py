@@ -325,7 +325,7 @@ def main():
         publish(
             f"train_step_{name}",
             f"A train step of the {TITLES[name]}; {source}, batch {BATCH}",
-            ["contender", "ms a step", "tfae is faster by", "range over the rounds"],
+            ["contender", "ms per step", "tfae is faster by", "range over the rounds"],
             rows,
             effort={"rounds": arguments.rounds},
             note=describe() + ".",

@@ -94,14 +94,14 @@ def measure(variant, x, test, epochs, seed):
     whole, of_int8 = (report.signatures["reconstruct"] for report in (float32, int8))
     error = x[0].size * float32.reconstruction_error
     return {
-        "ms a train step": f"{step:.1f}",
+        "ms per train step": f"{step:.1f}",
         "error": f"{error:.2f}",
         "error, int8": f"{error * (1 + int8.reconstruction_change):.2f}",
         "kB": f"{float32.bytes / 1000:.0f}",
         "kB, int8": f"{int8.bytes / 1000:.0f}",
         "us": f"{whole.microseconds:.0f}",
         "us, int8": f"{of_int8.microseconds:.0f}",
-        "all by kernels, int8": "no" if of_int8.unaccelerated else "yes",
+        "all in kernels, int8": "no" if of_int8.unaccelerated else "yes",
     }
 
 
