@@ -27,7 +27,7 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, ExecError
 
-LIBRARY = Path("tfae/ops/_tfae_ops.so")  # the same name on macOS: tf.load_op_library takes any
+LIBRARY = Path("tfae/ops/_tfae_ops.so")  # the same on macOS: tf.load_op_library takes any name
 BUILD_BASE = ".build"  # not "build", which on macOS would be the same name as Bazel's BUILD
 OBJECTS = Path(BUILD_BASE, "kernels")  # in the source tree, so that the next build finds them
 
@@ -104,7 +104,7 @@ class Toolchain:
             raise CompileError(
                 "the op library is compiled against TensorFlow, which cannot be imported: "
                 f"{result.stderr.strip().splitlines()[-1]}. Install it, or leave out "
-                f"--no-build-isolation, and pip installs it. {WITHOUT_LIBRARY}"
+                f"--no-build-isolation, so that pip installs it. {WITHOUT_LIBRARY}"
             )
         return tuple(json.loads(result.stdout.splitlines()[-1]))
 
@@ -115,7 +115,7 @@ class Toolchain:
         except ValueError as error:
             raise CompileError(str(error)) from error
         if found and found.missing:
-            print(f"CUDA {found.version} compiles for no GPU of {', '.join(found.missing)}")
+            print(f"CUDA {found.version} does not support the GPUs {', '.join(found.missing)}")
         return found
 
     @staticmethod

@@ -13,7 +13,7 @@ def test_whole_numbers_of_numpy_become_those_of_python(value):
 
 @pytest.mark.parametrize("value", [0, -1, 2.0, np.float32(2), "2", None, True, [2]])
 def test_what_is_no_whole_number_or_too_small_is_refused(value):
-    with pytest.raises(ValueError, match="`n` must be a whole number of at least 1; received"):
+    with pytest.raises(ValueError, match="`n` must be an integer of at least 1; received"):
         whole_number("n", value, 1)
 
 
@@ -25,15 +25,15 @@ def test_numbers_become_floats(value):
 
 def test_zero_is_non_negative_and_not_positive():
     assert non_negative("rate", 0) == 0.0
-    with pytest.raises(ValueError, match="`rate` must be a number above zero; received 0"):
+    with pytest.raises(ValueError, match="`rate` must be a positive number; received 0"):
         positive("rate", 0)
 
 
 @pytest.mark.parametrize("value", [-1, np.nan, np.inf, "1", None, True, 1j])
 def test_what_is_no_number_or_out_of_range_is_refused(value):
-    with pytest.raises(ValueError, match="`rate` must be a number of zero or more; received"):
+    with pytest.raises(ValueError, match="`rate` must be a non-negative number; received"):
         non_negative("rate", value)
-    with pytest.raises(ValueError, match="`rate` must be a number above zero; received"):
+    with pytest.raises(ValueError, match="`rate` must be a positive number; received"):
         positive("rate", value)
 
 
@@ -51,5 +51,5 @@ def test_numbers_between_bounds():
 def test_none_stays_none():
     assert whole_number_or_none("n", None, 1) is None
     assert whole_number_or_none("n", 3, 1) == 3
-    with pytest.raises(ValueError, match="`n` must be a whole number of at least 1"):
+    with pytest.raises(ValueError, match="`n` must be an integer of at least 1"):
         whole_number_or_none("n", 0, 1)

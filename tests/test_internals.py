@@ -155,12 +155,6 @@ def nested():
     return model
 
 
-def test_has_own_random_state(nested):
-    dropout = next(x for x in internals.all_layers(nested) if isinstance(x, keras.layers.Dropout))
-    assert internals.has_own_random_state(dropout)
-    assert not internals.has_own_random_state(nested)
-
-
 def test_supports_xla(nested):
     assert internals.supports_xla(nested)
     dense = keras.layers.Dense(1)

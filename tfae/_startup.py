@@ -1,9 +1,9 @@
-"""What happens before TensorFlow is imported: in programs, and in the command `tfae`.
+"""What happens before TensorFlow is imported, in programs and in the command `tfae`.
 
-TensorFlow writes a dozen lines about CPU instructions, missing GPUs and XLA to the standard error
-when it is imported and first used, and no longer heeds TF_CPP_MIN_LOG_LEVEL for them. They come
-from C++, so they can only be taken out of the stream itself. A program that imports tfae is left
-alone: there the messages are its own business.
+When TensorFlow is imported and first used, it writes a dozen lines about CPU instructions, missing
+GPUs and XLA to standard error, even if TF_CPP_MIN_LOG_LEVEL forbids it. They come from C++, so they
+can only be filtered out of the stream itself. That is done for the command alone: a program that
+imports tfae decides for itself what to do about TensorFlow's messages.
 """
 
 import atexit
@@ -16,18 +16,18 @@ from collections.abc import Collection
 from pathlib import Path
 
 _NOISE = re.compile(
-    rb"I\d{4} \d\d:\d\d:"  # information; warnings and errors have W and E
+    rb"I\d{4} \d\d:\d\d:"  # information; warnings and errors begin with W and E
     rb"|INFO: Created TensorFlow Lite"
     rb"|WARNING: All log messages before absl::InitializeLog"
     rb"|To enable the following instructions:"
     rb"|E\d{4} .*failed call to cuInit"  # there is no GPU
-    rb"|W\d{4} .*Local rendezvous is aborting|\t \[\[\{?\{?"  # the exception says it, too
+    rb"|W\d{4} .*Local rendezvous is aborting|\t \[\[\{?\{?"  # the exception says so, too
 )
 _LINE_ENDS = re.compile(rb"(?<=[\r\n])")
 
 
 def is_the_command() -> bool:
-    """Whether this process is the command `tfae`, and nobody has imported TensorFlow yet."""
+    """Whether this process is the command `tfae`, and TensorFlow has not been imported yet."""
     is_script = Path(sys.argv[0] if sys.argv else "").stem == "tfae"
     is_module = sys.orig_argv[1:3] == ["-m", "tfae"]
     return (is_script or is_module) and "tensorflow" not in sys.modules
@@ -46,7 +46,7 @@ def check_backend() -> None:
 
 
 def import_attribute(name: str, public: Collection[str]) -> object:
-    """The model or module `name` of the package, imported now, for its `__getattr__`."""
+    """Imports and returns the model or module `name`; this is the package's `__getattr__`."""
     if name not in public:
         raise AttributeError(f"module 'tfae' has no attribute {name!r}")
     if name[0].isupper():
@@ -55,23 +55,23 @@ def import_attribute(name: str, public: Collection[str]) -> object:
 
 
 def prepare_the_command() -> None:
-    """Makes this process fit for the command: its backend, its streams, its standard error."""
+    """Sets Keras' backend, opens closed streams, and filters TensorFlow's noise."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
-        # Names of files may hold bytes that are no text, and terminals may know few letters.
+        # File names may hold bytes that are not text, and terminals may lack some characters.
         stream.reconfigure(errors="backslashreplace")
     if "--debug" not in sys.argv:
         _filter_standard_error()
 
 
 def _open_closed_streams() -> None:
-    """Else the next file that is opened would be taken for the standard error."""
+    """Opens closed standard streams; otherwise the next file opened would take their numbers."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
 
@@ -80,7 +80,7 @@ def _filter_standard_error() -> None:
     try:
         terminal = os.dup(2)
         read_end, write_end = os.pipe()
-    except OSError:  # no more files can be opened
+    except OSError:  # too many open files
         return
     os.dup2(write_end, 2)
     os.close(write_end)
@@ -97,7 +97,7 @@ def _filter_standard_error() -> None:
 
     def close() -> None:
         sys.stderr.flush()
-        os.dup2(terminal, 2)  # closes the last write end
+        os.dup2(terminal, 2)  # closes the last write end, which ends the thread
         thread.join(timeout=2)
 
     atexit.register(close)

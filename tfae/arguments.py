@@ -1,4 +1,4 @@
-"""Checks of numbers that users give, at the boundary."""
+"""Checks of the numbers that users pass in."""
 
 import math
 from typing import Any
@@ -10,17 +10,17 @@ def whole_number(name: str, value: Any, minimum: int) -> int:
     """Returns `value` as an `int`.
 
     Raises:
-        ValueError: If it is no whole number, or less than `minimum`; it names the argument.
+        ValueError: If it is not an integer, or less than `minimum`. The message names the argument.
     """
     is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not is_whole or value < minimum:
-        of = "zero or more" if minimum == 0 else f"at least {minimum}"
-        raise ValueError(f"`{name}` must be a whole number of {of}; received {value!r}.")
+        wanted = "a non-negative integer" if minimum == 0 else f"an integer of at least {minimum}"
+        raise ValueError(f"`{name}` must be {wanted}; received {value!r}.")
     return int(value)
 
 
 def whole_number_or_none(name: str, value: Any, minimum: int) -> int | None:
-    """As `whole_number`; `None` stays `None`."""
+    """Does the same as `whole_number`, and returns `None` for `None`."""
     return None if value is None else whole_number(name, value, minimum)
 
 
@@ -28,7 +28,7 @@ def number(name: str, value: Any) -> float:
     """Returns `value` as a `float`.
 
     Raises:
-        ValueError: If it is no finite number; it names the argument.
+        ValueError: If it is not a finite number. The message names the argument.
     """
     if not is_number(value):
         raise ValueError(f"`{name}` must be a finite number; received {value!r}.")
@@ -39,10 +39,10 @@ def non_negative(name: str, value: Any) -> float:
     """Returns `value` as a `float`.
 
     Raises:
-        ValueError: If it is no finite number of zero or more; it names the argument.
+        ValueError: If it is not finite, or is negative. The message names the argument.
     """
     if not is_number(value) or value < 0:
-        raise ValueError(f"`{name}` must be a number of zero or more; received {value!r}.")
+        raise ValueError(f"`{name}` must be a non-negative number; received {value!r}.")
     return float(value)
 
 
@@ -50,10 +50,10 @@ def positive(name: str, value: Any) -> float:
     """Returns `value` as a `float`.
 
     Raises:
-        ValueError: If it is no finite number above zero; it names the argument.
+        ValueError: If it is not finite, or is not positive. The message names the argument.
     """
     if not is_number(value) or value <= 0:
-        raise ValueError(f"`{name}` must be a number above zero; received {value!r}.")
+        raise ValueError(f"`{name}` must be a positive number; received {value!r}.")
     return float(value)
 
 
@@ -61,13 +61,13 @@ def between(name: str, value: Any, low: float, high: float, low_included: bool =
     """Returns `value` as a `float`.
 
     Args:
-        name: Of the argument.
-        value: As it was given.
-        low, high: The bounds, which are left out.
+        name: The argument's name, for the message.
+        value: What was passed.
+        low, high: The bounds, which are themselves excluded.
         low_included: Whether `low` itself is allowed.
 
     Raises:
-        ValueError: If it is no number in between; it names the argument.
+        ValueError: If it is not a number between them. The message names the argument.
     """
     is_inside = is_number(value) and (low < value < high or (low_included and value == low))
     if not is_inside:
@@ -77,6 +77,6 @@ def between(name: str, value: Any, low: float, high: float, low_included: bool =
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a finite real number, and no truth value."""
+    """Whether `value` is a finite real number and not a `bool`."""
     is_real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     return is_real and math.isfinite(value)

@@ -1,6 +1,6 @@
-"""Runs an autoencoder from the .tflite file that `tfae.export.tflite` writes.
+"""Runs an autoencoder from a .tflite file written by `tfae.export.tflite`.
 
-This file needs NumPy and ai-edge-litert only. Copy it to the device: there it works without tfae,
+This file needs only NumPy and ai-edge-litert. Copy it to the device: it works there without tfae,
 TensorFlow and Keras.
 
     model = DeviceModel("model.tflite")
@@ -20,31 +20,30 @@ METADATA_NAME = "tfae"
 
 
 def read_metadata(content: bytes) -> dict:
-    """Reads what tfae wrote into a .tflite file beside the network.
+    """Reads what tfae wrote into a .tflite file in addition to the network.
 
-    It is JSON, in the buffer of the file's metadata entry "tfae" (`Model.metadata` of the TFLite
-    schema):
+    It is JSON, stored under the metadata entry "tfae" (`Model.metadata` in the TFLite schema):
 
         model              class of the model
         input_shape        shape of one example
         latent_dim         size of a code
-        batch_size         examples a call
+        batch_size         number of examples in a call
         quantize           null, "float16", "dynamic" or "int8"
-        support            [low, high] that data must lie in, or null for all real numbers; each is
-                           one number, or an array of them that broadcasts to an example
-        data_range         [low, high] of the data that was seen, or null if not known
-        num_classes        of a model that takes labels, else null
+        support            [low, high], the range that data must lie in, or null for all real
+                           numbers; each is a number, or an array that broadcasts to an example
+        data_range         [low, high] of the data that was seen, or null if unknown
+        num_classes        number of classes of a model that takes labels, else null
         score              terms of the anomaly score, see `SCORE_TERMS`; null if it has no formula.
-                           A "scaling" of a term, x to (x - shift) * factor, comes before it
-        threshold          a score that is not at most this is anomalous; null if none was fitted
-        false_positive_rate  fraction of normal data above the threshold; null likewise
+                           If a term has a "scaling", it is computed from (x - shift) * factor
+        threshold          scores above it, and NaN, are anomalous; null if none was fitted
+        false_positive_rate  fraction of normal data above the threshold; null if none was fitted
         labels             names of the classes, in order
 
     Raises:
-        ValueError: If it is no .tflite file, or has no such entry.
+        ValueError: If this is not a .tflite file, or has no such entry.
     """
     if content[4:8] != b"TFL3":
-        raise ValueError("This is no .tflite file; tfae.export.tflite writes one.")
+        raise ValueError("This is not a .tflite file; tfae.export.tflite writes one.")
     try:
         model = schema.Model.GetRootAs(content, 0)
         entries = [model.Metadata(i) for i in range(model.MetadataLength())]
@@ -53,15 +52,17 @@ def read_metadata(content: bytes) -> dict:
                 return json.loads(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
     except (AttributeError, IndexError, TypeError, ValueError, struct.error) as error:
         raise ValueError(f"This .tflite file is damaged: {error}.") from error
-    raise ValueError("This .tflite file has no metadata of tfae: tfae.export.tflite writes it.")
+    raise ValueError(
+        "This .tflite file has no metadata from tfae; write the file with tfae.export.tflite."
+    )
 
 
 class DeviceModel:
-    """An autoencoder in a .tflite file: floats in and out, also of an int8 file.
+    """An autoencoder in a .tflite file. It takes and returns floats, even from an int8 file.
 
     Args:
         model: Path of the file, or its bytes.
-        num_threads: For each call.
+        num_threads: Number of threads that a call uses.
 
     Attributes:
         metadata: See `read_metadata`.
@@ -78,21 +79,21 @@ class DeviceModel:
         try:
             self._interpreter = Interpreter(model_content=model, num_threads=num_threads)
         except ValueError as error:
-            raise ValueError(f"LiteRT does not run this .tflite file: {error}") from error
+            raise ValueError(f"LiteRT cannot run this .tflite file: {error}") from error
         self._runners: dict = {}
 
     def run(self, signature: str, **inputs: np.ndarray) -> dict[str, np.ndarray]:
-        """Runs a signature on rows, a batch at a time, without looking at their values.
+        """Runs a signature on rows, a batch at a time, without checking their values.
 
         Args:
             signature: "encode", "decode" or "reconstruct".
-            **inputs: Arrays `(n, ...)` by the name of the input.
+            **inputs: Arrays `(n, ...)` by input name.
 
         Returns:
-            Arrays `(n, ...)` by the name of the output; int8 numbers come as float32.
+            Arrays `(n, ...)` by output name; int8 outputs are converted to float32.
 
         Raises:
-            ValueError: If an input is missing, has the wrong shape, or is a label that is no class.
+            ValueError: If an input is missing or has the wrong shape, or a label is not a class.
         """
         if signature not in self._runners:
             self._runners[signature] = self._interpreter.get_signature_runner(signature)
@@ -107,7 +108,7 @@ class DeviceModel:
         rows = {name: _quantized(name, inputs[name], of) for name, of in details.items()}
         sizes = {name: len(array) for name, array in rows.items()}
         if len(set(sizes.values())) > 1:
-            raise ValueError(f"All inputs need the same number of rows; received {sizes}.")
+            raise ValueError(f"All inputs must have the same number of rows; received {sizes}.")
         n = next(iter(sizes.values()))
         outputs = runner.get_output_details()
         results = {name: [] for name in outputs}
@@ -133,10 +134,11 @@ class DeviceModel:
 
         Args:
             x: Data `(n, ...)`.
-            **label: For a conditional model, here and below: integers `(n,)`, -1 where unknown.
+            **label: `label=integers (n,)`, for a conditional model; -1 where unknown. The methods
+                below take it, too.
 
         Returns:
-            "code" `(n, latent_dim)`, and what else the model gives, such as "log_variance".
+            "code" `(n, latent_dim)`, and what else the model returns, such as "log_variance".
 
         Raises:
             ValueError: If `x` has the wrong shape, NaN, or values outside the model's support.
@@ -144,24 +146,24 @@ class DeviceModel:
         return self.run("encode", x=self._checked(x), **label)
 
     def decode(self, code: np.ndarray, **label: np.ndarray) -> np.ndarray:
-        """Data `(n, ...)` of codes `(n, latent_dim)`.
+        """Decodes codes `(n, latent_dim)` into data `(n, ...)`.
 
         Raises:
-            ValueError: If `code` has the wrong shape, or NaN.
+            ValueError: If `code` has the wrong shape, or holds NaN or infinity.
         """
         if not np.isfinite(code).all():
             raise ValueError("`code` must hold finite numbers; received NaN or infinity.")
         return self.run("decode", code=code, **label)["x"]
 
     def reconstruct(self, x: np.ndarray, **label: np.ndarray) -> np.ndarray:
-        """Data `(n, ...)` encoded and decoded; raises what `encode` raises."""
+        """Encodes and decodes data `(n, ...)`; raises what `encode` raises."""
         return self.run("reconstruct", x=self._checked(x), **label)["reconstruction"]
 
     def anomaly_score(self, x: np.ndarray, **label: np.ndarray) -> np.ndarray:
-        """Scores `(n,)` of data `(n, ...)`; higher is more anomalous.
+        """Returns scores `(n,)` of data `(n, ...)`; higher is more anomalous.
 
-        A row with NaN, infinity or a value outside the model's support is no data: its score is
-        infinite.
+        A row that holds NaN, infinity or a value outside the model's support cannot be data, so its
+        score is infinite.
 
         Raises:
             ValueError: If the model's score has no formula, or `x` has the wrong shape.
@@ -174,14 +176,16 @@ class DeviceModel:
         return np.where(valid, score(self.metadata, clean, reconstruction, encoding), np.inf)
 
     def is_anomaly(self, x: np.ndarray, **label: np.ndarray) -> np.ndarray:
-        """Which rows of data `(n, ...)` are anomalies, booleans `(n,)`: not (score <= threshold).
+        """Returns which rows of data `(n, ...)` are anomalies, as booleans `(n,)`.
+
+        A row is one unless its score is at most the threshold; so NaN is an anomaly.
 
         Raises:
-            ValueError: If the file has no threshold, or `anomaly_score` raises it.
+            ValueError: If the file has no threshold, or if `anomaly_score` raises it.
         """
         if self.metadata["threshold"] is None:
             raise ValueError(
-                "The file has no threshold: call model.fit_threshold before tfae.export.tflite."
+                "The file has no threshold. Call model.fit_threshold before tfae.export.tflite."
             )
         return ~(self.anomaly_score(x, **label) <= self.metadata["threshold"])
 
@@ -209,7 +213,7 @@ class DeviceModel:
 
 
 def are_data(x: np.ndarray, support: list[float] | None) -> np.ndarray:
-    """Which rows `(n, ...)` hold finite values in the support only, as booleans `(n,)`."""
+    """Returns which rows `(n, ...)` hold only finite values within the support, booleans `(n,)`."""
     valid = np.isfinite(x)
     if support is not None:
         low, high = np.float32(support[0]), np.float32(support[1])
@@ -220,12 +224,12 @@ def are_data(x: np.ndarray, support: list[float] | None) -> np.ndarray:
 def score(
     metadata: dict, x: np.ndarray, reconstruction: np.ndarray, encoding: dict[str, np.ndarray]
 ) -> np.ndarray:
-    """The anomaly score, outside of the network: in int8 it would lose most of its digits.
+    """Computes the anomaly score outside of the network, where int8 would cost most of its digits.
 
     Args:
-        metadata: Of the file.
+        metadata: The file's metadata.
         x, reconstruction: Data `(n, ...)`.
-        encoding: Outputs of the signature `encode`, `(n, ...)` each.
+        encoding: Outputs of the signature `encode`, each `(n, ...)`.
 
     Returns:
         float64 scores `(n,)`: the sum of the terms in the metadata.
@@ -238,7 +242,7 @@ def score(
         parameters = dict(term)
         name, scaling = parameters.pop("term"), parameters.pop("scaling", None)
         scaled = [x, reconstruction]
-        if scaling is not None:  # the loss is that of the scaled data
+        if scaling is not None:  # then the loss was computed from scaled data
             shift, factor = np.float64(scaling["shift"]), np.float64(scaling["factor"])
             scaled = [(values - shift) * factor for values in scaled]
         values = SCORE_TERMS[name](*scaled, encoding, **parameters)
@@ -252,7 +256,7 @@ Encoding = dict[str, np.ndarray]
 def _bernoulli(
     x: np.ndarray, reconstruction: np.ndarray, _: Encoding, resolution: float = 2e-7
 ) -> np.ndarray:
-    # A probability that is stored as 0 or 1 lies within half a step of it.
+    # A probability that was rounded to 0 or 1 lies within half a step of it.
     p = np.clip(reconstruction, resolution / 2, 1 - resolution / 2)
     return -x * np.log(p) - (1 - x) * np.log1p(-p)
 
@@ -271,7 +275,7 @@ def _gaussian_kl(x: np.ndarray, reconstruction: np.ndarray, encoding: Encoding) 
 
 
 SCORE_TERMS = {
-    "bernoulli": _bernoulli,  # -log p(x | code); "resolution": the step of the probabilities
+    "bernoulli": _bernoulli,  # -log p(x | code); "resolution": step between probabilities
     "gaussian": _gaussian,  # -log p(x | code); "scale": the standard deviation
     "squared_error": _squared_error,
     "gaussian_kl": _gaussian_kl,  # KL(N(code, exp(log_variance)) || N(0, 1))

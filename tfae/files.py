@@ -16,7 +16,7 @@ class BusyError(ValueError):
     """Another process holds a lock.
 
     Attributes:
-        process: The number of that process, as text; empty when it has not said yet.
+        process: The process id, as text; empty if the process has not written it yet.
     """
 
     def __init__(self, path: Path, process: str):
@@ -26,19 +26,19 @@ class BusyError(ValueError):
 
 @contextlib.contextmanager
 def atomic_write(target: str | os.PathLike, replace: bool = False) -> Iterator[Path]:
-    """Gives a path to write a file or a folder to, which appears at `target` when the block ends.
+    """Yields a path for a file or folder, which appears at `target` when the block ends.
 
-    It is written in a hidden folder beside `target`, brought to the disk, and renamed. When the
-    block raises, nothing is left: not the folders above `target` either, if they were made here.
-    What a killed process left beside `target` is removed by the next call.
+    It is written in a hidden folder beside `target`, flushed to the disk, and then renamed. If the
+    block raises, nothing is left behind, not even the parent folders that were made for it. What a
+    killed process left beside `target` is removed by the next call.
 
     Args:
         target: Where the file or folder is to appear.
-        replace: Whether a file that exists is replaced; a folder never is.
+        replace: Whether an existing file is replaced; a folder never is.
 
     Raises:
         ValueError: If `target` exists.
-        OSError: If it cannot be written; names `target`.
+        OSError: If it cannot be written; the message names `target`.
     """
     target = Path(target)
     if not (replace and target.is_file()):
@@ -55,7 +55,7 @@ def atomic_write(target: str | os.PathLike, replace: bool = False) -> Iterator[P
         sync(target.parent)
     except BaseException as error:
         for parent in missing:
-            with contextlib.suppress(OSError):  # someone else has put something there
+            with contextlib.suppress(OSError):  # another process has put something there
                 parent.rmdir()
         if isinstance(error, OSError):
             message = f"cannot write {target}: {error.strerror or error}"
@@ -64,13 +64,13 @@ def atomic_write(target: str | os.PathLike, replace: bool = False) -> Iterator[P
 
 
 def check_absent(target: Path) -> None:
-    """Raises `ValueError` if there is a file or folder `target`."""
+    """Raises `ValueError` if `target` exists."""
     if os.path.lexists(target):
-        raise ValueError(f"{target} exists already; it is left as it is. Choose another name.")
+        raise ValueError(f"{target} exists already and is left as it is. Choose another name.")
 
 
 def sync(path: Path) -> None:
-    """Waits until a file, or the list of a folder's entries, is on the disk."""
+    """Waits until a file, or a folder's list of entries, is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -79,7 +79,7 @@ def sync(path: Path) -> None:
 
 
 def sync_tree(path: Path) -> None:
-    """Waits until a file, or a folder with all that is in it, is on the disk."""
+    """Waits until a file, or a folder with everything in it, is on the disk."""
     for inner in path.rglob("*") if path.is_dir() else ():
         if not inner.is_symlink():
             sync(inner)
@@ -88,13 +88,13 @@ def sync_tree(path: Path) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds the lock file `path`, which has this process's number in it, during the block.
+    """Holds the lock file `path`, which contains this process's id, during the block.
 
-    The lock ends with the process, however that ends.
+    The lock is released when the process ends, even if it is killed.
 
     Raises:
         BusyError: If another process, or another call in this one, holds it.
-        OSError: If it cannot be made, or the file system has no locks.
+        OSError: If the file cannot be created, or the file system does not support locks.
     """
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -109,7 +109,7 @@ def locked(path: Path) -> Iterator[None]:
             raise
         if os.fstat(descriptor).st_nlink:
             break
-        os.close(descriptor)  # its holder removed it after it was opened here
+        os.close(descriptor)  # its holder removed it after it had been opened here
     try:
         os.truncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
@@ -123,7 +123,7 @@ def locked(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _hidden_folder(target: Path) -> Iterator[Path]:
     while True:
-        # The name is cut, so that it is not too long where that of the target just fits.
+        # Shortened, so that it is not too long where the target's own name just fits.
         prefix = f".{target.name[:60]}.{os.getpid()}-"
         folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=_WRITING, dir=target.parent))
         with contextlib.ExitStack() as lock:
@@ -131,7 +131,7 @@ def _hidden_folder(target: Path) -> Iterator[Path]:
                 lock.enter_context(locked(folder / _LOCK))
             except (BusyError, FileNotFoundError):  # another process took it for a leftover
                 continue
-            except OSError:  # without locks nobody removes leftovers
+            except OSError:  # without locks, no other process removes leftovers either
                 pass
             try:
                 yield folder
@@ -141,11 +141,11 @@ def _hidden_folder(target: Path) -> Iterator[Path]:
 
 
 def _remove_leftovers(parent: Path) -> None:
-    """Removes the hidden folders whose writers are dead: nobody holds their locks."""
+    """Removes hidden folders whose writers have died, so that nobody holds their locks."""
     for folder in parent.glob(f".*-*{_WRITING}"):
         with contextlib.suppress(OSError, BusyError):
             if not (folder / _LOCK).exists():
-                folder.rmdir()  # only if it is empty: its writer died before it had a lock
+                folder.rmdir()  # only succeeds if it is empty: its writer died before locking it
                 continue
             with locked(folder / _LOCK):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -153,13 +153,13 @@ def _remove_leftovers(parent: Path) -> None:
 
 def _rename(new: Path, target: Path, replace: bool) -> None:
     if not replace and new.is_file():
-        # A rename would replace a file that appeared meanwhile; a link does not.
+        # A rename would replace a file that has appeared in the meantime; a link does not.
         try:
             os.link(new, target)
             return
         except FileExistsError:
             check_absent(target)
-        except OSError:  # a file system without links
+        except OSError:  # the file system does not support links
             pass
     if not replace:
         check_absent(target)

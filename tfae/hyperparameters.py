@@ -1,7 +1,7 @@
-"""The hyperparameters of models, declared once: by typed signatures and their docstrings.
+"""The hyperparameters of models, as their typed signatures and docstrings declare them.
 
-A model's constructor, its `_networks` and the builders of architectures declare them. `from_shape`,
-the command line and the documentation read them here.
+They are declared once, by a model's constructor, its `_networks` and the architectures' builders.
+`from_shape`, the command line and the documentation look them up here.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import keras
 from tfae.networks import ARCHITECTURES
 
 REQUIRED = inspect.Parameter.empty
-"""The default of a hyperparameter that has none."""
+"""Marks a hyperparameter without a default."""
 
-_OF_KERAS = ("name", "dtype")  # what `keras.Model` takes and `from_shape` passes on
-_FROM_MODEL = ("variational", "dtype", "seed")  # what builders get from the model
+_OF_KERAS = ("name", "dtype")  # arguments of `keras.Model` that `from_shape` passes on
+_FROM_MODEL = ("variational", "dtype", "seed")  # what the model itself passes to builders
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
@@ -31,10 +31,10 @@ class Hyperparameter:
     """One argument.
 
     Attributes:
-        name: Of the Python argument.
+        name: The argument's name in Python.
         default: Its default, or `REQUIRED`.
-        annotation: Its type, or `REQUIRED` where none is declared.
-        description: What the docstring says of it, without line breaks.
+        annotation: Its type, or `REQUIRED` if none is declared.
+        description: What the docstring says about it, without line breaks.
     """
 
     name: str
@@ -44,9 +44,9 @@ class Hyperparameter:
 
 
 def of_constructor(cls: type) -> dict[str, Hyperparameter]:
-    """Those of a model's constructor, in its order, without the networks.
+    """Returns the hyperparameters of a model's constructor, in order, without the networks.
 
-    Where a constructor takes `**kwargs`, under whatever name, those of the parent's follow.
+    If a constructor takes `**kwargs`, under whatever name, those of its parent class follow.
     """
     found: dict[str, Hyperparameter] = {}
     networks: set[str] = set()
@@ -64,17 +64,17 @@ def of_constructor(cls: type) -> dict[str, Hyperparameter]:
 
 
 def of_networks(cls: type) -> dict[str, Hyperparameter]:
-    """Those that `from_shape` of a model passes to its `_networks`."""
+    """Returns the hyperparameters that a model's `from_shape` passes to its `_networks`."""
     declared = _declared(cls._networks, cls._networks, _NAMED[1:])
     return {hyperparameter.name: hyperparameter for hyperparameter in declared}
 
 
 def of_architecture(name: str, cls: type | None = None) -> dict[str, Hyperparameter]:
-    """Those of an architecture.
+    """Returns the hyperparameters of an architecture.
 
     Args:
-        name: Of `tfae.networks.ARCHITECTURES`.
-        cls: A model, whose own defaults of the architecture then count.
+        name: A key of `tfae.networks.ARCHITECTURES`.
+        cls: A model class whose own defaults for the architecture are used.
     """
     builder = ARCHITECTURES[name]
     defaults = getattr(cls, "architecture_defaults", {}).get(name, {})
@@ -89,7 +89,7 @@ def of_architecture(name: str, cls: type | None = None) -> dict[str, Hyperparame
 
 
 class Sorted(typing.NamedTuple):
-    """Values given to `from_shape`, by whom they are for."""
+    """The arguments given to `from_shape`, sorted by what takes them."""
 
     of_architecture: dict[str, Any]
     of_networks: dict[str, Any]
@@ -97,13 +97,13 @@ class Sorted(typing.NamedTuple):
 
 
 def sort(cls: type, architecture: str, given: dict[str, Any]) -> Sorted:
-    """Checks the names of what `from_shape` is given, and sorts it.
+    """Checks the names of the arguments given to `from_shape`, and sorts the arguments.
 
-    One that two of them declare goes to both. The model's own defaults of the architecture are
-    added.
+    An argument that is declared in two places goes to both. The model's own defaults for the
+    architecture are added.
 
     Raises:
-        ValueError: If the architecture, or a name, is unknown.
+        ValueError: If the architecture or a name is unknown.
     """
     if architecture not in ARCHITECTURES:
         raise ValueError(
@@ -140,7 +140,7 @@ def _declared(
     descriptions = _descriptions(documented)
     try:
         types = typing.get_type_hints(function)
-    except NameError:  # names that are imported for type checkers only, or local ones
+    except NameError:  # names that only type checkers import, or local names
         types = {}
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind in kinds:

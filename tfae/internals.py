@@ -1,7 +1,7 @@
-"""The only place where private names of Keras and TensorFlow stand.
+"""The only file that uses private names of Keras and TensorFlow.
 
-Each function says why the public way does not serve. `tests/test_internals.py` holds them by name,
-so that an upgrade which breaks one of them says which.
+Each function says why there is no public way. `tests/test_internals.py` has a test for each, so if
+an upgrade breaks one of them, the failing test names it.
 """
 
 import contextlib
@@ -19,115 +19,112 @@ from tensorflow.python.ops.resource_variable_ops import ResourceVariable
 
 
 def all_layers(layer: keras.layers.Layer, include_self: bool = True) -> Iterator[Any]:
-    """The layers inside a layer, at any depth, and itself first.
+    """Returns a layer itself, followed by the layers inside it at any depth.
 
-    `Model.layers` holds the outermost ones only, and a layer that is no model has no such list.
+    `Model.layers` lists only the outermost ones, and a layer that is not a model has no such list.
     """
     return layer._flatten_layers(include_self=include_self)
 
 
 def forget_layer(owner: keras.layers.Layer, layer: keras.layers.Layer) -> None:
-    """Takes a layer out of what another one holds, saves and trains.
+    """Stops a layer from tracking, saving and training another one.
 
-    Keras adds a layer when an attribute is set to it, and leaves the one that was there before.
+    Keras tracks a layer when it is assigned to an attribute, but keeps tracking the layer that the
+    attribute held before.
     """
     owner._tracker.untrack(layer)
 
 
 def seed_generators(layer: keras.layers.Layer) -> list[keras.random.SeedGenerator]:
-    """The seed generators of a layer, without those of the layers inside it."""
+    """Returns the seed generators of a layer, without those of the layers inside it.
+
+    Publicly, only their states are to be had, among all variables of a layer.
+    """
     return list(layer._seed_generators)
 
 
-def has_own_random_state(layer: keras.layers.Layer) -> bool:
-    """Whether a layer draws from a seed generator of its own.
-
-    Keras offers their states among all variables, and does not say whose they are.
-    """
-    return bool(layer._seed_generators)
-
-
 def supports_xla(model: keras.Model) -> bool:
-    """Whether Keras lets XLA compile this model on this machine.
+    """Whether Keras can compile this model with XLA on this machine.
 
-    `Model.jit_compile = True` says so too, but only by a warning.
+    Publicly, `Model.jit_compile = True` only warns if it cannot.
     """
     return model_supports_jit(model)
 
 
 def let_go_of(function: Any) -> Any:
-    """Lets the graph of a traced function die with it, where nothing differentiates it any more.
+    """Lets the graph of a traced function be freed together with the function.
 
-    TensorFlow registers each custom gradient in a graph (Keras' own losses have some) by a name,
-    for the life of the process, and with it the graph and the weights it was traced for.
+    TensorFlow registers each custom gradient in a graph (Keras' own losses have some) under a name
+    for as long as the process lives, and that keeps the graph and its weights alive.
 
     Args:
-        function: What `get_concrete_function` gave; its gradients are taken inside of it.
+        function: What `get_concrete_function` returned. Nothing may differentiate it any more;
+            gradients that are taken inside of it are fine.
 
     Returns:
-        The function.
+        The same function.
     """
     for operation in function.graph.get_operations():
-        with contextlib.suppress(ValueError):  # it has no such attribute
+        with contextlib.suppress(ValueError):  # the operation has no such attribute
             name = operation.get_attr("_gradient_op_type").decode()
             gradient_registry._registry.pop(name, None)
     return function
 
 
 def loss_tracker(model: keras.Model) -> keras.metrics.Mean:
-    """The metric that is logged as "loss"; there is one after `compile`.
+    """Returns the metric that is logged as "loss"; it exists after `compile`.
 
-    It is among `Model.metrics`, where a metric of the user's may have the same name.
+    `Model.metrics` holds it too, but a metric of the user's may have the same name there.
     """
     return model._loss_tracker
 
 
 def has_compiled_metrics(model: keras.Model) -> bool:
-    """Whether `compile` was given metrics. `Model.metrics` holds other ones, too."""
+    """Whether `compile` was given metrics; `Model.metrics` holds others, too."""
     return model._compile_metrics is not None
 
 
 def start_fit_at(model: keras.Model, epoch: int | None) -> None:
-    """From a callback's `on_train_begin`: lets `fit` begin at another epoch.
+    """Makes `fit` start at another epoch; to be called in a callback's `on_train_begin`.
 
-    `initial_epoch` must be known before `fit`, and a callback is asked only inside. Keras' own
-    `BackupAndRestore` does the same. `None` undoes it.
+    The public `initial_epoch` must be known before `fit` is called. Keras' own `BackupAndRestore`
+    does the same as this. `None` undoes it.
     """
     model._initial_epoch = epoch
 
 
 def number_of_updates(optimizer: keras.optimizers.Optimizer) -> int:
-    """How many steps an optimizer was given.
+    """Returns how many times an optimizer has been given gradients.
 
-    With gradient accumulation the public `iterations` counts one for several steps.
+    With gradient accumulation, the public `iterations` counts several of them as one.
     """
     return int(keras.ops.convert_to_numpy(optimizer._iterations))
 
 
 def learning_rate_object(optimizer: keras.optimizers.Optimizer) -> Any:
-    """The schedule, variable or function that gives the learning rate.
+    """Returns the schedule, variable or function that the learning rate comes from.
 
-    The public `learning_rate` of a schedule is the number of the moment.
+    The public `learning_rate` returns a schedule's current value instead of the schedule.
     """
     return getattr(optimizer, "_learning_rate", None)
 
 
 def tensorboard_profiles(callback: keras.callbacks.TensorBoard) -> bool:
-    """Whether a TensorBoard callback looks at batches to profile them."""
+    """Whether a TensorBoard callback profiles batches; its public arguments do not tell."""
     return getattr(callback, "_should_trace", True)
 
 
 @contextlib.contextmanager
 def losses_add_up(layer: keras.layers.Layer, training: bool) -> Iterator[None]:
-    """While entered, the losses of all calls of the layers inside `layer` add up.
+    """Adds up the losses of all calls of the layers inside `layer`, during the block.
 
-    A layer that is called from outside of any other forgets the losses of its last call
-    (activity regularisers, `add_loss`), so of one that is called twice in a step only those of the
-    second call are left. Here `layer` counts as called, and every call as a part of that one.
+    Normally, each time that a layer is called on its own it forgets the losses of its previous call
+    (from activity regularisers and `add_loss`), so if it is called twice in a step, only those of
+    the second call remain. During the block every call counts as part of one call of `layer`.
 
     Args:
-        layer: Whose losses, and those of the layers inside it, are forgotten at the beginning.
-        training: What a layer takes that is called without `training`.
+        layer: Its losses, and those of the layers inside it, are cleared first.
+        training: Passed to layers that are called without `training`.
     """
     layer._get_call_context().set_value("training", training)
     try:
@@ -137,12 +134,12 @@ def losses_add_up(layer: keras.layers.Layer, training: bool) -> Iterator[None]:
 
 
 def own_losses(layer: keras.layers.Layer) -> list:
-    """What `add_loss` was given by a layer itself; `Layer.losses` has those inside it, too."""
+    """Returns a layer's own `add_loss` losses; `Layer.losses` includes those of inner layers."""
     return layer._get_own_losses()
 
 
 class Call(NamedTuple):
-    """One call of a layer, or another operation, in the graph of a network."""
+    """One call of a layer, or of another operation, in the graph of a network."""
 
     operation: Any
     inputs: list[keras.KerasTensor]
@@ -150,20 +147,20 @@ class Call(NamedTuple):
 
 
 def call_that_made(tensor: keras.KerasTensor) -> Call:
-    """The call whose output a symbolic tensor is.
+    """Returns the call that produced a symbolic tensor.
 
-    `Layer.output` leads from a layer to its tensor, if it was called once only; nothing public
-    leads back.
+    The public `Layer.output` leads from a layer to its tensor, if the layer was called only once;
+    nothing public leads back.
     """
     operation, index, _ = tensor._keras_history
     return _as_call(operation._inbound_nodes[index])
 
 
 def calls_of_layers(network: keras.Model) -> list[Call]:
-    """Every call of a layer in a network's graph, in the order of computation.
+    """Returns every call of a layer in a network's graph, in the order of computation.
 
-    `Function.operations` tells the layers; of one that is called twice, or in another graph too, it
-    does not tell which call is which.
+    The public `Function.operations` lists the layers, but not the calls of a layer that is called
+    twice, or in another graph as well.
     """
     graph = keras.Function(network.inputs, network.outputs)
     in_graph = {id(node) for nodes in graph._nodes_by_depth.values() for node in nodes}
@@ -181,9 +178,9 @@ def _as_call(node: Any) -> Call:
 
 
 def graph_of_saved_model(folder: Path) -> tf.compat.v1.GraphDef:
-    """The graph of a SavedModel, as it is on the disk.
+    """Returns the graph of a SavedModel, as it is stored on the disk.
 
-    `tf.saved_model.load` gives functions, and fails for operations that it does not know.
+    The public `tf.saved_model.load` returns functions, and fails if it does not know an operation.
     """
     saved = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     (graph,) = (meta_graph.graph_def for meta_graph in saved.meta_graphs)
@@ -191,14 +188,14 @@ def graph_of_saved_model(folder: Path) -> tf.compat.v1.GraphDef:
 
 
 def variable_of_no_strategy(value: int, dtype: tf.DType) -> tf.Variable:
-    """A variable that the strategy in whose scope it is made does not mirror.
+    """Makes a variable that is not mirrored by the distribution strategy in scope.
 
-    `tf.Variable` hands over to the strategy, whose mirrored variables an input pipeline cannot
-    read.
+    `tf.Variable` would leave its creation to the strategy, and an input pipeline cannot read a
+    mirrored variable.
     """
 
     def plain(next_creator: Callable, **kwargs: Any) -> tf.Variable:
-        del next_creator  # the last creator entered runs first, and passes the strategy's own over
+        del next_creator  # this creator runs first, and so bypasses the strategy's own
         return ResourceVariable(kwargs["initial_value"], dtype=dtype, trainable=False)
 
     with tf.variable_creator_scope(plain):
@@ -206,7 +203,7 @@ def variable_of_no_strategy(value: int, dtype: tf.DType) -> tf.Variable:
 
 
 def inputs_of_dataset(dataset: tf.data.Dataset) -> list[tf.data.Dataset]:
-    """The datasets that a dataset is made of. Nothing public says them."""
+    """Returns the datasets that a dataset is made from, which nothing public reveals."""
     return list(dataset._inputs())
 
 

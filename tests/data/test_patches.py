@@ -96,11 +96,11 @@ def test_whitening_is_invertible_where_the_data_has_no_variance():
         (lambda: patches.cut([], (4, 4)), "received nothing"),
         (
             lambda: patches.cut(random(9, 9), (4, 4), count=0),
-            "`count` must be a whole number of at least 1",
+            "`count` must be an integer of at least 1",
         ),
         (
             lambda: patches.cut(random(9, 9), (4, 4), stride=0),
-            "`stride` must be a whole number of at least 1",
+            "`stride` must be an integer of at least 1",
         ),
         (lambda: patches.cut(random(9, 9), (4, 4, 4)), r"`size` must be \(height, width\)"),
         (lambda: patches.join(random(5, 4, 4), (9, 9), (4, 4)), "all 36 of the grid.*received 5"),

@@ -94,5 +94,5 @@ def test_bad_samples_are_refused(x, y, message):
 
 @pytest.mark.parametrize("n", [0, 100.0])
 def test_a_test_without_permutations_is_refused(n):
-    with pytest.raises(ValueError, match="`num_permutations` must be a whole number of at least 1"):
+    with pytest.raises(ValueError, match="`num_permutations` must be an integer of at least 1"):
         mmd_test(normal(5), normal(5), num_permutations=n)

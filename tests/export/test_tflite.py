@@ -404,7 +404,7 @@ def test_a_file_of_others_is_refused_with_a_reason(files, tmp_path):
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [tf.function(lambda x: x + 1.0).get_concrete_function(tf.TensorSpec([1]))]
     )
-    with pytest.raises(ValueError, match="no metadata of tfae"):
+    with pytest.raises(ValueError, match="no metadata from tfae"):
         DeviceModel(converter.convert())
     for content in (b"", b"no model", b"PK\3\4" + bytes(100)):
         with pytest.raises(ValueError, match=r"no \.tflite file"):
@@ -513,7 +513,7 @@ def test_a_refused_file_leaves_the_one_before_as_it_was(trained, unseen, tmp_pat
     [
         ({"quantize": "int8"}, "needs `calibration`"),
         ({"quantize": "int4"}, r"`quantize` must be one of None, .*received 'int4'"),
-        ({"batch_size": 0}, "`batch_size` must be a whole number of at least 1"),
+        ({"batch_size": 0}, "`batch_size` must be an integer of at least 1"),
         ({"allow": {"size": 3}}, "`allow` may have relative_error.*received size"),
     ],
 )

@@ -153,7 +153,7 @@ def test_impossible_rates_are_named(rate):
 
 @pytest.mark.parametrize("stddev", [-0.1, float("inf"), "much"])
 def test_impossible_deviations_are_named(stddev):
-    with pytest.raises(ValueError, match="`stddev` must be a number of zero or more"):
+    with pytest.raises(ValueError, match="`stddev` must be a non-negative number"):
         GaussianCorruption(stddev)
 
 

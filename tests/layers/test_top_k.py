@@ -63,7 +63,7 @@ def test_it_is_saved_with_a_model_of_the_users_own(tmp_path):
 
 @pytest.mark.parametrize("k", [0, -1, 2.0, "3", True])
 def test_impossible_k_are_named(k):
-    with pytest.raises(ValueError, match="`k` must be a whole number of at least 1; received "):
+    with pytest.raises(ValueError, match="`k` must be an integer of at least 1; received "):
         TopK(k)
 
 

@@ -115,7 +115,7 @@ def test_they_serialise(penalty):
 
 @pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf"), "1", None, True])
 def test_impossible_coefficients_are_named(value):
-    with pytest.raises(ValueError, match="`coefficient` must be a number of zero or more"):
+    with pytest.raises(ValueError, match="`coefficient` must be a non-negative number"):
         L1(value)
     with pytest.raises(ValueError, match="`coefficient`"):
         KL(0.1, value)

@@ -165,7 +165,7 @@ def test_codes_of_nan_are_refused():
 @pytest.mark.parametrize("method", ["fit", "evaluate", "predict", "encode", "decode"])
 @pytest.mark.parametrize("batch_size", [0, -1, 2.5, np.inf, True, "8"])
 def test_batch_sizes_that_are_none_are_refused(method, batch_size):
-    with pytest.raises(ValueError, match="`batch_size` must be a whole number of at least 1"):
+    with pytest.raises(ValueError, match="`batch_size` must be an integer of at least 1"):
         getattr(model_of(tfae.Autoencoder), method)(X, batch_size=batch_size)
 
 
@@ -175,7 +175,7 @@ def test_batch_sizes_that_are_none_are_refused(method, batch_size):
      ("validation_steps", 0), ("validation_batch_size", 0)],
 )  # fmt: skip
 def test_other_numbers_of_fit_are_refused(name, value):
-    with pytest.raises(ValueError, match=f"`{name}` must be a whole number of at least 1"):
+    with pytest.raises(ValueError, match=f"`{name}` must be an integer of at least 1"):
         model_of(tfae.Autoencoder).fit(X, validation_data=X, **{name: value})
 
 

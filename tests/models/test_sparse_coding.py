@@ -347,7 +347,7 @@ def test_atoms_as_part_of_another_model_keep_length_one(tmp_path):
     [
         ((0, 0.1), "`num_atoms` must be a whole number.*received 0"),
         ((2.5, 0.1), "`num_atoms` must be a whole number.*received 2.5"),
-        ((8, 0), "`penalty` must be a number above zero; received 0"),
+        ((8, 0), "`penalty` must be a positive number; received 0"),
         ((8, -1.0), "`penalty`"),
         ((8, float("nan")), "`penalty`.*nan"),
         ((8, "much"), "`penalty`.*'much'"),

@@ -230,7 +230,7 @@ def test_progress_names_the_layer(flat, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"epochs": 0}, "`epochs` must be a whole number of at least 1; received 0"),
+        ({"epochs": 0}, "`epochs` must be an integer of at least 1; received 0"),
         ({"epochs": [1, 2, 3]}, "`epochs` must be one value for all layers or a list of 2"),
         ({"corruption": "fog"}, "`corruption` must be one of"),
         ({"corruption": ["masking"]}, "`corruption` must be one value"),
@@ -481,9 +481,9 @@ def test_bad_heads_are_refused():
     model = stack()
     with pytest.raises(ValueError, match=r"`head` must be one of \['softmax', 'svm'\]"):
         model.classifier(10, head="tree")
-    with pytest.raises(ValueError, match="`num_classes` must be a whole number of at least 2"):
+    with pytest.raises(ValueError, match="`num_classes` must be an integer of at least 2"):
         model.classifier(1)
-    with pytest.raises(ValueError, match="`weight_decay` must be a number of zero or more"):
+    with pytest.raises(ValueError, match="`weight_decay` must be a non-negative number"):
         model.classifier(10, weight_decay=-1.0)
     with pytest.raises(ValueError, match="`rate` must lie in"):
         model.classifier(10, dropout=1.0)

@@ -125,7 +125,7 @@ def test_a_class_and_a_style_are_independent():
         (lambda: tfae.priors.get(lambda n, seed: tf.zeros([n, 3])), 2, r"shape \(n, 2\).*\(2, 3\)"),
         (lambda: tfae.priors.Uniform(1.0, 1.0), 2, "`low` must be a number below `high`"),
         (lambda: tfae.priors.GaussianRing(1), 2, "num_components"),
-        (lambda: tfae.priors.GaussianRing(across=0.0), 2, "`across` must be a number above zero"),
+        (lambda: tfae.priors.GaussianRing(across=0.0), 2, "`across` must be a positive number"),
         (lambda: tfae.priors.SwissRoll(noise=-1.0), 2, "`noise`"),
         (lambda: tfae.priors.Sampler("heart"), 2, "`function` must be a function"),
     ],

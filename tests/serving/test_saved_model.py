@@ -339,9 +339,7 @@ def test_a_further_version_leaves_what_an_operator_changed(make_model, tmp_path)
 @pytest.mark.usefixtures("nothing_is_written")
 @pytest.mark.parametrize("version", [0, -1, 1.0, "1", True, None])
 def test_versions_are_positive_whole_numbers(make_model, tmp_path, version):
-    with pytest.raises(
-        ValueError, match="`version` must be a whole number of at least 1; received"
-    ):
+    with pytest.raises(ValueError, match="`version` must be an integer of at least 1; received"):
         saved_model(make_model(tfae.Autoencoder), tmp_path / "m", version)
 
 

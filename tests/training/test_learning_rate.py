@@ -207,5 +207,5 @@ def test_a_restored_run_goes_on_where_it_was(few_digits, tmp_path):
 
 @pytest.mark.parametrize("rate", [0, -1e-3, float("nan"), "1e-3"])
 def test_a_rate_that_is_none_is_refused(rate):
-    with pytest.raises(ValueError, match="`initial_learning_rate` must be a number above zero"):
+    with pytest.raises(ValueError, match="`initial_learning_rate` must be a positive number"):
         CosineOverFit(rate)

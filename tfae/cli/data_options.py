@@ -37,7 +37,7 @@ class ImageSize(click.ParamType):
 
 
 class Scale(click.ParamType):
-    """A name, or a number above zero."""
+    """A name, or a positive number."""
 
     name = "SCALE"
 
@@ -50,7 +50,7 @@ class Scale(click.ParamType):
             number = 0.0
         if not 0 < number < float("inf"):
             self.fail(
-                f"{value!r} is not auto, none, minmax, standard, or a number above zero.",
+                f"{value!r} is not auto, none, minmax, standard, or a positive number.",
                 param,
                 ctx,
             )

@@ -78,7 +78,7 @@ def fit_scaling(scale: str | float | None, examples: Examples) -> Scaling:
         return Scaling(factor=np.float32(1 / positive("scale", scale)))
     if not isinstance(scale, str) or scale not in NAMES:
         raise ValueError(
-            f"`scale` must be one of {', '.join(map(repr, NAMES))}, None or a number above zero to "
+            f"`scale` must be one of {', '.join(map(repr, NAMES))}, None or a positive number to "
             f"divide by; received {scale!r}."
         )
     if scale == "auto":

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from tfae.internals import all_layers, has_own_random_state, supports_xla, tensorboard_profiles
+from tfae.internals import all_layers, seed_generators, supports_xla, tensorboard_profiles
 
 # Bound on the batches stacked for one program: the copy stays cheap and memory predictable.
 _MAX_STACKED_BYTES = 64 * 2**20
@@ -114,7 +114,7 @@ def has_convolutions(model: keras.Model) -> bool:
 
 
 def _is_keras_random_layer(layer: keras.layers.Layer) -> bool:
-    return type(layer).__module__.startswith("keras.") and has_own_random_state(layer)
+    return type(layer).__module__.startswith("keras.") and bool(seed_generators(layer))
 
 
 def steps_per_program(callbacks: object, element_spec: object) -> int:

@@ -37,7 +37,7 @@ class LossWeight:
         is_schedule = isinstance(value, LearningRateSchedule)
         if not is_schedule and not (is_number(value) and value >= 0):
             raise ValueError(
-                f"`{self._name}` must be a number of zero or more, or a schedule such as "
+                f"`{self._name}` must be a non-negative number, or a schedule such as "
                 f"tfae.losses.LinearWarmUp; received {value!r}."
             )
         if not hasattr(model, f"_{self._name}_value"):
