@@ -88,6 +88,13 @@ def test_codes_that_are_maps_are_refused_where_the_prior_is_of_flat_ones(model_c
         model_class.from_shape((4, 8, 1), 1, "conv", hidden_units=None)
 
 
+def test_an_encoder_of_two_inputs_is_refused():
+    a, b = keras.Input((3,)), keras.Input((3,))
+    encoder = keras.Model([a, b], keras.layers.Dense(CODES)(keras.layers.Concatenate()([a, b])))
+    with pytest.raises(ValueError, match=r"`encoder` must have one input, the data; .* has 2"):
+        tfae.Autoencoder(encoder, networks()[1])
+
+
 # ---------------------------------------------------------------------------- corruption
 
 

@@ -364,7 +364,7 @@ def test_a_classifier_of_either_head_reads_digits(flat, labels, head, tmp_path):
     assert classifier.optimizer is not None
     classifier.compile(keras.optimizers.Adam(5e-3), jit_compile=False)
     history = classifier.fit(
-        flat[:1400], labels[:1400], epochs=12, verbose=0,
+        flat[:1400], labels[:1400], epochs=25, verbose=0,
         validation_data=(flat[1400:], labels[1400:]),
     ).history  # fmt: skip
     assert set(history) >= {"accuracy", "loss", "val_accuracy", "classification_loss"}

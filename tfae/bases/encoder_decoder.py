@@ -17,6 +17,12 @@ from tfae.layers.scaling import Scaling
 from tfae.layers.seeds import random_seed, seed_unseeded
 from tfae.losses import likelihoods
 from tfae.networks import ARCHITECTURES
+from tfae.networks.compatibility import (
+    check_is_network,
+    check_keeps_shape,
+    declared_input_shape,
+    decoded_shape,
+)
 from tfae.networks.layer_outputs import feature_model
 from tfae.networks.open_output import check_output_is_open
 
@@ -62,12 +68,8 @@ class EncoderDecoder(Autoencoding):
         **kwargs,
     ):
         super().__init__(seed=seed, **kwargs)
-        for name, network in (("encoder", encoder), ("decoder", decoder)):
-            if not isinstance(network, keras.layers.Layer):
-                raise ValueError(
-                    f"`{name}` must be a Keras model; received {network!r} of type "
-                    f"{type(network).__name__}."
-                )
+        check_is_network("encoder", encoder)
+        check_is_network("decoder", decoder)
         self.encoder = encoder
         self.decoder = decoder
         self.likelihood = likelihoods.get(likelihood)
@@ -83,7 +85,7 @@ class EncoderDecoder(Autoencoding):
 
         This is not `build`, after which Keras would let a subclass add no layers of its own.
         """
-        shape = getattr(self.encoder, "input_shape", None) if self.encoder.built else None
+        shape = declared_input_shape(self.encoder)
         if shape is not None:  # Else, a subclassed model: built from the first data.
             self._check_networks(shape)
             self.built = True
@@ -103,23 +105,11 @@ class EncoderDecoder(Autoencoding):
     def _check_networks(self, input_shape: Sequence[int | None]) -> None:
         input_shape = (None, *tuple(input_shape)[1:])
         code = self._checked_code(self.encoder(keras.KerasTensor(input_shape)))
-        expected = getattr(self.decoder, "input_shape", None) if self.decoder.built else None
         decoder_input = self._decoder_input_shape(tuple(code.shape))
-        if expected is not None and tuple(expected) != decoder_input:
-            raise ValueError(
-                f"`decoder` takes codes of shape {tuple(expected)}, but `encoder` gives "
-                f"{decoder_input}; make the two sizes equal."
-            )
-        output = self.decoder(keras.KerasTensor(decoder_input))
-        shape = getattr(output, "shape", None)
-        if shape is None or not _compatible(shape[1:], input_shape[1:]):
-            given = shape if shape is not None else f"{type(output).__name__} of outputs"
-            raise ValueError(
-                f"`decoder` gives {given}, but the data has shape {input_shape}: the decoder must "
-                "end in a linear layer with the shape of the data."
-            )
+        target_shape = decoded_shape(self.decoder, decoder_input, input_shape)
         check_output_is_open(self.decoder, decoder_input, self.likelihood)
-        self._check_corruption(input_shape)
+        if self.corruption is not None:
+            check_keeps_shape(self.corruption, input_shape)
         self.latent_dim = code.shape[-1]
         self._code_shape = tuple(code.shape[1:])
         support = self.likelihood.support
@@ -133,23 +123,12 @@ class EncoderDecoder(Autoencoding):
             self.prior.build(code.shape)
         self._contract = DataContract(
             input_shape[1:],
-            tuple(shape[1:]),
+            target_shape[1:],
             support if self.scaling is None else self.scaling.support_of(support),
             self.num_classes if self.conditional else None,
             takes_noise=self.takes_noise or self.corruption is not None,
             dtype="float64" if self.variable_dtype == "float64" else "float32",
         )
-
-    def _check_corruption(self, input_shape: Sequence[int | None]) -> None:
-        if self.corruption is None:
-            return
-        data = keras.KerasTensor((None, *tuple(input_shape)[1:]))
-        corrupted = self.corruption(data)
-        if tuple(corrupted.shape) != tuple(data.shape):
-            raise ValueError(
-                f"`corruption` must keep the shape of the data, {tuple(data.shape)}; "
-                f"{self.corruption.name!r} gives {tuple(corrupted.shape)}."
-            )
 
     def _decoder_input_shape(self, code_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return code_shape
@@ -337,7 +316,3 @@ class EncoderDecoder(Autoencoding):
                 for key, value in config.items()
             }
         )
-
-
-def _compatible(a: Sequence[int | None], b: Sequence[int | None]) -> bool:
-    return tf.TensorShape(a).is_compatible_with(tf.TensorShape(b))

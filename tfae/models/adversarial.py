@@ -14,6 +14,7 @@ from tfae.bases.encoder_decoder import EncoderDecoder
 from tfae.batches.batch import Batch
 from tfae.layers.seeds import next_seed
 from tfae.losses.likelihoods import Likelihood, at_least_float32
+from tfae.networks.compatibility import check_is_network
 from tfae.networks.discriminator import discriminator as standard_discriminator
 from tfae.networks.layers import for_further_network
 from tfae.priors import Prior
@@ -93,11 +94,7 @@ class AdversarialAutoencoder(EncoderDecoder):
         **kwargs,
     ):
         super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
-        if not isinstance(discriminator, keras.layers.Layer):
-            raise ValueError(
-                f"`discriminator` must be a Keras model; received {discriminator!r} of type "
-                f"{type(discriminator).__name__}."
-            )
+        check_is_network("discriminator", discriminator)
         self.discriminator = discriminator
         self.gradient_penalty = non_negative("gradient_penalty", gradient_penalty)
         self.prior = priors.get_fixed(prior)

@@ -1,0 +1,75 @@
+"""Whether the networks of a model fit together and fit the data, with errors that say where."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+Shape = tuple[int | None, ...]
+
+
+def check_is_network(name: str, network: Any) -> None:
+    """Raises `ValueError` unless an argument is a Keras model or layer."""
+    if not isinstance(network, keras.layers.Layer):
+        raise ValueError(
+            f"`{name}` must be a Keras model; received {network!r} of type "
+            f"{type(network).__name__}."
+        )
+
+
+def declared_input_shape(encoder: keras.layers.Layer) -> Shape | None:
+    """The shape `(batch, ...)` of an encoder's input; `None` where only data will tell.
+
+    Raises:
+        ValueError: If the encoder has several inputs.
+    """
+    inputs = getattr(encoder, "inputs", None) or ()
+    if len(inputs) > 1:
+        raise ValueError(
+            f"`encoder` must have one input, the data; {encoder.name!r} has {len(inputs)}. Make "
+            "one array of them, and take it apart in the encoder."
+        )
+    return getattr(encoder, "input_shape", None) if encoder.built else None
+
+
+def decoded_shape(decoder: keras.layers.Layer, code_shape: Shape, input_shape: Shape) -> Shape:
+    """The shape of what a decoder makes of codes.
+
+    Args:
+        decoder: From codes to data.
+        code_shape: What it is given, `(batch, ...)`.
+        input_shape: Of the data, `(batch, ...)`.
+
+    Raises:
+        ValueError: If the decoder takes codes of another shape, or gives data of another one.
+    """
+    expected = getattr(decoder, "input_shape", None) if decoder.built else None
+    if expected is not None and tuple(expected) != code_shape:
+        raise ValueError(
+            f"`decoder` takes codes of shape {tuple(expected)}, but `encoder` gives "
+            f"{code_shape}; make the two sizes equal."
+        )
+    output = decoder(keras.KerasTensor(code_shape))
+    shape = getattr(output, "shape", None)
+    if shape is None or not _are_compatible(shape[1:], input_shape[1:]):
+        given = shape if shape is not None else f"{type(output).__name__} of outputs"
+        raise ValueError(
+            f"`decoder` gives {given}, but the data has shape {input_shape}: the decoder must "
+            "end in a linear layer with the shape of the data."
+        )
+    return tuple(shape)
+
+
+def check_keeps_shape(corruption: keras.layers.Layer, input_shape: Shape) -> None:
+    """Raises `ValueError` if a corruption changes the shape `(batch, ...)` of the data."""
+    shape = tuple(corruption(keras.KerasTensor(input_shape)).shape)
+    if shape != input_shape:
+        raise ValueError(
+            f"`corruption` must keep the shape of the data, {input_shape}; {corruption.name!r} "
+            f"gives {shape}."
+        )
+
+
+def _are_compatible(a: Sequence[int | None], b: Sequence[int | None]) -> bool:
+    return tf.TensorShape(a).is_compatible_with(tf.TensorShape(b))
