@@ -50,8 +50,8 @@ def test_what_they_give_can_be_decoded(few_digits):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: interpolate([1.0], [1.0, 2.0]), "of one shape"),
-        (lambda: interpolate(1.0, 2.0), "of one shape"),
+        (lambda: interpolate([1.0], [1.0, 2.0]), "of the same shape"),
+        (lambda: interpolate(1.0, 2.0), "of the same shape"),
         (lambda: interpolate([1.0], [2.0], 1), "`steps`"),
         (lambda: interpolate([1.0], [2.0], kind="cubic"), r"\['linear', 'spherical'\].*'cubic'"),
         (lambda: interpolate([1.0, 0.0], [-2.0, 0.0], kind="spherical"), "opposite"),

@@ -1,4 +1,4 @@
-"""Paths through the space of codes, to decode: pure functions on arrays."""
+"""Paths through latent space: pure functions on arrays of codes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,23 +13,23 @@ KINDS = ("linear", "spherical")
 
 
 def interpolate(a: Any, b: Any, steps: int = 10, kind: str = "linear") -> np.ndarray:
-    """Codes along a path from `a` to `b`, both included, for `model.decode`.
+    """Returns codes along a path from `a` to `b`, both included, for `model.decode`.
 
-    A straight line between two codes of a high-dimensional N(0, I) leads through codes of a length
-    that the prior hardly ever gives. The spherical path turns from one direction to the other at a
-    constant angular speed; between codes of one length it keeps that length.
+    In high dimensions, a straight line between two draws from N(0, I) passes through codes that are
+    shorter than almost any draw. The spherical path turns from one direction to the other at a
+    constant angular speed; between codes of equal length it keeps that length.
 
     Args:
         a, b: Codes `(latent_dim,)`, or `(n, latent_dim)` for n paths.
-        steps: Codes of a path, 2 or more.
+        steps: Number of codes on a path, 2 or more.
         kind: `"linear"` or `"spherical"`.
 
     Returns:
         float32 array `(steps, latent_dim)`, or `(n, steps, latent_dim)`.
 
     Raises:
-        ValueError: If the codes do not fit together or hold NaN. For spherical paths also if a code
-            is zero, or two are opposite to each other: then no path is the shortest.
+        ValueError: If the codes have different shapes or hold NaN. For spherical paths also if a
+            code is zero, or two are opposite to each other: then no path is the shortest.
 
     Reference:
         White, "Sampling Generative Networks", 2016.
@@ -37,8 +37,8 @@ def interpolate(a: Any, b: Any, steps: int = 10, kind: str = "linear") -> np.nda
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if a.shape != b.shape or a.ndim not in (1, 2):
         raise ValueError(
-            "`a` and `b` must be codes (latent_dim,) or (n, latent_dim) of one shape; received "
-            f"{a.shape} and {b.shape}."
+            "`a` and `b` must be codes (latent_dim,) or (n, latent_dim) of the same shape; "
+            f"received {a.shape} and {b.shape}."
         )
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise ValueError("`a` and `b` must be codes without NaN or infinite values.")
@@ -46,31 +46,32 @@ def interpolate(a: Any, b: Any, steps: int = 10, kind: str = "linear") -> np.nda
     if kind not in KINDS:
         raise ValueError(f"`kind` must be one of {list(KINDS)}; received {kind!r}.")
     a, b = a[..., None, :], b[..., None, :]
-    part = np.linspace(0.0, 1.0, steps)[:, None]
+    fraction = np.linspace(0.0, 1.0, steps)[:, None]
     if kind == "linear":
-        return ((1 - part) * a + part * b).astype(np.float32)
+        return ((1 - fraction) * a + fraction * b).astype(np.float32)
     angle = _angle(a, b)
     with np.errstate(divide="ignore", invalid="ignore"):
-        of_a = np.sin((1 - part) * angle) / np.sin(angle)
-        of_b = np.sin(part * angle) / np.sin(angle)
+        weight_a = np.sin((1 - fraction) * angle) / np.sin(angle)
+        weight_b = np.sin(fraction * angle) / np.sin(angle)
     parallel = angle < 1e-6  # the limit is the straight line
-    of_a, of_b = np.where(parallel, 1 - part, of_a), np.where(parallel, part, of_b)
-    return (of_a * a + of_b * b).astype(np.float32)
+    weight_a = np.where(parallel, 1 - fraction, weight_a)
+    weight_b = np.where(parallel, fraction, weight_b)
+    return (weight_a * a + weight_b * b).astype(np.float32)
 
 
 def traverse(code: Any, dimension: int, values: Sequence[float]) -> np.ndarray:
-    """A code with one of its dimensions set to each of some values, for `model.decode`.
+    """Returns copies of a code with one dimension set to each of `values`, for `model.decode`.
 
     Args:
         code: `(latent_dim,)`.
         dimension: Index of the dimension, from 0.
-        values: The values it takes, `(n,)`.
+        values: The values of that dimension, `(n,)`.
 
     Returns:
         float32 codes `(n, latent_dim)`.
 
     Raises:
-        ValueError: If the code has another shape, or no such dimension.
+        ValueError: If `code` or `values` has another shape, or there is no such dimension.
     """
     code, values = np.asarray(code, np.float32), np.asarray(values, np.float32)
     if code.ndim != 1 or values.ndim != 1:
@@ -86,7 +87,7 @@ def traverse(code: Any, dimension: int, values: Sequence[float]) -> np.ndarray:
 
 
 def _angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The angle between codes `[..., latent_dim]`, `[..., 1]`, in [0, pi)."""
+    """The angle `[..., 1]` in [0, pi) between codes `[..., latent_dim]`."""
     lengths = [np.linalg.norm(code, axis=-1, keepdims=True) for code in (a, b)]
     if not all(length.all() for length in lengths):
         raise ValueError("A code of zeros has no direction, so no spherical path leads to it.")

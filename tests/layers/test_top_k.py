@@ -74,5 +74,5 @@ def test_impossible_alphas_are_named(alpha):
 
 
 def test_more_than_there_are_is_refused():
-    with pytest.raises(ValueError, match="k=5, but the layer is given 4 units"):
+    with pytest.raises(ValueError, match="k=5 for inputs of 4 units"):
         TopK(5)(keras.Input((4,)))

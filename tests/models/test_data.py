@@ -281,5 +281,5 @@ def test_labels_reach_a_conditional_model_and_no_label_is_taken_for_another():
                                (LABELS / 2, "float64")):  # fmt: skip
             with pytest.raises(ValueError, match=f"`label` must hold integer labels .*{message}"):
                 method({"x": X, "label": label})
-    with pytest.raises(ValueError, match="a dataset gives"):
+    with pytest.raises(ValueError, match="let a dataset give"):
         model.decode(dataset(np.zeros((3, 4))), label=1)

@@ -135,7 +135,7 @@ def test_what_does_not_fit_is_refused(few_digits):
     for num_classes in (0, 1, 2.5, True):
         with pytest.raises(ValueError, match="`num_classes` must be an integer of at least 2"):
             tfae.SemiSupervisedAdversarialAutoencoder(*networks, num_classes=num_classes)
-    with pytest.raises(ValueError, match="more numbers than its 9 classes"):
+    with pytest.raises(ValueError, match="more dimensions than the 9 classes"):
         tfae.SemiSupervisedAdversarialAutoencoder(*networks, num_classes=9)
 
 

@@ -206,7 +206,7 @@ def test_an_encoder_that_ends_in_another_top_k_is_refused():
 
 
 def test_more_units_than_the_code_has_are_refused():
-    with pytest.raises(ValueError, match="k=25, but the layer is given 6 units"):
+    with pytest.raises(ValueError, match="k=25 for inputs of 6 units"):
         sparse(6, sparsity="top_k")
 
 

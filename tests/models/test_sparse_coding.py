@@ -11,10 +11,10 @@ from sklearn.decomposition import sparse_encode
 import tfae
 from tfae.ops import atom_updates
 from tfae.ops.atom_updates import (
-    Explained,
     Replacement,
-    badly_explained,
+    SolvedBatch,
     descend,
+    sample_by_error,
     swap,
     unit_norm,
 )
@@ -138,7 +138,7 @@ def test_descending_never_raises_the_error_and_keeps_length_one():
 def with_solution(x, atoms, penalty=0.1, tolerance=1e-7):
     solution = lasso(x, atoms, penalty, tolerance)
     residual = x - solution.codes @ atoms
-    return Explained(x, solution.codes, residual, solution.gap, tf.ones(len(x)))
+    return SolvedBatch(x, solution.codes, residual, solution.gap, tf.ones(len(x)))
 
 
 def least_objective(x, atoms, penalty=0.1):
@@ -172,7 +172,7 @@ def test_no_swaps_raise_the_least_objective_of_the_batch():
 def test_every_swap_lowers_the_objective_at_the_codes_that_the_swaps_before_have_left():
     x, before, pool = swap_data()
     batch = with_solution(x, before)
-    after, replaced, worth, fall = swap(before, batch, pool, tf.constant(0.1), tf.zeros(8))
+    after, replaced, worth, decrease = swap(before, batch, pool, tf.constant(0.1), tf.zeros(8))
     assert np.sum(replaced) > 2
     # Again by the definition: one after the other, all codes fixed but those of the atom.
     atoms, codes = np.array(before), np.array(batch.codes)
@@ -190,7 +190,7 @@ def test_every_swap_lowers_the_objective_at_the_codes_that_the_swaps_before_have
             atoms[k], codes[:, k] = after[k], best
             objectives.append(objective())
     assert np.diff(objectives).max() < 0
-    assert float(fall) == pytest.approx((objectives[0] - objectives[-1]) / len(x), rel=1e-3)
+    assert float(decrease) == pytest.approx((objectives[0] - objectives[-1]) / len(x), rel=1e-3)
 
 
 def test_swaps_take_patches_of_the_pool_and_leave_the_other_atoms():
@@ -202,22 +202,22 @@ def test_swaps_take_patches_of_the_pool_and_leave_the_other_atoms():
     taken = [row.tobytes() for row in after[replaced].numpy()]
     assert set(taken) <= {row.tobytes() for row in pool[:44].numpy()}
     assert len(set(taken)) == len(taken), "each once"
-    # What was more useful in the past than any patch is on this batch stays.
+    # Atoms that were more useful in the past than any patch on this batch stay.
     same, replaced, *_ = swap(atoms, batch, pool, tf.constant(0.1), tf.fill([8], 1e3))
     assert not np.any(replaced)
     np.testing.assert_array_equal(same, atoms)
 
 
 @pytest.mark.parametrize("is_lower", [True, False])
-def test_swaps_within_the_duality_gap_are_judged_by_solving_anew(is_lower, monkeypatch):
+def test_swaps_within_the_duality_gap_are_checked_by_solving_again(is_lower, monkeypatch):
     x, atoms, pool = swap_data()
     update = Replacement(8, 0.1)
     update.build((8, 16))
     update.pool.assign(pool[:8])
     batch = with_solution(x, atoms)
-    fall = float(swap(atoms, batch, update.pool, tf.constant(0.1), tf.zeros(8)).fall)
-    batch = batch._replace(gap=tf.fill([200], fall * 1.01))  # so they say
-    if not is_lower:  # what is found is no lower than what there was
+    decrease = float(swap(atoms, batch, update.pool, tf.constant(0.1), tf.zeros(8)).decrease)
+    batch = batch._replace(gap=tf.fill([200], decrease * 1.01))
+    if not is_lower:  # solving again finds nothing lower
         monkeypatch.setattr(
             atom_updates, "lasso", lambda x, *_, **__: lasso(x, atoms, tf.constant(0.1), 1e-7)
         )
@@ -226,13 +226,13 @@ def test_swaps_within_the_duality_gap_are_judged_by_solving_anew(is_lower, monke
     assert np.any(after != atoms) == is_lower
 
 
-def test_badly_explained_examples_are_drawn_in_proportion_to_their_error():
+def test_examples_are_sampled_in_proportion_to_their_error():
     x = tf.reshape(tf.range(1.0, 5.0), [4, 1])
     errors = tf.constant([0.0, 1.0, 3.0, 0.0])
-    first = [int(badly_explained(x, errors, 1, [0, i])[0][0, 0]) for i in range(400)]
+    first = [int(sample_by_error(x, errors, 1, [0, i])[0][0, 0]) for i in range(400)]
     assert set(first) == {2, 3}
     assert np.mean(np.array(first) == 3) == pytest.approx(0.75, abs=0.06)
-    drawn, count = badly_explained(x, errors, 6, [0, 0])
+    drawn, count = sample_by_error(x, errors, 6, [0, 0])
     assert int(count) == 2
     assert sorted(drawn[:2, 0].numpy()) == [2, 3]
     assert not np.any(drawn[2:])

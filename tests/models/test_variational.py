@@ -266,7 +266,7 @@ def test_an_encoder_without_two_equal_heads_is_refused():
         r"\(None, 2\), \(None, 2\), \(None, 2\)": keras.Model(x, [dense(2)(x) for _ in range(3)]),
     }
     for given, encoder in encoders.items():
-        with pytest.raises(ValueError, match=rf"two heads of one shape.*{given}"):
+        with pytest.raises(ValueError, match=rf"two heads of the same shape.*{given}"):
             tfae.VariationalAutoencoder(encoder, decoder)
 
 

@@ -150,7 +150,7 @@ def test_a_vamp_prior_of_another_model_is_refused():
     vae(prior)
     with pytest.raises(ValueError, match="belongs to one model"):
         vae(prior)
-    with pytest.raises(ValueError, match="built by the model"):
+    with pytest.raises(ValueError, match="built by its model"):
         VampPrior(5).build((None, 3))
 
 
@@ -158,9 +158,9 @@ def test_a_prior_without_density_is_refused():
     class OnlySamples(Prior):
         is_density = False
 
-    with pytest.raises(ValueError, match="OnlySamples has none"):
+    with pytest.raises(ValueError, match="that of OnlySamples is not known"):
         vae(OnlySamples())
-    with pytest.raises(ValueError, match="that of Uniform is not"):
+    with pytest.raises(ValueError, match="that of Uniform is zero somewhere"):
         vae("uniform")
     with pytest.raises(ValueError, match="`num_components`"):
         LearnedMixture(0)

@@ -117,7 +117,7 @@ def test_a_library_without_kernels_for_a_gpu_is_not_used_where_there_is_one(monk
     monkeypatch.setattr(tf.config, "list_physical_devices", devices.get)
     monkeypatch.setattr(library, "_has_kernel", lambda device: device == "CPU")
     library.operations.cache_clear()
-    with pytest.warns(UserWarning, match="has no kernel for GPUs, and this program sees one"):
+    with pytest.warns(UserWarning, match="has no GPU kernel, and this machine has a GPU"):
         assert not ops.kernel_available()
     library.operations.cache_clear()
 

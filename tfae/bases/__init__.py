@@ -1,1 +1,1 @@
-"""What the models share: codes and their scores, a pair of networks, a Gaussian posterior."""
+"""Base classes of the models: autoencoding, encoder-decoder models, Gaussian posteriors."""

@@ -1,4 +1,4 @@
-"""Data to codes and back: what every autoencoder does, in graphs and on arrays."""
+"""The base class of all autoencoders: encode, decode and score, in graphs and on arrays."""
 
 import dataclasses
 from collections.abc import Callable
@@ -24,24 +24,25 @@ from tfae.training.batch_functions import BatchFunctions
 class Autoencoding(Trainer):
     """A model that maps data to codes and codes to data.
 
-    A subclass gives `encode_batch`, `decode_batch` and `anomaly_score_batch`, functions of a
-    `Batch` of tensors for use in graphs. The methods on arrays, which have the same names without
-    `_batch`, and the exports are made of them.
+    A subclass defines `encode_batch`, `decode_batch` and `anomaly_score_batch`, which take a
+    `Batch` of tensors and work in graphs. The methods on arrays, which have the same names without
+    `_batch`, are built on them, as are the exports.
 
     Args:
-        seed: Integer from which all noise and the order of the data follow; `None` takes one
-            from Keras' global seed.
+        seed: Integer that determines all noise and the order of the data; `None` takes one from
+            Keras' global seed.
         **kwargs: Passed to `keras.Model`.
 
     Attributes:
         latent_dim: Size of the code; known once the model is built.
         prior: The distribution of codes that is part of the objective, or `None`.
-        fitted_prior: The density of codes that `fit_prior` found, or `None`.
-        sampling_prior: What `generate` draws from: `fitted_prior`, or else `prior`.
-        threshold: Anomaly scores above it are anomalies; `None` before `fit_threshold`.
-        false_positive_rate: For which the threshold was fitted, or `None`.
-        conditional: Whether encoder and decoder look at labels.
-        prior_kinds: The kinds of `fit_prior` that the codes are fit for; the first is the default.
+        fitted_prior: The density that `fit_prior` fitted to codes, or `None`.
+        sampling_prior: The distribution `generate` draws from: `fitted_prior`, or else `prior`.
+        threshold: Examples with a higher anomaly score are anomalies; `None` before
+            `fit_threshold`.
+        false_positive_rate: The rate that the threshold was fitted for, or `None`.
+        conditional: Whether the networks use labels.
+        prior_kinds: The kinds of density that `fit_prior` offers; the first is the default.
     """
 
     latent_dim: int
@@ -65,7 +66,7 @@ class Autoencoding(Trainer):
 
     @property
     def num_classes(self) -> int | None:
-        """How many classes labels choose from; `None` where they mean nothing."""
+        """Number of classes of the labels; `None` if the model does not use labels."""
         return None if self.prior is None else self.prior.num_classes
 
     @property
@@ -95,12 +96,12 @@ class Autoencoding(Trainer):
         """Encodes a batch of data.
 
         Args:
-            batch: `x` is data `(batch, ...)`; a conditional model looks at `label` as well, int64
+            batch: `x` is data `(batch, ...)`; a conditional model also uses `label`, int64
                 `(batch,)`, -1 where the class is unknown.
             training: Whether layers such as dropout are active.
 
         Returns:
-            "code", the deterministic code `(batch, latent_dim)`, and what a variant adds to it.
+            "code", the deterministic code `(batch, latent_dim)`, and what a variant adds.
         """
         raise NotImplementedError
 
@@ -114,20 +115,20 @@ class Autoencoding(Trainer):
         raise NotImplementedError
 
     def anomaly_score_batch(self, batch: Batch) -> tf.Tensor:
-        """The anomaly scores `(batch,)` of a batch of data."""
+        """Returns the anomaly scores `(batch,)` of a batch of data."""
         raise NotImplementedError
 
     def reconstruct_batch(self, batch: Batch, training: bool = False) -> tf.Tensor:
-        """The mean reconstruction `(batch, ...)` of a batch of data, at its deterministic code."""
+        """Returns the mean reconstruction `(batch, ...)` of a batch, at its deterministic code."""
         code = self.encode_batch(batch, training)["code"]
         return self.decode_batch(batch._replace(x=code), training)
 
     def sample_prior_batch(self, seeds: tf.Tensor, label: tf.Tensor | None = None) -> tf.Tensor:
-        """Codes from the prior, each a function of its own seed.
+        """Draws codes from the prior, each determined by its own seed.
 
         Args:
-            seeds: int64 `(batch,)`. Seed s gives what `generate(1, seed=s)` decodes.
-            label: int64 `(batch,)`, for a prior with parts for classes; others ignore it.
+            seeds: int64 `(batch,)`. Seed s gives the code that `generate(1, seed=s)` decodes.
+            label: int64 `(batch,)`, for a prior with classes; others ignore it.
 
         Returns:
             Tensor `(batch, latent_dim)`.
@@ -146,17 +147,17 @@ class Autoencoding(Trainer):
         return tf.map_fn(sample, rows, fn_output_signature=spec)
 
     def score_formula(self) -> list[dict[str, Any]] | None:
-        """The anomaly score as data: terms of `tfae.device` that add up to it, or `None`.
+        """Describes the anomaly score as a sum of terms of `tfae.device`; `None` if it is none.
 
         Devices compute the score from the outputs of `encode_batch` and `reconstruct_batch`.
         """
         return None
 
     def call(self, x: Any, training: bool = False) -> tf.Tensor:
-        """The mean reconstruction of `x`, `(batch, ...)`, at its deterministic code.
+        """Returns the mean reconstruction of `x`, `(batch, ...)`, at its deterministic code.
 
         Args:
-            x: Tensor `(batch, ...)`, or a dictionary of it and its labels: "x" and "label".
+            x: Tensor `(batch, ...)`, or a dictionary of data and labels, "x" and "label".
             training: Whether layers such as dropout are active.
         """
         return self.reconstruct_batch(unpack(x), training)
@@ -183,11 +184,10 @@ class Autoencoding(Trainer):
 
         Args:
             x: Array `(n, ...)` or batched `tf.data.Dataset`; for a conditional model
-                `{"x": x, "label": label}` or a dataset of it.
+                `{"x": x, "label": label}` or a dataset of such dictionaries.
             batch_size: Examples at a time, for arrays.
-            return_dict: Whether to give all that is known of the codes: "code", and what a variant
-                adds, each `(n, ...)`: a variational model the "log_variance" of q(z | x), one with
-                discrete codes their "indices".
+            return_dict: Whether to return a dictionary with "code" and, depending on the model,
+                the "log_variance" of q(z | x) or the "indices" of discrete codes, each `(n, ...)`.
 
         Returns:
             Codes `(n, latent_dim)`, or a dictionary.
@@ -201,7 +201,7 @@ class Autoencoding(Trainer):
         return self._map_batches(name, encode, self._checked(x), batch_size)
 
     def draw_codes(self, x: Any, seed: int | None = None, batch_size: int = 256) -> np.ndarray:
-        """Draws one code of each example from q(z | x): together, a sample of all codes.
+        """Draws one code from q(z | x) for each example: a sample of the aggregate posterior.
 
         Args:
             x: Array `(n, ...)` or batched `tf.data.Dataset`.
@@ -209,7 +209,7 @@ class Autoencoding(Trainer):
             batch_size: Examples at a time, for arrays.
 
         Returns:
-            Codes `(n, latent_dim)`; what `encode` gives, for a model whose codes have no spread.
+            Codes `(n, latent_dim)`; the same as `encode` if the model's codes are deterministic.
         """
         encoded = self.encode(x, batch_size, return_dict=True)
         if "log_variance" not in encoded:
@@ -225,27 +225,29 @@ class Autoencoding(Trainer):
             z: Codes `(n, latent_dim)`, as an array or a batched dataset.
             batch_size: Codes at a time, for arrays.
             label: For a conditional model and an array of codes: the class of the examples, an
-                integer or `(n,)` of them; -1, as `None`, where unknown.
+                integer or `(n,)` of them; -1 or `None` if unknown.
 
         Returns:
             Data `(n, ...)`: the mean of p(x | z), so probabilities for `"bernoulli"`.
 
         Raises:
-            ValueError: If `label` is given and fits no class, or the model is not conditional.
+            ValueError: If `label` is not a class, or is given although the model is not
+                conditional.
         """
         if label is not None:
             if not self.conditional:
                 raise ValueError(f"{type(self).__name__} is not conditional; leave `label` out.")
             if isinstance(z, tf.data.Dataset):
                 raise ValueError(
-                    '`label` goes with an array of codes; a dataset gives {"x": z, "label": label}.'
+                    "`label` goes with an array of codes; let a dataset give "
+                    '{"x": z, "label": label}.'
                 )
             z = np.asarray(z)
             z = {"x": z, "label": self._checked_label(label, len(z))}
         return self._map_batches("decode", self.decode_batch, self._checked_codes(z), batch_size)
 
     def reconstruct(self, x: Any, batch_size: int = 256) -> np.ndarray:
-        """Encodes and decodes: `(n, ...)` in and out, without noise; as `predict`."""
+        """Encodes and decodes data `(n, ...)` without noise, as `predict` does."""
         return self._map_batches(
             "reconstruct", self.reconstruct_batch, self._checked(x), batch_size
         )
@@ -255,8 +257,8 @@ class Autoencoding(Trainer):
 
         Args:
             n: Number of examples, zero or more.
-            seed: Integer; the same seed gives the same examples, and the first m of n are those
-                of `generate(m, seed)`. `None` draws another one each time.
+            seed: Integer; the same seed gives the same examples, and the first m of n are the same
+                as `generate(m, seed)`. `None` draws a new seed each time.
             label: Class of the examples, an integer or `(n,)` of them, for models with classes;
                 `None` for any.
 
@@ -265,7 +267,7 @@ class Autoencoding(Trainer):
 
         Raises:
             NotImplementedError: If the model has no prior.
-            ValueError: If `n` is not a whole number, or `label` fits no class of the model.
+            ValueError: If `n` is not a whole number, or `label` is not a class of the model.
         """
         prior = self._prior_to_sample()
         n = whole_number("n", n, 0)
@@ -278,7 +280,7 @@ class Autoencoding(Trainer):
         return self.decode(codes, label=label) if self.conditional else self.decode(codes)
 
     def anomaly_score(self, x: Any, batch_size: int = 256) -> np.ndarray:
-        """How badly the model explains each example; higher is more anomalous.
+        """Computes how badly the model explains each example; higher is more anomalous.
 
         Args:
             x: Array `(n, ...)` or batched dataset.
@@ -292,7 +294,7 @@ class Autoencoding(Trainer):
         return self._map_batches("anomaly_score", self.anomaly_score_batch, x, batch_size)
 
     def is_anomaly(self, x: Any, batch_size: int = 256) -> np.ndarray:
-        """Whether each example is an anomaly: its score is not at or below the fitted threshold.
+        """Tells whether each example is an anomaly: its score is above the threshold, or NaN.
 
         Args:
             x: Array `(n, ...)` or batched dataset.
@@ -302,12 +304,12 @@ class Autoencoding(Trainer):
             Booleans `(n,)`.
 
         Raises:
-            ValueError: If no threshold is fitted.
+            ValueError: If no threshold has been fitted.
         """
         if self.threshold is None:
             raise ValueError(
                 "There is no threshold yet: call fit_threshold(x, false_positive_rate) with normal "
-                "data that was not trained on."
+                "data that was not used for training."
             )
         return ~(self.anomaly_score(x, batch_size) <= self.threshold)  # so NaN is an anomaly
 
@@ -322,29 +324,28 @@ class Autoencoding(Trainer):
         batch_size: int = 256,
         **options: Any,
     ) -> priors.Prior:
-        """Fits a density to the codes of data, from which `generate` draws from then on.
+        """Fits a density to the codes of data; from then on `generate` draws from it.
 
-        It gives a model that has no prior something to generate from. Where training had a prior,
-        that stays part of the objective and of `log_likelihood`; only what is generated comes from
-        the fitted density, which often lies closer to the codes. They are those of `draw_codes`.
+        With it, a model without a prior can generate. If the model was trained with a prior, that
+        prior remains part of the objective and of `log_likelihood`. Only `generate` uses the fitted
+        density, which often matches the codes better. It is fitted to codes from `draw_codes`.
 
-        The density is kept in `.keras` and weights files and in exported SavedModels. It is of the
-        weights that the model has now: fit it again after more training. `forget_prior` drops it.
+        The density is saved in `.keras` files, weights files and exported SavedModels. It belongs
+        to the present weights: fit it again after more training. `forget_prior` removes it.
 
         Args:
             x: Array `(n, ...)` or batched dataset; the training data is the usual choice.
-            kind: `"gaussian_mixture"`, of full covariances, or `"gaussian"`; for discrete codes
-                `"categorical"`, of each position by itself. `None` for the first that the model's
-                codes are fit for.
-            seed: Integer that the result follows from; `None` draws one.
+            kind: `"gaussian_mixture"`, with full covariances, or `"gaussian"`; for discrete codes
+                `"categorical"`, independent at each position. `None` for the model's default.
+            seed: Integer that determines the result; `None` draws one.
             batch_size: Examples at a time, for arrays.
-            **options: Of the kind. `num_components=10` of the mixture may be several numbers, such
-                as `(5, 10, 20)`; that with the lowest Bayesian information criterion is taken.
-                `smoothing=1.0` of the categorical kind is how many examples of evenly used
-                embeddings are added.
+            **options: Options of the kind. `num_components=10` of the mixture may be several
+                numbers, such as `(5, 10, 20)`; the one with the lowest Bayesian information
+                criterion is taken. `smoothing=1.0` of the categorical kind is a pseudo-count,
+                spread evenly over the embeddings.
 
         Returns:
-            The density; `self.fitted_prior` is it, too.
+            The density, which is also `self.fitted_prior`.
 
         Raises:
             ValueError: If there is no density of that kind for the model's codes, or there are too
@@ -359,14 +360,14 @@ class Autoencoding(Trainer):
         kind = self.prior_kinds[0] if kind is None else kind
         if kind not in self.prior_kinds:
             raise ValueError(
-                f"`kind` must be one of {list(self.prior_kinds)}, which the codes of "
-                f"{type(self).__name__} are fit for; received {kind!r}."
+                f"`kind` must be one of {list(self.prior_kinds)} for the codes of "
+                f"{type(self).__name__}; received {kind!r}."
             )
         self._fitted.prior = self._density_of(x, kind, seed, batch_size, **options)
         return self._fitted.prior
 
     def forget_prior(self) -> None:
-        """Drops what `fit_prior` has found: `generate` draws from the model's own prior again."""
+        """Removes the fitted density: `generate` draws from the model's own prior again."""
         self._fitted.prior = None
 
     def _density_of(
@@ -378,24 +379,24 @@ class Autoencoding(Trainer):
     def fit_threshold(
         self, x: Any, false_positive_rate: float = 0.01, batch_size: int = 256
     ) -> float:
-        """Finds the anomaly score above which an example counts as an anomaly.
+        """Fits the anomaly score above which an example counts as an anomaly.
 
-        Of n scores it takes the one of rank ceil((n + 1) * (1 - false_positive_rate)) from below.
-        So a new normal example counts as an anomaly with a probability of at most
-        `false_positive_rate`, for any n and any distribution, if it is exchangeable with `x`: drawn
-        alike, and as little seen in training. (The mean is over the draw of `x`; the rate of one
-        threshold scatters around it by about sqrt(rate / n).)
+        The threshold is the score of rank ceil((n + 1) * (1 - false_positive_rate)) among the n
+        scores in ascending order. So a new normal example counts as an anomaly with a probability
+        of at most `false_positive_rate`, for any n and any distribution, if it is exchangeable with
+        `x`: drawn in the same way, and not used for training either. (This is the average over
+        draws of `x`; the rate of one threshold varies around it by about sqrt(rate / n).)
 
-        The threshold is kept in `.keras` and weights files. It is of the weights that the model has
-        now: fit it again after more training.
+        The threshold is saved in `.keras` and weights files. It belongs to the present weights: fit
+        it again after more training.
 
         Args:
-            x: Normal data that was not trained on: array `(n, ...)` or batched dataset.
-            false_positive_rate: Wanted part of normal examples that count as anomalies, in (0, 1).
+            x: Normal data that was not used for training: array `(n, ...)` or batched dataset.
+            false_positive_rate: Fraction of normal examples that may count as anomalies, in (0, 1).
             batch_size: Examples at a time, for arrays.
 
         Returns:
-            The threshold, in the unit of `anomaly_score`; `self.threshold` is it, too.
+            The threshold, in the units of `anomaly_score`; it is also `self.threshold`.
 
         Raises:
             ValueError: If the rate is out of range, or there are too few examples for it:
@@ -420,7 +421,7 @@ class Autoencoding(Trainer):
     # ------------------------------------------------------------------ helpers
 
     def _labels_to_generate(self, n: int, seed: int) -> tf.Tensor | None:
-        """Labels for `generate` without one; the first m of n are those of m."""
+        """Labels for `generate` if none are given; the first m of n are the same as m alone."""
         return None
 
     def _checked_label(self, label: Any, n: int) -> tf.Tensor:
@@ -428,8 +429,8 @@ class Autoencoding(Trainer):
             raise ValueError(f"{type(self).__name__} has no classes; leave `label` out.")
         if self.fitted_prior is not None and not self.conditional:
             raise ValueError(
-                "The fitted density of codes knows no classes; leave `label` out, or call "
-                "`forget_prior` first."
+                "The fitted density of codes has no classes; leave `label` out, or call "
+                "forget_prior() first."
             )
         label = np.asarray(label)
         if label.shape not in ((), (n,)):
@@ -443,13 +444,13 @@ class Autoencoding(Trainer):
     def _prior_to_sample(self) -> priors.Prior:
         if self.sampling_prior is None:
             raise NotImplementedError(
-                f"{type(self).__name__} has no distribution over codes to draw from. Fit one to "
-                "the codes of data with fit_prior(x), or decode codes of your own with decode(z)."
+                f"{type(self).__name__} has no distribution over codes to draw from. Fit one with "
+                "fit_prior(x), or decode your own codes with decode(z)."
             )
         return self.sampling_prior
 
     def _checked(self, x: Any, as_target: bool = False) -> Inputs:
-        """Checks data before it is mapped; as a target, against the range of targets, too."""
+        """Checks data before it is mapped; with `as_target`, also against the range of targets."""
         x = self._built_for(x)
         return checked_inputs(self.data_contract(), x, for_scores=as_target)
 
@@ -469,11 +470,11 @@ class Autoencoding(Trainer):
         batch_size: int,
         extra: Callable[[int], tuple] = lambda batch_index: (),
     ) -> Any:
-        """Applies a graph function of a `Batch` to data; see `BatchFunctions.run`."""
+        """Applies a function of a `Batch` to data, as a graph; see `BatchFunctions.run`."""
         return self._functions.run(name, function, x.batches(batch_size, self.conditional), extra)
 
     def export(self, filepath: Any, *args, input_signature: Any = None, **kwargs) -> None:
-        """Keras' export of `call`: the reconstruction, in any format that Keras has."""
+        """Exports `call`, the reconstruction, in any format that Keras supports."""
         if input_signature is None:
             shape = (None, *self.data_contract().input_shape)
             x = keras.InputSpec(shape=shape, dtype="float32")

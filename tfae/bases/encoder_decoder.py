@@ -1,4 +1,4 @@
-"""What every model of an encoder and a decoder network shares."""
+"""The base class of all models with an encoder and a decoder network."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -28,21 +28,21 @@ from tfae.networks.open_output import check_output_is_open
 
 
 class EncoderDecoder(Autoencoding):
-    """An encoder, a decoder, and a likelihood that says what the decoder's output means.
+    """A model of an encoder, a decoder, and a likelihood, which interprets the decoder's output.
 
     Args:
         encoder: Keras model from data `(batch, ...)` to codes `(batch, latent_dim)`.
         decoder: Keras model from codes to raw outputs of the data's shape. Its last layer is
             linear: the likelihood applies the link.
         likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
-        corruption: Noise on the input in training, of which the target stays free: `"masking"`,
+        corruption: Noise on the input in training, but not on the target: `"masking"`,
             `"gaussian"`, `"salt_and_pepper"`, a layer such as `tfae.layers.MaskingCorruption(0.5)`
             or any other Keras layer that keeps the shape of its input; `None` for none. A layer
             without a seed takes the model's.
-        scaling: Brings data to what the networks take, such as `tfae.layers.Scaling(shift,
-            factor)`, and what the model gives back to the data's own units; `None` for none.
-        seed: Integer from which all noise and the order of the data follow; `None` takes one
-            from Keras' global seed.
+        scaling: A `tfae.layers.Scaling(shift, factor)`, which scales data for the networks and
+            converts the model's outputs back to the data's units; `None` for none.
+        seed: Integer that determines all noise and the order of the data; `None` takes one from
+            Keras' global seed.
         **kwargs: Passed to `keras.Model`, for example `name` and `dtype`.
 
     Raises:
@@ -50,11 +50,11 @@ class EncoderDecoder(Autoencoding):
     """
 
     loss_names = ("reconstruction_loss",)
-    takes_noise = False  # Whether data to encode may lie outside of the likelihood's support.
+    takes_noise = False  # Whether inputs may lie outside the likelihood's support.
     _variational = False  # Whether `from_shape` builds an encoder with two heads.
-    # The constructor's arguments that `_networks` gives, in its order.
+    # The constructor's arguments that `_networks` returns, in its order.
     network_names: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
-    # What `from_shape` gives the builder of an architecture unless told otherwise.
+    # Defaults of `from_shape` for an architecture's hyperparameters, if they differ from its own.
     architecture_defaults: ClassVar[dict[str, dict]] = {}
 
     def __init__(
@@ -81,12 +81,12 @@ class EncoderDecoder(Autoencoding):
         self.scaling = scaling
 
     def _build_if_possible(self) -> None:
-        """For the end of a constructor: checks the networks when the encoder declares its input.
+        """Checks the networks if the encoder declares its input; constructors call it last.
 
-        This is not `build`, after which Keras would let a subclass add no layers of its own.
+        It does not call `build`, after which Keras would not let a subclass add layers.
         """
         shape = declared_input_shape(self.encoder)
-        if shape is not None:  # Else, a subclassed model: built from the first data.
+        if shape is not None:  # A subclassed model is built by the first data instead.
             self._check_networks(shape)
             self.built = True
 
@@ -116,8 +116,8 @@ class EncoderDecoder(Autoencoding):
         if self.prior is not None:
             if len(code.shape) != 2:
                 raise ValueError(
-                    f"{type(self).__name__} takes codes of shape (batch, latent_dim), as its prior "
-                    f"is of such codes; `encoder` gives {tuple(code.shape)}. Flatten the code."
+                    f"{type(self).__name__} needs codes of shape (batch, latent_dim), for its "
+                    f"prior; `encoder` gives {tuple(code.shape)}. Flatten the code."
                 )
             self.prior.bind(self.encoder, input_shape[1:], support, self.seed)
             self.prior.build(code.shape)
@@ -138,7 +138,7 @@ class EncoderDecoder(Autoencoding):
         return self._code_shape
 
     def _checked_code(self, encoded: Any) -> keras.KerasTensor:
-        """Checks what the encoder gives; returns the code that the decoder gets."""
+        """Checks the encoder's output and returns the code that the decoder takes."""
         if not hasattr(encoded, "shape"):
             raise ValueError(
                 f"`encoder` of {type(self).__name__} must give one tensor, the code; it gives "
@@ -160,9 +160,9 @@ class EncoderDecoder(Autoencoding):
             input_shape: Shape of one example, without the batch.
             latent_dim: Size of the code.
             architecture: `"mlp"` or `"conv"`; see `tfae.networks`.
-            **options: Hyperparameters by name: those of the architecture (such as `hidden_units`)
-                and of the constructor (such as `likelihood`). From `seed` the initial weights
-                follow, too, and `dtype` is the policy of all layers; nothing global is touched.
+            **options: Hyperparameters of the architecture (such as `hidden_units`) and of the
+                constructor (such as `likelihood`), by name. `seed` also determines the initial
+                weights, and `dtype` is the policy of all layers. Global state stays unchanged.
 
         Raises:
             ValueError: If the architecture or a hyperparameter is unknown.
@@ -184,10 +184,11 @@ class EncoderDecoder(Autoencoding):
     def _networks(
         cls, build: Callable, input_shape: Sequence[int], latent_dim: int
     ) -> tuple[Any, ...]:
-        """The networks that the constructor takes, for `from_shape`.
+        """Builds the networks that the constructor takes, for `from_shape`.
 
         Args:
-            build: Builds encoder and decoder of the architecture, from a shape and a code's size.
+            build: Builds encoder and decoder of the architecture, given `input_shape` and
+                `latent_dim`.
             input_shape: Shape of one example.
             latent_dim: Size of the code.
 
@@ -197,34 +198,33 @@ class EncoderDecoder(Autoencoding):
 
     # ------------------------------------------------------------------ in graphs
 
-    # Scaling, corruption and labels come in with the inputs of the networks, and nothing else
-    # calls the networks.
+    # Only the following methods call the networks, so scaling, corruption and labels belong here.
 
     def _encoder_input(self, batch: Batch, training: bool = False) -> tf.Tensor:
-        """What the encoder is given for a batch of data: scaled, and in training corrupted."""
+        """The encoder's input for a batch of data: scaled, and in training corrupted."""
         x = batch.x if self.scaling is None else self.scaling(batch.x)
         if training and self.corruption is not None:
             x = self.corruption(x, training=True)
         return x
 
     def _encoder_output(self, batch: Batch, training: bool = False) -> Any:
-        """What the encoder gives for a batch of data."""
+        """The encoder's output for a batch of data."""
         return self.encoder(self._encoder_input(batch, training), training=training)
 
     def _decoder_input(self, batch: Batch) -> tf.Tensor:
-        """What the decoder is given for a batch of codes."""
+        """The decoder's input for a batch of codes."""
         return batch.x
 
     def _decoder_output(self, batch: Batch, training: bool = False) -> tf.Tensor:
-        """What the decoder gives for a batch of codes, before the likelihood's link."""
+        """The decoder's output for a batch of codes, before the likelihood's link."""
         return self.decoder(self._decoder_input(batch), training=training)
 
     def reconstruction_loss(self, target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
-        """The likelihood's loss of each example.
+        """Returns the likelihood's loss of each example.
 
         Args:
             target: Data `(batch, ...)`.
-            output: Of the decoder, `(batch, ...)` or `(samples, batch, ...)`.
+            output: The decoder's output, `(batch, ...)` or `(samples, batch, ...)`.
 
         Returns:
             Tensor `(batch,)` or `(samples, batch)`.
@@ -261,7 +261,7 @@ class EncoderDecoder(Autoencoding):
     def features(
         self, x: Any, batch_size: int = 256, layers: Sequence[str] | None = None
     ) -> dict[str, np.ndarray]:
-        """Activations of every encoder layer: each hidden layer is a representation.
+        """Returns the activations of every encoder layer: each is a representation of the data.
 
         Args:
             x: Array `(n, ...)` or batched dataset.
@@ -269,12 +269,12 @@ class EncoderDecoder(Autoencoding):
             layers: Names of the layers wanted; all of them by default.
 
         Returns:
-            Layer name to post-activation output `(n, ...)`, in the order of computation. Layers
-            of a nested model are named "block/dense".
+            A dictionary from layer names to post-activation outputs `(n, ...)`, in the order of
+            computation. Layers of a nested model are named like "block/dense".
 
         Raises:
             ValueError: If the encoder is neither Functional nor Sequential, so that Keras does
-                not know its inner tensors, or has no layer of a name.
+                not know its inner tensors, or a layer's name is unknown.
         """
         model = feature_model(self.encoder, layers)
 
@@ -291,10 +291,9 @@ class EncoderDecoder(Autoencoding):
         shared = [v.path for v in self.decoder.variables if id(v) in of_encoder]
         if shared:
             raise NotImplementedError(
-                f"`encoder` and `decoder` share {', '.join(shared)}. Keras does not write which "
-                "layers of two networks are one, so neither a copy nor a .keras file would be this "
-                "model. Keep its weights with save_weights(), and load them into a model that the "
-                "same code has built."
+                f"`encoder` and `decoder` share {', '.join(shared)}. Keras does not save which "
+                "layers two networks share, so a copy or a .keras file would be another model. Use "
+                "save_weights(), and load the weights into a model built by the same code."
             )
         return {
             **super().get_config(),

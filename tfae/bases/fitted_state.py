@@ -1,7 +1,7 @@
-"""What is fitted to a model once it is trained: a density of its codes, a threshold of its scores.
+"""What is fitted after training: a density of the codes, and a threshold for anomaly scores.
 
-Both belong to the weights that the model has at that moment. So they are kept where the weights are
-kept, in `.keras` and weights files, and a clone has none of them: it has new weights.
+Both belong to the weights that the model has at that moment. So they are saved with the weights, in
+`.keras` and weights files, and a clone, which has new weights, has neither.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from tfae import priors
 
 
 class FittedState:
-    """The fitted parts of a model, and how they are kept with its weights.
+    """The fitted parts of a model, and their conversion to arrays that are saved with its weights.
 
-    It is a plain object, not a tuple or a dictionary: in those Keras would find a layer, and a
-    model that is built may not get any more of them.
+    It is a plain object, since Keras looks for layers in tuples and dictionaries, and does not
+    accept new ones once a model is built.
 
     Attributes:
-        prior: The density of codes that `fit_prior` found, or `None`.
-        threshold: Anomaly scores above it are anomalies; `None` before `fit_threshold`.
-        false_positive_rate: For which the threshold was fitted, or `None`.
+        prior: The density that `fit_prior` fitted to codes, or `None`.
+        threshold: Examples with a higher score are anomalies; `None` before `fit_threshold`.
+        false_positive_rate: The rate that the threshold was fitted for, or `None`.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class FittedState:
         self.false_positive_rate = false_positive_rate
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """What there is, by names such as "fitted_prior.gaussian.means"."""
+        """Returns the fitted arrays, with names such as "fitted_prior.gaussian.means"."""
         arrays = {}
         if self.prior is not None:
             for name, array in self.prior.parameters.items():
@@ -47,7 +47,7 @@ class FittedState:
 
     @classmethod
     def pop_from(cls, arrays: dict[str, Any]) -> FittedState:
-        """The state in `arrays`, from which it is removed."""
+        """Removes the fitted arrays from `arrays` and returns the state they hold."""
         state = cls()
         if _THRESHOLD in arrays:
             state.threshold, state.false_positive_rate = map(float, arrays.pop(_THRESHOLD)[()])

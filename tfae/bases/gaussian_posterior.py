@@ -1,4 +1,4 @@
-"""What the variational models share: an encoder that gives a Gaussian over codes."""
+"""The base class of the variational models, whose encoder gives a Gaussian over codes."""
 
 import math
 from typing import Any
@@ -26,25 +26,25 @@ from tfae.losses.likelihoods import at_least_float32
 class GaussianPosterior(EncoderDecoder):
     """An encoder-decoder model with q(z | x) = N(mean, exp(log_variance)).
 
-    It gives its variants the posterior of a batch, samples of it, the ratio log q(z | x) / p(z),
-    the two terms of the negative ELBO, and the estimate of log p(x).
+    It provides the posterior of a batch, samples from it, the log ratio of q(z | x) and p(z), the
+    two terms of the negative ELBO, and the estimate of log p(x).
 
     A variant's constructor sets `prior` and calls `sample_posterior`.
 
     Attributes:
-        encoder: From data `(batch, ...)` to two tensors `(batch, latent_dim)`, the mean and the
+        encoder: Maps data `(batch, ...)` to two tensors `(batch, latent_dim)`, the mean and the
             log-variance.
         prior: The `tfae.priors.Prior` p(z).
-        num_samples: Number of posterior samples an example.
+        num_samples: Number of posterior samples per example.
     """
 
     _variational = True
 
     def sample_posterior(self, num_samples: int = 1) -> None:
-        """Sets how many samples of q(z | x) an example has.
+        """Sets the number of samples from q(z | x) per example.
 
         Raises:
-            ValueError: If it is no whole number of at least 1.
+            ValueError: If it is not a whole number of at least 1.
         """
         self.num_samples = whole_number("num_samples", num_samples, 1)
         self.sampling = GaussianSampling(
@@ -56,7 +56,7 @@ class GaussianPosterior(EncoderDecoder):
         if shapes is None or len(shapes) != 2 or shapes[0] != shapes[1]:
             given = shapes if shapes is not None else f"one tensor {tuple(encoded.shape)}"
             raise ValueError(
-                "`encoder` of a variational model must have two heads of one shape, "
+                "`encoder` of a variational model must have two heads of the same shape, "
                 f"(mean, log_variance); it gives {given}. End it in two Dense(latent_dim) layers: "
                 "keras.Model(x, [mean, log_variance])."
             )
@@ -71,13 +71,14 @@ class GaussianPosterior(EncoderDecoder):
     def negative_elbo(
         self, batch: Batch, training: bool, min_kl: float = 0.0
     ) -> dict[str, tf.Tensor]:
-        """The two terms of the negative ELBO at samples of q(z | x), each averaged over these.
+        """Returns the two terms of the negative ELBO, averaged over samples from q(z | x).
 
         Args:
             batch: Data and targets.
             training: Whether this is a train step.
-            min_kl: Floor in nats under each dimension's KL; see `tfae.losses.free_bits`. Where the
-                KL is no sum over dimensions, `min_kl * latent_dim` is the floor under all of it.
+            min_kl: Floor in nats under each dimension's KL; see `tfae.losses.free_bits`. If the KL
+                is not a sum over dimensions, the floor under the whole KL is
+                `min_kl * latent_dim`.
 
         Returns:
             "reconstruction_loss" and "kl_loss", `(batch,)` in nats.
@@ -109,15 +110,15 @@ class GaussianPosterior(EncoderDecoder):
         log_variance: tf.Tensor,
         seed: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """log q(z | x) - log p(z) of codes `(batch, d)` or `(samples, batch, d)`, nats.
+        """log q(z | x) - log p(z) for codes `(batch, d)` or `(samples, batch, d)`, in nats.
 
-        A model with further hidden layers draws them with `seed`; others ignore it.
+        A hierarchical model samples its further latent layers with `seed`; others ignore it.
         """
         z = tf.cast(z, mean.dtype)
         return gaussian_log_density(z, mean, log_variance) - self.prior.log_density(z)
 
     def expected_log_ratio(self, mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
-        """E_q[log q(z | x) - log p(z)], `(batch,)` in nats: the KL to the prior, without noise."""
+        """E_q[log q(z | x) - log p(z)], `(batch,)` in nats: the KL to the prior, not sampled."""
         expected = self.prior.expected_log_density(mean, log_variance)
         return -gaussian_entropy(log_variance) - expected
 
@@ -153,13 +154,13 @@ class GaussianPosterior(EncoderDecoder):
     ) -> np.ndarray:
         """Estimates log p(x) by importance sampling from q(z | x).
 
-        The estimate is a lower bound in expectation, and rises towards log p(x) with
-        `num_samples`; with one sample it is the ELBO.
+        In expectation the estimate is a lower bound of log p(x), which gets tighter with more
+        samples; with one sample it is the ELBO.
 
         Args:
             x: Array `(n, ...)` or batched dataset.
-            num_samples: Number of posterior samples an example, at least 1.
-            seed: Integer of the noise; `None` draws one.
+            num_samples: Number of posterior samples per example, at least 1.
+            seed: Integer seed of the noise; `None` draws one.
             batch_size: Examples at a time, for arrays.
 
         Returns:
@@ -174,14 +175,14 @@ class GaussianPosterior(EncoderDecoder):
         if not self.likelihood.is_density:
             raise ValueError(
                 f"log_likelihood needs a likelihood that is a density; {self.likelihood.name!r} is "
-                "a plain error. Use likelihood='gaussian'."
+                "not one. Use likelihood='gaussian'."
             )
         num_samples = whole_number("num_samples", num_samples, 1)
         checked = self._checked(x, as_target=True)
         seed = random_seed() if seed is None else seed
 
         def extra(batch_index: int) -> tuple[tf.Tensor, tf.Tensor]:
-            # The draws of a batch are counted on from those of the batches before it.
+            # Draws are numbered across batches, so each gets another seed.
             first_draw = tf.constant([seed, batch_index * num_samples], tf.int64)
             return tf.constant(num_samples), first_draw
 
@@ -195,7 +196,7 @@ class GaussianPosterior(EncoderDecoder):
     def _log_mean_weight(
         self, batch: Batch, num_samples: tf.Tensor, first_draw: tf.Tensor
     ) -> tf.Tensor:
-        """log of the mean importance weight, one sample at a time to bound the memory."""
+        """The log of the mean importance weight; samples one at a time to bound memory."""
         mean, log_variance = map(at_least_float32, self._encoder_output(batch))
 
         def add_sample(i: tf.Tensor, log_sum: tf.Tensor) -> tuple:

@@ -1,4 +1,4 @@
-"""The anomaly score above which an example counts as an anomaly."""
+"""Conformal thresholds for anomaly scores."""
 
 import math
 
@@ -6,10 +6,10 @@ import numpy as np
 
 
 def conformal_threshold(scores: np.ndarray, false_positive_rate: float) -> float:
-    """The score that a new one exceeds with a probability of at most `false_positive_rate`.
+    """Returns a score that a new one exceeds with a probability of at most `false_positive_rate`.
 
     Args:
-        scores: `(n,)`, of normal examples.
+        scores: Scores of normal examples, `(n,)`.
         false_positive_rate: In (0, 1).
 
     Raises:
@@ -22,10 +22,10 @@ def conformal_threshold(scores: np.ndarray, false_positive_rate: float) -> float
     n = len(scores)
     if np.isnan(scores).any():
         raise ValueError(
-            f"{int(np.isnan(scores).sum())} of {n} anomaly scores are NaN: the model's weights or "
-            "the data hold NaN, so no threshold can be found."
+            f"{int(np.isnan(scores).sum())} of {n} anomaly scores are NaN, so there can be no "
+            "threshold: the model's weights or the data hold NaN."
         )
-    # The margin keeps 0.9 * 10 from becoming 9.000000000000002.
+    # The margin absorbs rounding: a product such as 9.000000000000002 must not become 10.
     rank = math.ceil((n + 1) * (1 - false_positive_rate) - 1e-9)
     if rank > n:
         needed = math.ceil(1 / false_positive_rate - 1 - 1e-9)

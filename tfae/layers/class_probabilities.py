@@ -1,4 +1,4 @@
-"""Probabilities of classes in the first part of a code."""
+"""A softmax over the class part of a code."""
 
 import keras
 import tensorflow as tf
@@ -8,12 +8,12 @@ from tfae.arguments import whole_number
 
 @keras.saving.register_keras_serializable("tfae")
 class ClassProbabilities(keras.layers.Layer):
-    """A softmax over the first numbers of a code; the others stay as they are.
+    """A softmax over the first `num_classes` elements of a code; the others stay as they are.
 
-    It is a layer, and serves as the `activation` of one.
+    It can also be the `activation` of another layer.
 
     Args:
-        num_classes: How many numbers are classes, at least 2.
+        num_classes: Number of classes, at least 2.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:

@@ -1,6 +1,6 @@
-"""Noise that a denoising autoencoder learns to undo, as layers that are active in training only.
+"""Noise that a denoising autoencoder learns to remove: layers that are active in training only.
 
-Their philox draws are laid out so that they cost a train step under XLA next to nothing.
+Their random numbers are drawn in a form that costs next to nothing under XLA.
 """
 
 import math
@@ -17,8 +17,8 @@ class Corruption(keras.layers.Layer):
     """Base of the corruptions: `corrupt` in training, the identity otherwise.
 
     Args:
-        seed: Integer seed; `None` takes one from Keras' global seed, or from the model that the
-            layer is given to.
+        seed: Integer seed; `None` takes one from Keras' global seed, or from the model that uses
+            the layer.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Reference:
@@ -54,11 +54,11 @@ class Corruption(keras.layers.Layer):
 class MaskingCorruption(Corruption):
     """Sets a random part of the elements to zero; the others keep their values.
 
-    Unlike dropout it does not scale up what remains: the model never sees values that its data
-    does not have.
+    Unlike dropout, it does not scale up the rest: the model never sees values that do not occur in
+    the data.
 
     Args:
-        rate: Probability in [0, 1) that an element is masked, kept to one part in 65,536.
+        rate: Probability in [0, 1) that an element is masked, rounded to a multiple of 1/65,536.
         seed: Integer seed; `None` takes one from the model or from Keras' global seed.
         **kwargs: Passed to `keras.layers.Layer`.
 
@@ -80,12 +80,12 @@ class MaskingCorruption(Corruption):
 
 @keras.saving.register_keras_serializable("tfae")
 class GaussianCorruption(Corruption):
-    """Adds Gaussian noise, which is not clipped: values leave the range of the data.
+    """Adds Gaussian noise without clipping, so values may leave the range of the data.
 
-    A target in [0, 1] stays one, since only the input is corrupted.
+    Only the input is corrupted: targets stay in [0, 1].
 
     Args:
-        stddev: Standard deviation of the noise, zero or more, in the unit of the data.
+        stddev: Standard deviation of the noise, zero or more, in the data's units.
         seed: Integer seed; `None` takes one from the model or from Keras' global seed.
         **kwargs: Passed to `keras.layers.Layer`.
 
@@ -100,10 +100,10 @@ class GaussianCorruption(Corruption):
     def corrupt(self, inputs: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         if not self.stddev:
             return inputs
-        # The op samples N(mean, variance): the input plays the mean.
+        # The op samples N(mean, variance), with the input as the mean.
         mean = tf.reshape(inputs, [-1])
         if mean.dtype != tf.float64:
-            mean = tf.cast(mean, tf.float32)  # half precision would round the deviation
+            mean = tf.cast(mean, tf.float32)  # half precision would round the noise
         log_variance = tf.fill(tf.shape(mean), tf.cast(2 * math.log(self.stddev), mean.dtype))
         corrupted, _ = ops.gaussian_sample_kl(mean, log_variance, seed)
         return tf.cast(tf.reshape(corrupted, tf.shape(inputs)), inputs.dtype)
@@ -114,12 +114,12 @@ class GaussianCorruption(Corruption):
 
 @keras.saving.register_keras_serializable("tfae")
 class SaltAndPepperCorruption(Corruption):
-    """Sets a random part of the elements to the lowest or the highest value, at equal odds.
+    """Sets a random part of the elements to the lowest or highest value, with equal odds.
 
     Args:
-        rate: Probability in [0, 1) that an element is replaced, kept to one part in 65,536.
-        low: The pepper: the lowest value of the data. The default suits data in [0, 1].
-        high: The salt: the highest value of the data, above `low`.
+        rate: Probability in [0, 1) that an element is replaced, rounded to a multiple of 1/65,536.
+        low: Value of the pepper, the lowest of the data. The default suits data in [0, 1].
+        high: Value of the salt, the highest of the data, above `low`.
         seed: Integer seed; `None` takes one from the model or from Keras' global seed.
         **kwargs: Passed to `keras.layers.Layer`.
 
@@ -139,13 +139,13 @@ class SaltAndPepperCorruption(Corruption):
         self.rate = _checked_rate(rate)
         if not (is_number(low) and is_number(high) and low < high):
             raise ValueError(
-                "`low` must be a number below `high`, the least and the largest value of the data; "
-                f"received low={low!r}, high={high!r}."
+                "`low` and `high` must be numbers, the lowest and highest value of the data, with "
+                f"`low` below `high`; received low={low!r}, high={high!r}."
             )
         self.low, self.high = float(low), float(high)
 
     def corrupt(self, inputs: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        words = _random_words(inputs, seed)  # one draw decides both whether and which
+        words = _random_words(inputs, seed)  # they decide what is replaced and by what
         low, high = (tf.constant(level, inputs.dtype) for level in (self.low, self.high))
         level = tf.where(words < _threshold(self.rate / 2), low, high)
         return tf.where(words < _threshold(self.rate), level, inputs)
@@ -154,7 +154,7 @@ class SaltAndPepperCorruption(Corruption):
         return {**super().get_config(), "rate": self.rate, "low": self.low, "high": self.high}
 
 
-_WORDS = 2**16  # Rates are kept to one part in that many.
+_WORDS = 2**16  # Rates are multiples of one over this.
 _SHORTCUTS = {
     "masking": MaskingCorruption,
     "gaussian": GaussianCorruption,
@@ -166,8 +166,9 @@ def get(identifier: str | dict | keras.layers.Layer | None) -> keras.layers.Laye
     """Returns a corruption from its short name, its serialised form, or itself.
 
     Args:
-        identifier: `"masking"`, `"gaussian"` or `"salt_and_pepper"` with their default strengths,
-            any Keras layer that keeps the shape of its input, or `None` for no corruption.
+        identifier: `"masking"`, `"gaussian"` or `"salt_and_pepper"` for one with default
+            arguments, any Keras layer that keeps the shape of its input, or `None` for no
+            corruption.
 
     Raises:
         ValueError: If it is none of these.
@@ -187,8 +188,8 @@ def get(identifier: str | dict | keras.layers.Layer | None) -> keras.layers.Laye
 def _random_words(like: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """An int32 tensor of the shape of `like`, uniform over the 16-bit numbers.
 
-    Four words come of each 64-bit draw. XLA weaves narrower draws together one lane at a time,
-    which takes it eight times as long as this.
+    Each 64-bit draw gives four words. XLA assembles narrower draws one lane at a time, which takes
+    eight times as long.
     """
     shape = tf.shape(like)
     size = tf.reduce_prod(shape)
@@ -201,7 +202,7 @@ def _random_words(like: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def _threshold(rate: float) -> int:
-    """A 16-bit word lies below it with the probability `rate`."""
+    """A random 16-bit word is below this number with probability `rate`."""
     return math.ceil(rate * _WORDS - 0.5) or math.ceil(rate)
 
 

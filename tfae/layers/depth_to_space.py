@@ -1,4 +1,4 @@
-"""Channels dealt out to pixels."""
+"""Upsampling of images: blocks of pixels from groups of channels."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("tfae")
 class DepthToSpace(keras.layers.Layer):
-    """Turns groups of channels into blocks of pixels: maps grow, and nothing is computed.
+    """Rearranges groups of channels into blocks of pixels; no value changes.
 
-    After a convolution it upsamples images: together they are a transposed convolution.
+    A convolution followed by this layer upsamples like a transposed convolution.
 
     Args:
-        block_size: Factor by which height and width grow, at least 2; the number of channels is a
-            multiple of its square.
+        block_size: Factor by which height and width grow, at least 2. The number of channels must
+            be a multiple of its square.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Input and output shape:

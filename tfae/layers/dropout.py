@@ -1,4 +1,4 @@
-"""Dropout with the noise of this package: as fast under XLA as none."""
+"""Dropout whose random numbers XLA draws fast."""
 
 import keras
 import tensorflow as tf
@@ -8,9 +8,10 @@ from tfae.layers.corruption import MaskingCorruption
 
 @keras.saving.register_keras_serializable("tfae")
 class Dropout(MaskingCorruption):
-    """Drops a random part of the elements in training, and scales up the others to keep the sum.
+    """Sets a random part of the elements to zero in training, and scales up the rest.
 
-    It is `keras.layers.Dropout` in other random numbers, which XLA draws several times faster.
+    The expected sum stays the same. It is `keras.layers.Dropout` with other random numbers, which
+    XLA draws several times faster.
 
     Args:
         rate: Probability in [0, 1) that an element is dropped.

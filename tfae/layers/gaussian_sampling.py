@@ -11,21 +11,22 @@ from tfae.layers.seeds import next_seed
 
 @keras.saving.register_keras_serializable("tfae")
 class GaussianSampling(keras.layers.Layer):
-    """Draws z ~ N(mean, exp(log_variance)) and gives its KL to N(0, I), in one fused pass.
+    """Draws z ~ N(mean, exp(log_variance)) and computes its KL to N(0, I), in one fused op.
 
-    Training and evaluation draw from two generators, so that evaluating now and then changes
-    nothing in the noise that training sees.
+    Training and evaluation use separate seed generators, so evaluating in between does not change
+    the noise of training.
 
     Args:
-        num_samples: Number of draws an example, or `None` for one without a leading axis.
+        num_samples: Number of samples per example, or `None` for one without a leading axis.
         seed: Integer seed; `None` takes one from Keras' global seed.
+        **kwargs: Passed to `keras.layers.Layer`.
 
     Reference:
         Kingma and Welling, "Auto-Encoding Variational Bayes", 2014, section 2.4.
     """
 
     def __init__(self, num_samples: int | None = None, seed: int | None = None, **kwargs):
-        # No autocast: under mixed precision the heads stay in float32 if they are in float32.
+        # No autocast: float32 inputs must stay float32 under mixed precision.
         super().__init__(**{"autocast": False, **kwargs})
         self.num_samples = num_samples
         self.seed = seed
@@ -36,17 +37,17 @@ class GaussianSampling(keras.layers.Layer):
     def build(
         self, mean_shape: Sequence[int | None], log_variance_shape: Sequence[int | None]
     ) -> None:
-        """Makes nothing: there are no weights."""
+        """There are no weights to make."""
         self.built = True
 
     def call(
         self, mean: tf.Tensor, log_variance: tf.Tensor, training: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Samples.
+        """Samples z and computes its KL divergence.
 
         Args:
-            mean, log_variance: Tensors of one shape `(batch, d)` and dtype.
-            training: Which generator to draw from.
+            mean, log_variance: Tensors `(batch, d)` of the same dtype.
+            training: Whether to use the seed generator of training or of evaluation.
 
         Returns:
             `z` of shape `(batch, d)` or `(num_samples, batch, d)`, and `kl` of shape `(batch,)` in

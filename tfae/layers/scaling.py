@@ -1,4 +1,4 @@
-"""The scaling of data as a part of the model: undone in what comes out."""
+"""Scaling of the data inside a model, undone in its outputs."""
 
 from collections.abc import Sequence
 
@@ -9,15 +9,16 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("tfae")
 class Scaling(keras.layers.Layer):
-    """Scales data to what the networks take: `(x - shift) * factor`; `inverse` undoes it.
+    """Scales data for the networks, `(x - shift) * factor`; `inverse` undoes it.
 
-    Given to a model, `Autoencoder(..., scaling=Scaling(shift, factor))`, it makes data in units of
-    its own what goes in and what comes out, also of exports and of `generate`. The reconstruction
-    loss, and so the anomaly score, is that of the scaled data.
+    A model with it, `Autoencoder(..., scaling=Scaling(shift, factor))`, takes data in its original
+    units and gives reconstructions and generated data in the same units, in exports too. The
+    reconstruction loss, and so the anomaly score, is computed on the scaled data.
 
     Args:
-        shift: A number, or an array of them that broadcasts to an example: one a column, say.
-        factor: The same; finite, and not zero.
+        shift: A number, or an array that broadcasts to an example: one number per column, say.
+        factor: Likewise; finite and not zero.
+        **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:
         ValueError: If a number is not finite, or a factor is zero.
@@ -29,7 +30,7 @@ class Scaling(keras.layers.Layer):
         factor: float | Sequence[float] = 1.0,
         **kwargs,
     ):
-        # No autocast: raw data may need all digits of float32 before it is scaled.
+        # No autocast: unscaled data may need all the digits of float32.
         super().__init__(**{"autocast": False, "trainable": False, **kwargs})
         self.shift = np.asarray(shift, "float32")
         self.factor = np.asarray(factor, "float32")
@@ -40,24 +41,24 @@ class Scaling(keras.layers.Layer):
         self.built = True
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
-        """Scales data `(batch, ...)`; float32, or float64 as `x` is."""
+        """Scales data `(batch, ...)`: to float32, or to float64 if `x` is."""
         x = x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
         return (x - tf.cast(self.shift, x.dtype)) * tf.cast(self.factor, x.dtype)
 
     def inverse(self, x: tf.Tensor) -> tf.Tensor:
-        """Brings scaled data `(batch, ...)` back to its own units."""
+        """Converts scaled data `(batch, ...)` back to its original units."""
         x = x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
         return x / tf.cast(self.factor, x.dtype) + tf.cast(self.shift, x.dtype)
 
     def log_volume(self, shape: Sequence[int]) -> float:
-        """log |d scaled / d x| of an example of `shape`: what it adds to a log-density."""
+        """log |d scaled / d x| for an example of `shape`: added to log-densities of scaled data."""
         return float(np.sum(np.log(np.abs(np.broadcast_to(self.factor, shape)), dtype=np.float64)))
 
     def support_of(self, support: tuple[float, float] | None) -> tuple | None:
-        """The interval of the data that is scaled to an interval `(low, high)`, or `None`.
+        """The interval of unscaled data that is scaled to `support`; `None` for `None`.
 
-        It is two numbers, or two arrays where shift or factor is one; and a little wider, since
-        what was scaled to 1 may come back as 254.99999.
+        Its bounds are numbers, or arrays if `shift` or `factor` is one. It is a little wider than
+        necessary, since rounding may turn 255 into 254.99999.
         """
         if support is None:
             return None

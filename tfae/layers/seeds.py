@@ -9,10 +9,10 @@ from tfae.internals import all_layers, seed_generators
 
 
 def next_seed(generator: keras.random.SeedGenerator) -> tf.Tensor:
-    """Draws the next seed, another one for every replica of a `tf.distribute` strategy.
+    """Draws the next seed, a different one for every replica of a `tf.distribute` strategy.
 
-    Replicas of a mirrored strategy hold equal generator states; without the fold they would all
-    draw the same noise.
+    The replicas of a mirrored strategy have equal generator states. Without folding in the replica
+    id they would all draw the same noise.
 
     Args:
         generator: The generator; its state advances by one draw.
@@ -34,11 +34,11 @@ def random_seed() -> int:
 
 
 def seed_unseeded(layer: keras.layers.Layer, seed: int) -> None:
-    """Seeds the generators of a layer, and of those inside it, that was given no seed of its own.
+    """Seeds the generators of a layer and of its inner layers where they were given no seed.
 
     Args:
-        layer: For example a corruption that a model takes over, with the model's seed.
-        seed: Integer; the layers inside get different ones that follow from it.
+        layer: For example a corruption layer, which gets its seed from the model that uses it.
+        seed: Integer, from which each inner layer gets a different seed.
     """
     for i, inner in enumerate(all_layers(layer)):
         if getattr(inner, "seed", 0) is None:

@@ -1,4 +1,4 @@
-"""Keeping only the largest units."""
+"""k-sparse activations: only the largest units are kept."""
 
 import keras
 import tensorflow as tf
@@ -10,17 +10,17 @@ from tfae.arguments import is_number, whole_number
 class TopK(keras.layers.Layer):
     """Keeps the `k` largest units of each example and sets the others to zero.
 
-    Of equal units at the border the first ones are kept, so there are never more than `k`. The
-    gradient passes through the units that were kept.
+    Among equal units the first ones are kept, so there are never more than `k`. The gradient passes
+    through the units that are kept.
 
     Args:
         k: Number of units to keep in training, at least 1.
-        alpha: Outside training `round(alpha * k)` units are kept, at most all: 1 or more. Makhzani
-            and Frey found that 3 serves classifiers on the code better than 1.
+        alpha: Outside training `round(alpha * k)` units are kept, or all if there are fewer. 1 or
+            more; Makhzani and Frey found that 3 gives better classifiers on the code than 1.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:
-        ValueError: If a number is out of range, or when the layer meets fewer than `k` units.
+        ValueError: If a number is out of range, or the input has fewer than `k` units.
 
     Reference:
         Makhzani and Frey, "k-Sparse Autoencoders", 2013.
@@ -37,13 +37,13 @@ class TopK(keras.layers.Layer):
         units = input_shape[-1]
         if units is None or units < self.k:
             raise ValueError(
-                f"`k` must not be larger than the number of units: k={self.k}, but the layer is "
-                f"given {units} units, shape {tuple(input_shape)}."
+                f"`k` must not be larger than the number of units; received k={self.k} for inputs "
+                f"of {units} units, shape {tuple(input_shape)}."
             )
         self.built = True
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Keeps the largest units of `inputs` `(..., units)`; the shape stays."""
+        """Keeps the largest units of `inputs` `(..., units)`, and sets the rest to zero."""
         units = inputs.shape[-1]
         kept = self.k if training else min(round(self.alpha * self.k), units)
         return keep_largest(inputs, kept)
@@ -59,7 +59,7 @@ def keep_largest(x: tf.Tensor, k: int) -> tf.Tensor:
     """Sets all but the `k` largest entries along the last axis to zero.
 
     Args:
-        x: Tensor `(..., n)` with n known.
+        x: Tensor `(..., n)` with static n.
         k: From 1 to n.
 
     Returns:
@@ -67,12 +67,12 @@ def keep_largest(x: tf.Tensor, k: int) -> tf.Tensor:
     """
     if k >= x.shape[-1]:
         return tf.identity(x)
-    # Reductions, where a slice would do: XLA merges a slice into the selection, no longer knows it
-    # for one, and sorts all units, which takes it ten times as long.
+    # Reductions instead of slices: XLA would merge a slice into the top-k, then no longer recognise
+    # it, and sort all units, which takes ten times as long.
     values, indices = tf.math.top_k(tf.stop_gradient(x), k)
     smallest = tf.reduce_min(values, axis=-1, keepdims=True)
     chosen = tf.where(tf.equal(values, smallest), indices, -1)
-    last_chosen = tf.reduce_max(chosen, axis=-1, keepdims=True)  # of equals, those before it too
+    last_chosen = tf.reduce_max(chosen, axis=-1, keepdims=True)  # keep equal entries up to here
     before = tf.range(x.shape[-1], dtype=indices.dtype) <= last_chosen
     kept = (x > smallest) | (tf.equal(x, smallest) & before)
     return tf.where(kept, x, tf.zeros((), x.dtype))

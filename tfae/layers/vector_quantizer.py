@@ -1,4 +1,4 @@
-"""Vector quantisation with a codebook that follows the data."""
+"""Vector quantisation; moving averages update the codebook."""
 
 import math
 
@@ -10,25 +10,25 @@ from tfae.arguments import is_number, whole_number
 
 @keras.saving.register_keras_serializable("tfae")
 class VectorQuantizer(keras.layers.Layer):
-    """Replaces each vector by the nearest one of a codebook.
+    """Replaces each vector by its nearest embedding in a codebook.
 
-    The codebook is not trained by gradients: `update` moves each embedding to the moving average of
-    the vectors that chose it. Embeddings that (almost) no vector chooses are moved onto vectors of
-    the batch; so is the whole codebook at the first update. Under a distribution strategy all
-    replicas move it by the vectors of all.
+    The codebook is not trained by gradients: `update` sets each embedding to the moving average of
+    the vectors that were assigned to it. An embedding with (almost) no vectors restarts at a random
+    vector of the batch. So the first update already moves the whole codebook onto the data. Under a
+    distribution strategy the update uses the vectors of all replicas.
 
     Args:
         num_embeddings: Size of the codebook, at least 1.
-        embedding_dim: Size of a vector: the input's last axis is cut into vectors of it. `None`
-            for the size of the last axis.
-        decay: Of the moving averages, in [0, 1).
-        restart_below: An embedding chosen less often, on average, than this part of an even share
-            is moved, in [0, 1); zero for never after the first update.
-        seed: Integer seed of the moves; `None` takes one from Keras' global seed.
+        embedding_dim: Size of an embedding; the input's last axis is split into vectors of this
+            size. `None` for the size of the last axis.
+        decay: Decay of the moving averages, in [0, 1).
+        restart_below: An embedding restarts when its moving count is at most this fraction of an
+            even share, in [0, 1). With zero, none restarts after the first update.
+        seed: Integer seed of the restarts; `None` takes one from Keras' global seed.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:
-        ValueError: If a number is out of range, or the input cannot be cut.
+        ValueError: If a number is out of range, or `embedding_dim` does not divide the last axis.
 
     Reference:
         Van den Oord, Vinyals and Kavukcuoglu, "Neural Discrete Representation Learning", 2017,
@@ -44,7 +44,7 @@ class VectorQuantizer(keras.layers.Layer):
         seed: int | None = None,
         **kwargs,
     ):
-        # No autocast: codes are compared in float32 also under mixed precision.
+        # No autocast: distances are computed in float32 under mixed precision too.
         super().__init__(**{"autocast": False, "dtype": "float32", **kwargs})
         for name, value in (("decay", decay), ("restart_below", restart_below)):
             if not is_number(value) or not 0 <= value < 1:
@@ -69,7 +69,7 @@ class VectorQuantizer(keras.layers.Layer):
                 f"`embedding_dim` must divide the last axis of the code; received "
                 f"{self.embedding_dim} for codes of shape {tuple(input_shape)}."
             )
-        # Equal on all replicas after each update, so any of them may keep it.
+        # Each update leaves these weights equal on all replicas, so the first one's are saved.
         shared = {
             "trainable": False,
             "aggregation": "only_first_replica",
@@ -92,12 +92,12 @@ class VectorQuantizer(keras.layers.Layer):
             inputs: Tensor `(batch, ..., size)`.
 
         Returns:
-            The nearest embeddings, float32 of the shape of the inputs, and their indices, int32
-            `(batch, ..., size / embedding_dim)`, without the last axis where it would be 1.
+            The nearest embeddings, float32 of the inputs' shape, and their indices, int32
+            `(batch, ..., size / embedding_dim)`, without the last axis if it would be 1.
         """
         codebook = tf.convert_to_tensor(self.codebook)
         product = tf.matmul(self._vectors(inputs), codebook, transpose_b=True)
-        # The squared distance, without the vector's own norm.
+        # Squared distances, without the vectors' norms, which do not change the nearest.
         distances = tf.reduce_sum(tf.square(codebook), axis=-1) - 2.0 * product
         indices = tf.argmin(distances, axis=-1, output_type=tf.int32)
         last = [] if inputs.shape[-1] == self.embedding_dim else [-1]
@@ -105,12 +105,12 @@ class VectorQuantizer(keras.layers.Layer):
         return tf.reshape(tf.gather(codebook, indices), tf.shape(inputs)), indices
 
     def lookup(self, indices: tf.Tensor, code_shape: tuple[int, ...]) -> tf.Tensor:
-        """The codes `(batch, *code_shape)` of indices as `call` gives them."""
+        """The codes `(batch, *code_shape)` for indices in the form that `call` returns."""
         codes = tf.gather(tf.convert_to_tensor(self.codebook), indices)
         return tf.reshape(codes, [-1, *code_shape])
 
     def perplexity(self, indices: tf.Tensor) -> tf.Tensor:
-        """How many embeddings are in use: exp of the entropy of the indices of all replicas.
+        """The effective number of embeddings in use: exp(entropy of the indices of all replicas).
 
         Returns:
             Scalar from 1 to `num_embeddings`.
@@ -122,17 +122,17 @@ class VectorQuantizer(keras.layers.Layer):
     def update(
         self, inputs: tf.Tensor, indices: tf.Tensor, weight: tf.Tensor | None = None
     ) -> None:
-        """Moves the codebook, once a train step.
+        """Updates the codebook; to be called once per train step.
 
         Args:
-            inputs: What was quantised, `(batch, ..., size)`.
-            indices: What came of it.
-            weight: How much each example counts, `(batch,)`; `None` for one each.
+            inputs: The vectors that were quantised, `(batch, ..., size)`.
+            indices: Their indices, from `call`.
+            weight: Weight of each example, `(batch,)`; `None` for ones.
         """
         vectors, chosen = self._vectors(inputs), self._one_hot(indices)
         weight = tf.ones(tf.shape(inputs)[:1]) if weight is None else tf.cast(weight, tf.float32)
-        of_example = math.prod(inputs.shape[1:]) // self.embedding_dim
-        weight = tf.repeat(weight, of_example)
+        vectors_per_example = math.prod(inputs.shape[1:]) // self.embedding_dim
+        weight = tf.repeat(weight, vectors_per_example)
         chosen *= weight[:, None]
         new_counts = _sum_over_replicas(tf.reduce_sum(chosen, axis=0))
         new_sums = _sum_over_replicas(tf.matmul(chosen, vectors, transpose_a=True))
@@ -144,19 +144,19 @@ class VectorQuantizer(keras.layers.Layer):
         drawn = self._draw(vectors, weight)
         counts = tf.where(dead, even_share, counts)
         sums = tf.where(dead[:, None], even_share * drawn, sums)
-        is_something = tf.reduce_sum(new_counts) > 0  # not when all weights are zero
+        has_weight = tf.reduce_sum(new_counts) > 0
         for variable, value in (
             (self.counts, counts),
             (self.sums, sums),
             (self.codebook, tf.math.divide_no_nan(sums, counts[:, None])),
         ):
-            variable.assign(tf.where(is_something, value, variable))
+            variable.assign(tf.where(has_weight, value, variable))
 
     def _draw(self, vectors: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-        """A vector of all replicas for every embedding, at odds of the vectors' weights.
+        """Draws a vector for every embedding from those of all replicas, in proportion to weight.
 
-        A point on the line of all weights is drawn, the same on every replica; the replica on whose
-        part of the line it lies gives its vector.
+        All replicas draw the same point of the cumulated weights; the replica that holds this point
+        contributes its vector, the others zeros.
         """
         total = tf.reduce_sum(weight)
         before, overall = tf.zeros(()), total
@@ -166,7 +166,7 @@ class VectorQuantizer(keras.layers.Layer):
             totals = _sum_over_replicas(own * total)
             overall = tf.reduce_sum(totals)
             before = tf.reduce_sum(tf.cumsum(totals, exclusive=True) * own)
-        # Whole words, which XLA draws as TensorFlow does.
+        # Random words are the same under XLA, random floats are not.
         words = tf.random.stateless_uniform(
             [self.num_embeddings], self.seeds.next(), None, None, tf.uint32, alg="philox"
         )

@@ -1,4 +1,4 @@
-"""Terms of the training objectives. Of tfae this package imports only the checks of arguments."""
+"""Terms of the training objectives. From tfae, this package imports only `tfae.arguments`."""
 
 from tfae.losses.divergence import (
     expected_gaussian_log_density,

@@ -1,4 +1,4 @@
-"""The reconstruction loss of hidden codes, which have gone through an activation."""
+"""The reconstruction loss for codes of a hidden layer, to which an activation was applied."""
 
 from collections.abc import Callable
 
@@ -9,19 +9,20 @@ from tfae.losses.likelihoods import Bernoulli, Likelihood
 
 
 def likelihood_of_codes(activation: Callable) -> Likelihood:
-    """The likelihood for codes with an activation; its `mean` always applies the activation.
+    """Returns the likelihood for codes with an activation, which its `mean` applies.
 
-    Sigmoid codes lie in [0, 1] and are Bernoulli, as binary data; all others get squared error.
+    Sigmoid codes lie in [0, 1] and get a Bernoulli likelihood; all others get squared error.
     """
     return Bernoulli() if activation is keras.activations.sigmoid else ActivatedCodes(activation)
 
 
 class ActivatedCodes(Likelihood):
-    """Squared error, summed, against codes that have gone through `activation`.
+    """The sum of squared errors against codes to which `activation` was applied.
 
-    The decoder's output is compared after the same activation, except with ReLU: there a unit
-    whose output is negative for all data would never get a gradient, so the output is compared as
-    it is. Codes are not negative, and rectifying the output afterwards only brings it nearer.
+    The same activation is applied to the decoder's output before the comparison, except for ReLU:
+    a unit whose output is negative for all data would never get a gradient. So the loss takes the
+    raw output, and only `mean` applies the ReLU. Since codes are not negative, that can only reduce
+    the error.
 
     Args:
         activation: Keras activation function.

@@ -12,7 +12,7 @@ def gaussian_kl_per_dimension(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Te
     """KL(N(mean, exp(log_variance)) || N(0, 1)) of every dimension.
 
     Args:
-        mean, log_variance: Tensors of one shape `[..., d]`.
+        mean, log_variance: Tensors `[..., d]` of the same shape.
 
     Returns:
         Tensor of shape `[..., d]`, nats, never negative.
@@ -29,17 +29,17 @@ def gaussian_kl(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
 
 
 def gaussian_entropy(log_variance: tf.Tensor) -> tf.Tensor:
-    """Entropy of N(mean, exp(log_variance)), of any mean: `[..., d]` to `[...]`, nats."""
+    """Entropy of N(mean, exp(log_variance)) for any mean: `[..., d]` to `[...]`, nats."""
     return 0.5 * tf.reduce_sum(1.0 + math.log(2.0 * math.pi) + log_variance, axis=-1)
 
 
 def expected_gaussian_log_density(
     mean: tf.Tensor, log_variance: tf.Tensor, of_mean: tf.Tensor, of_log_variance: tf.Tensor
 ) -> tf.Tensor:
-    """E[log N(z; of_mean, exp(of_log_variance))] over z of N(mean, exp(log_variance)).
+    """E[log N(z; of_mean, exp(of_log_variance))] for z ~ N(mean, exp(log_variance)).
 
     Args:
-        mean, log_variance: Tensors `[..., d]` of one shape.
+        mean, log_variance: Tensors `[..., d]` of the same shape.
         of_mean, of_log_variance: Tensors that broadcast against them.
 
     Returns:
@@ -50,18 +50,18 @@ def expected_gaussian_log_density(
 
 
 def free_bits(kl_per_dimension: tf.Tensor, minimum: float) -> tf.Tensor:
-    """Takes the pressure off dimensions whose mean KL over the batch is below `minimum`.
+    """Stops penalising dimensions whose mean KL over the batch is below `minimum`.
 
     Each dimension j contributes `max(minimum, mean over the batch of KL_j)`; a dimension below
     the floor gets no gradient.
 
     Args:
         kl_per_dimension: Tensor `(batch, d)`, nats.
-        minimum: The floor in nats a dimension, zero or more.
+        minimum: The floor in nats per dimension, zero or more.
 
     Returns:
-        Tensor `(batch,)` whose mean is the floored sum. Where a dimension is above the floor each
-        example keeps its own KL, so that sample weights still mean something.
+        Tensor `(batch,)` whose mean is the floored sum. In dimensions above the floor each example
+        keeps its own KL, so sample weights still have an effect.
 
     Reference:
         Kingma et al., "Improved Variational Inference with Inverse Autoregressive Flow", 2016,

@@ -1,7 +1,7 @@
-"""What the decoder's output means: the link to data space, and the loss per example.
+"""Likelihoods: the link from the decoder's output to data space, and the loss per example.
 
-A decoder ends in a linear layer; the likelihood owns everything after it. Write a new one by
-subclassing `Likelihood` with `elementwise_loss` and `mean`.
+A decoder ends in a linear layer; the likelihood owns everything after it. To write a new one,
+subclass `Likelihood` and define `elementwise_loss` and `mean`.
 """
 
 import math
@@ -16,14 +16,14 @@ from tfae.arguments import is_number
 class Likelihood(keras.layers.Layer):
     """Base of the reconstruction losses.
 
-    It is a Keras layer so that a learned parameter is trained, saved and counted like any other
-    weight; it is never called, and always computes in float32 (or float64 when the decoder does).
+    It is a Keras layer so that learned parameters are trained, saved and counted like any other
+    weight. It is never called. It computes in float32, or in float64 if the decoder does.
 
     Attributes:
         support: The closed interval that targets must lie in, or `None` for all real numbers.
         is_density: Whether `loss` is a negative log-density in nats, so that log p(x) exists.
-        link: What `mean` applies to the decoder's output, such as "sigmoid", so that the decoder
-            must not; `None` where the output is the mean already.
+        link: Name of the function that `mean` applies to the decoder's output, such as "sigmoid";
+            the decoder must not apply it too. `None` if the output already is the mean.
     """
 
     support: tuple[float, float] | None = None
@@ -36,31 +36,31 @@ class Likelihood(keras.layers.Layer):
         self.built = True
 
     def elementwise_loss(self, target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
-        """Loss of each element; `output` broadcasts against `target`."""
+        """The loss of each element; `output` broadcasts against `target`."""
         raise NotImplementedError
 
     def mean(self, output: tf.Tensor) -> tf.Tensor:
-        """Maps decoder outputs to data space: the mean of p(x | z), same shape."""
+        """Maps decoder outputs to data space: the mean of p(x | z), of the same shape."""
         raise NotImplementedError
 
     def formula(self) -> dict[str, Any] | None:
-        """The loss as a function of target and mean, as data: a term that `tfae.device` knows.
+        """Describes the loss as a term that `tfae.device` computes from target and mean.
 
         Returns:
-            `{"term": name, parameter: value, ...}`, or `None` if there is none.
+            `{"term": name, parameter: value, ...}`, or `None` if there is no such term.
         """
         return None
 
     def loss(self, target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
-        """Loss of each example, summed over its data dimensions.
+        """The loss of each example, summed over its data dimensions.
 
         Args:
             target: Data of shape `(batch, ...)`, any real or integer dtype.
             output: Decoder outputs of shape `(batch, ...)`, or `(samples, batch, ...)` for several
-                decodings of each example.
+                samples per example.
 
         Returns:
-            Float tensor of shape `(batch,)` or `(samples, batch)`; in nats for a density.
+            Float tensor `(batch,)` or `(samples, batch)`; in nats if the likelihood is a density.
         """
         output = at_least_float32(output)
         target = tf.cast(target, output.dtype)
@@ -73,8 +73,8 @@ class Likelihood(keras.layers.Layer):
 class Bernoulli(Likelihood):
     """Independent Bernoulli elements; the decoder gives logits, targets lie in [0, 1].
 
-    For targets strictly between 0 and 1 this is the cross-entropy that the field uses, not a
-    normalised density (Loaiza-Ganem and Cunningham, 2019).
+    For targets strictly between 0 and 1 this is the usual cross-entropy, not a normalised density
+    (Loaiza-Ganem and Cunningham, 2019).
     """
 
     support = (0.0, 1.0)
@@ -97,7 +97,7 @@ class Gaussian(Likelihood):
     """Independent Gaussian elements around the decoder's output.
 
     Args:
-        scale: Standard deviation shared by all elements, a positive float in the data's unit, or
+        scale: Standard deviation of all elements, a positive float in the data's units, or
             `"learned"`: one trainable scale that starts at 1 (Rybkin et al., 2021, sigma-VAE).
     """
 
@@ -128,7 +128,7 @@ class Gaussian(Likelihood):
 
     def formula(self) -> dict[str, Any]:
         scale = self.scale
-        if scale == "learned":  # `float` cannot take the variable of several replicas
+        if scale == "learned":  # `float` fails for a variable with replicas
             scale = math.exp(float(keras.ops.convert_to_numpy(self.log_scale)))
         return {"term": "gaussian", "scale": scale}
 
@@ -138,7 +138,7 @@ class Gaussian(Likelihood):
 
 @keras.saving.register_keras_serializable("tfae")
 class SquaredError(Likelihood):
-    """The plain sum of squared differences: no density, no constant, no factor of one half."""
+    """The plain sum of squared differences: no factor of one half, no constant, not a density."""
 
     is_density = False
 
@@ -174,5 +174,5 @@ def get(identifier: str | dict | Likelihood) -> Likelihood:
 
 
 def at_least_float32(x: tf.Tensor) -> tf.Tensor:
-    """Sums over hundreds of pixels overflow and round away in half precision."""
+    """Casts half precision to float32, as sums over hundreds of pixels overflow or lose digits."""
     return x if x.dtype == tf.float64 else tf.cast(x, tf.float32)

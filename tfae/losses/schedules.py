@@ -1,9 +1,9 @@
-"""Weights of a loss term that change during training, as pure functions of the step.
+"""Schedules: weights of a loss term that change during training, as functions of the step.
 
 A schedule is a `keras.optimizers.schedules.LearningRateSchedule`, Keras' own type for "a number
 that depends on the step": it serialises, and any schedule that Keras has works as well. The step
-is the optimizer's `iterations`, which is saved with the model, so an interrupted run resumes at
-the weight it had.
+is the optimizer's `iterations`, which is saved with the model, so a resumed run goes on with the
+same weight.
 """
 
 import keras
@@ -15,13 +15,13 @@ from tfae.arguments import is_number, number, whole_number
 
 @keras.saving.register_keras_serializable("tfae")
 class LinearWarmUp(LearningRateSchedule):
-    """Rises linearly from `start` at step 0 to `end` at step `steps`, then stays.
+    """Rises linearly from `start` at step 0 to `end` at step `steps`, then stays there.
 
-    Used as `VariationalAutoencoder(..., beta=LinearWarmUp(5000))` it is the KL warm-up of Bowman
-    et al., 2016, and Sonderby et al., 2016.
+    `VariationalAutoencoder(..., beta=LinearWarmUp(5000))` is the KL warm-up of Bowman et al., 2016,
+    and Sonderby et al., 2016.
 
     Args:
-        steps: Number of optimizer steps of the ramp, at least 1.
+        steps: Length of the ramp in optimizer steps, at least 1.
         start: Value at step 0.
         end: Value from step `steps` on.
 
@@ -49,9 +49,9 @@ class CyclicalWarmUp(LearningRateSchedule):
     Args:
         steps: Length of one cycle in optimizer steps, at least 1.
         cycles: Number of cycles; afterwards the value stays at `end`.
-        ramp: Fraction of a cycle that rises, in (0, 1].
+        ramp: Fraction of a cycle during which the value rises, in (0, 1].
         start: Value at the start of each cycle.
-        end: Value at the top.
+        end: Value at the end of the ramp.
 
     Raises:
         ValueError: If a number is out of its range.

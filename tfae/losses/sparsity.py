@@ -1,7 +1,7 @@
 """Penalties that keep hidden units at zero most of the time.
 
-Each computes in float32 and gives one value an example, so that sample weights and unequal batches
-count as they do for every other term of a loss.
+They compute in float32 and give one value per example, so that sample weights and batches of
+unequal size have the same effect as on any other loss term.
 """
 
 import math
@@ -18,8 +18,8 @@ class Sparsity:
     """Base of the penalties.
 
     Attributes:
-        code_activation: What the code layer of a standard network gets.
-        every_layer: Whether the penalty is on every hidden layer's activations, or on the code's.
+        code_activation: Activation of the code layer in networks that `from_shape` builds.
+        every_layer: Whether all hidden layers' activations are penalised, or only the code's.
     """
 
     code_activation = "relu"
@@ -28,12 +28,12 @@ class Sparsity:
     def penalty(
         self, activations: Sequence[tf.Tensor], sample_weight: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """Computes the penalty of each example, in the unit of the loss.
+        """Computes the penalty of each example, in the loss's units.
 
         Args:
             activations: Tensors `(batch, ...)` of one or more layers.
-            sample_weight: Weights `(batch,)`, or `None` for ones. The caller weighs what comes
-                out; a penalty needs them only to take a mean over the batch.
+            sample_weight: Weights `(batch,)`, or `None` for ones. The caller applies them to the
+                result; a penalty uses them only for a mean over the batch.
 
         Returns:
             float32 tensor `(batch,)`.
@@ -53,8 +53,8 @@ class L1(Sparsity):
     """The sum of absolute activations over all hidden units: drives most of them to exactly zero.
 
     Args:
-        coefficient: Cost of one unit of activation, zero or more, in the unit of the loss (nats
-            for a density); independent of the batch size.
+        coefficient: Cost of one unit of activation, zero or more, in the loss's units (nats for
+            a density); independent of the batch size.
 
     Raises:
         ValueError: If `coefficient` is negative or not finite.
@@ -76,16 +76,16 @@ class L1(Sparsity):
 
 @keras.saving.register_keras_serializable("tfae")
 class KL(Sparsity):
-    """Pulls the mean activation of each sigmoid unit to a target.
+    """Pulls the mean activation of each sigmoid unit towards a target.
 
-    The penalty is `coefficient * sum over units of KL(target || mean activation)`, both as
-    Bernoulli probabilities and the mean over the (weighted) batch, on all replicas together. It is
-    one number for the batch, which every example is given; take batches of some 100 examples or
-    more, so that the mean says something about the data.
+    The penalty is `coefficient * sum over units of KL(target || mean activation)`, with both taken
+    as Bernoulli probabilities. The mean is over the (weighted) batch of all replicas. The penalty
+    is the same for every example of a batch. Use batches of some 100 examples or more, so that the
+    mean is representative of the data.
 
     Args:
         target: Mean activation to reach, in (0, 1).
-        coefficient: Cost of one nat of divergence, zero or more, in the unit of the loss.
+        coefficient: Cost of one nat of divergence, zero or more, in the loss's units.
 
     Raises:
         ValueError: If a number is out of range.
@@ -113,7 +113,7 @@ class KL(Sparsity):
         total, count = tf.linalg.matvec(units, weights, transpose_a=True), tf.reduce_sum(weights)
         context = tf.distribute.get_replica_context()
         if context is not None and context.num_replicas_in_sync > 1:
-            # The divergence of a mean is not the mean of divergences: sum up before it.
+            # The divergence of the mean is not the mean of the divergences: sum first.
             total, count = context.all_reduce(tf.distribute.ReduceOp.SUM, [total, count])
         divergence = bernoulli_kl(self.target, tf.math.divide_no_nan(total, count))
         return tf.fill([batch], self.coefficient * tf.reduce_sum(divergence))
@@ -127,8 +127,8 @@ def bernoulli_kl(p: float, q: tf.Tensor) -> tf.Tensor:
 
     Args:
         p: Probability in (0, 1).
-        q: Probabilities of any shape; kept 1e-6 away from 0 and 1, where the divergence is
-            infinite.
+        q: Probabilities of any shape, clipped to [1e-6, 1 - 1e-6], since the divergence is
+            infinite at 0 and 1.
 
     Returns:
         Tensor of the shape of `q`, zero where `q` equals `p`, never negative.

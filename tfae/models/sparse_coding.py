@@ -15,10 +15,10 @@ from tfae.batches.batch import Batch, unpack
 from tfae.batches.contract import DataContract
 from tfae.ops.atom_updates import (
     Descent,
-    Explained,
     Replacement,
+    SolvedBatch,
     add_state,
-    badly_explained,
+    sample_by_error,
     solver_dtype,
     unit_norm,
 )
@@ -189,7 +189,7 @@ class SparseCoding(Autoencoding):
             weights = tf.ones_like(error) if weights is None else tf.reshape(weights, [-1])
             weights = tf.cast(weights, x.dtype)
             dead = self._improve_atoms(
-                Explained(x, solution.codes, residual, solution.gap, weights)
+                SolvedBatch(x, solution.codes, residual, solution.gap, weights)
             )
         return {
             "reconstruction_loss": error,
@@ -253,14 +253,14 @@ class SparseCoding(Autoencoding):
     def _dead(self) -> tf.Tensor:
         return self._unused_for > _PATCHES_PER_ATOM_UNTIL_DEAD * self.num_atoms
 
-    def _improve_atoms(self, batch: Explained) -> tf.Tensor:
+    def _improve_atoms(self, batch: SolvedBatch) -> tf.Tensor:
         """Improves the atoms by one batch; returns which of them were dead and are replaced.
 
         Replicas gather the whole batch, and each of them computes the same.
         """
         context = tf.distribute.get_replica_context()
         if context.num_replicas_in_sync > 1:
-            batch = Explained(*(context.all_gather(part, axis=0) for part in batch))
+            batch = SolvedBatch(*(context.all_gather(part, axis=0) for part in batch))
         count = tf.reduce_sum(batch.weights)
         fading = (
             tf.where(count > 0, self._seen / (self._seen + count), tf.ones_like(count))
@@ -273,7 +273,7 @@ class SparseCoding(Autoencoding):
 
         errors = batch.weights * tf.reduce_sum(batch.residual**2, axis=1)
         seed = tf.cast(self._random.next(), tf.int64)  # not folded: replicas draw the same
-        candidates, num_candidates = badly_explained(batch.x, errors, self.num_atoms, seed)
+        candidates, num_candidates = sample_by_error(batch.x, errors, self.num_atoms, seed)
         candidates = unit_norm(candidates)
         improved, is_new = self._update.improve(
             self._atoms.value, batch, fading, candidates, jit_compile=self._xla_inside

@@ -1,4 +1,4 @@
-"""Builders of encoder and decoder pairs, found by name.
+"""Builders of pairs of encoder and decoder, by name.
 
 A new architecture is one file here with one function
 `name(input_shape, latent_dim, *, variational=False, ..., dtype=None, seed=None)` that returns

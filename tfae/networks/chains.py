@@ -1,4 +1,4 @@
-"""Networks one after another, and the pairs of layers that an encoder and a decoder consist of."""
+"""Composes networks into one, and splits an encoder and a decoder into pairs of layers."""
 
 from collections.abc import Sequence
 
@@ -14,17 +14,17 @@ def chain(
 ) -> keras.layers.Layer:
     """Composes networks into one model that shares their layers.
 
-    The layers of Functional and Sequential models become layers of the composition itself, with
-    their own names, unless two of these are the same; then the models are nested.
+    The layers of Functional and Sequential models become layers of the composition itself and keep
+    their names. If two names are the same, the models are nested instead.
 
     Args:
-        networks: Keras models or layers, the first one first.
-        name: Of the composition.
-        input_shape: `(batch, ...)`, when the first network does not declare it.
+        networks: Keras models or layers, in the order of computation.
+        name: Name of the composition.
+        input_shape: `(batch, ...)`, if the first network does not declare it.
 
     Returns:
-        A Functional model; the network itself when it is the only one; or, while the shape of the
-        input is not known, a Sequential model that is built from the first data.
+        A Functional model; the network itself if there is only one; or, if the input shape is not
+        known yet, a Sequential model that is built by the first data.
     """
     if len(networks) == 1:
         return networks[0]
@@ -47,19 +47,19 @@ def chain(
 def pairs(
     encoder: keras.Model, decoder: keras.Model
 ) -> tuple[list[keras.Model], list[keras.Model]]:
-    """Cuts an encoder into its layers, and its decoder at the same shapes.
+    """Splits an encoder into its layers, and its decoder at the same shapes.
 
-    A layer here is one with weights, and those without around it; with a further one where the
-    decoder has no single inverse of the two. The parts of the encoder share
-    its layers. Where the decoder is cut its layer becomes linear: the activation is for whoever
-    puts the parts together again.
+    Each part holds one layer with weights and the layers without weights around it; more than one
+    where the decoder does not pass through the shape between them. The parts share the encoder's
+    layers. The last layer of each decoder part becomes linear, except next to the data: whoever
+    composes the parts again applies the activation.
 
     Args:
-        encoder: A Functional model whose layers form a line.
-        decoder: The same, from the encoder's output back to its input.
+        encoder: A Functional model that is a plain chain of layers.
+        decoder: Likewise, from the encoder's output back to its input.
 
     Returns:
-        Encoders and decoders, the pair next to the data first.
+        Encoders and decoders; the pair next to the data comes first.
     """
     groups = _groups(_layers(encoder), _layers(decoder))
     encoders = []
@@ -83,9 +83,9 @@ def pairs(
 def _groups(
     encoder: list[keras.layers.Layer], decoder: list[keras.layers.Layer]
 ) -> list[list[keras.layers.Layer]]:
-    """The layers of an encoder, each with weights and what follows it; see `pairs`.
+    """Groups the encoder's layers: each with weights and the ones that follow it; see `pairs`.
 
-    Two of them stay together where the decoder does not lead back to the shape between them.
+    Two groups are merged where the decoder does not pass through the shape between them.
     """
     groups: list[list[keras.layers.Layer]] = [[]]
     for layer in encoder:
@@ -123,7 +123,7 @@ def _line(layers: list, shape: tuple, input_name: str, name: str) -> keras.Model
 
 
 def _layers(network: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """The layers of a network, without its inputs; of anything without a graph, itself."""
+    """The layers of a network, without its input layers; without a graph, the network itself."""
     if not has_graph(network):
         return [network]
     return [x for x in network.layers if not isinstance(x, keras.layers.InputLayer)]

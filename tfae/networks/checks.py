@@ -1,4 +1,4 @@
-"""Checks that every builder shares."""
+"""Argument checks shared by all builders."""
 
 from collections.abc import Iterable, Sequence
 

@@ -26,11 +26,11 @@ def conv(
     dtype: Any = None,
     seed: int | None = None,
 ) -> tuple[keras.Model, keras.Model]:
-    """Builds strided convolutions down to the code, and sub-pixel convolutions back up.
+    """Builds an encoder of strided convolutions and a decoder of sub-pixel convolutions.
 
-    On the way up a convolution gives the four pixels that each pixel becomes as channels, which
-    `DepthToSpace` deals out. It is a transposed convolution with a larger kernel, but one that
-    LiteRT runs several times faster in int8 than in float32 (benchmarks/upsampling.py).
+    To upsample, a convolution computes four times as many channels, which `DepthToSpace` rearranges
+    into blocks of two by two pixels. This is a transposed convolution with a larger kernel, but
+    LiteRT runs it several times faster in int8 than in float32 (benchmarks/upsampling.py).
 
     Args:
         input_shape: `(height, width, channels)` of one image; any size, odd ones included.
@@ -44,17 +44,17 @@ def conv(
         code_activation: Activation of the code; linear for variational models.
         kernel_initializer: Initialiser of every kernel. Xavier's variance is 2/(n_in + n_out)
             ("glorot_uniform", "glorot_normal"; Glorot and Bengio, 2010); half of it is
-            "half_glorot_uniform", "half_glorot_normal". Any other of Keras, too.
-        dtype: Dtype policy of the layers; Keras' global one by default. Heads are in float32 under
-            mixed precision.
+            "half_glorot_uniform", "half_glorot_normal". Keras' other initialisers work too.
+        dtype: Dtype policy of the layers; Keras' global one by default. The code layer stays in
+            float32 under mixed precision.
         seed: Integer from which the initial weights follow; by default Keras' global seed.
 
     Returns:
         `(encoder, decoder)`; the decoder ends in a linear layer, for the likelihood to interpret.
 
     Raises:
-        ValueError: If `input_shape` is not three positive whole numbers, or a size is not one,
-            or there is no such initialiser.
+        ValueError: If `input_shape` is not three positive whole numbers, a size is not a positive
+            whole number, or there is no such initialiser.
     """
     input_shape = checked_sizes("input_shape", input_shape)
     if len(input_shape) != 3:

@@ -1,4 +1,4 @@
-"""Networks that tell codes of data from codes of a prior."""
+"""Networks that tell codes of data from draws from the prior."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,13 +17,12 @@ def discriminator(
     dtype: Any = None,
     seed: int | None = None,
 ) -> keras.Model:
-    """Builds a multilayer perceptron for each part of a code, each with a logit of its own.
+    """Builds a multilayer perceptron with one logit for each part of a code.
 
-    There is no batch normalisation in it: the logit of one code must not depend on others.
+    It has no batch normalisation, since the logit of one code must not depend on other codes.
 
     Args:
-        sizes: Widths of the parts that the code consists of; one for a code that is judged as a
-            whole.
+        sizes: Sizes of the parts of a code; a single one to judge the code as a whole.
         hidden_units: Widths of the hidden layers.
         activation: Activation of the hidden layers.
         dtype: Dtype policy of the hidden layers; Keras' global one by default. Logits are float32.
@@ -31,7 +30,7 @@ def discriminator(
 
     Returns:
         Model from codes `(batch, sum of sizes)` to logits `(batch, number of parts)`, which are
-        large for codes of the prior.
+        high for draws from the prior.
     """
     sizes = checked_sizes("sizes", sizes)
     hidden_units = checked_sizes("discriminator_units", hidden_units)

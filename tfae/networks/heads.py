@@ -8,16 +8,16 @@ from tfae.networks.layers import Layers
 def code_head(
     features: keras.KerasTensor, latent_dim: int, variational: bool, activation: str, layers: Layers
 ) -> keras.KerasTensor | list[keras.KerasTensor]:
-    """Dense layer from features to the code, or to the two parameters of a Gaussian over it.
+    """Adds dense layers from features to the code, or to the mean and log-variance of a Gaussian.
 
-    The heads stay in float32 under mixed precision: the exponential of a log-variance overflows
-    float16 early, and codes are what users store.
+    They stay in float32 under mixed precision: the exponential of a log-variance easily overflows
+    float16, and users store codes.
 
     Args:
         features: Keras tensor of shape `(batch, features)`.
         latent_dim: Size of the code.
-        variational: Whether to give `(mean, log_variance)` instead of one `code`. The
-            log-variance needs no activation: every real number is a valid one.
+        variational: Whether to give `(mean, log_variance)` instead of one `code`. A log-variance
+            needs no activation, since every real number is valid.
         activation: Activation of the code, `"linear"` for none.
         layers: Makes the layers.
 
@@ -25,7 +25,7 @@ def code_head(
         One Keras tensor `(batch, latent_dim)`, or a list of two.
 
     Raises:
-        ValueError: If a variational code is to have an activation.
+        ValueError: If a variational code is given an activation.
     """
     if variational and activation != "linear":
         raise ValueError(

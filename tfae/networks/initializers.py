@@ -1,9 +1,9 @@
-"""Xavier initialisation, in both variances that go by that name.
+"""Xavier initialisation, with both variances that go by that name.
 
-A signal keeps its variance through a linear layer when each weight's variance is 1/n_in, and a
-gradient on its way back when it is 1/n_out. Glorot and Bengio (2010) take the compromise
-2/(n_in + n_out). Some texts write 1/(n_in + n_out) instead, half of it: a square layer then halves
-the variance of a signal.
+A linear layer keeps the variance of a signal if the variance of each weight is 1/n_in, and that of
+a back-propagated gradient if it is 1/n_out. Glorot and Bengio (2010) take the compromise
+2/(n_in + n_out). Some texts write 1/(n_in + n_out) instead, half of that; a square layer then
+halves the variance of a signal.
 """
 
 import inspect
@@ -25,15 +25,15 @@ HALF_GLOROT = {
 
 
 def for_each_layer(kernel_initializer: Any, seed: int | None = None) -> Iterator[Any]:
-    """What to give to one layer after another: each makes an initialiser of its own of it.
+    """Returns an endless supply of kernel initialisers, a separate one for each layer.
 
-    An initialiser object that is shared gives layers of one shape the same weights.
+    If layers shared an initialiser object, layers of equal shape would get the same weights.
 
     Args:
-        kernel_initializer: A name of `HALF_GLOROT` or of Keras, or whatever else a Keras layer
+        kernel_initializer: A name in `HALF_GLOROT` or in Keras, or anything else that a Keras layer
             takes.
-        seed: Integer from which the seeds of the layers follow, where the initialiser has none of
-            its own; with `None` Keras draws them.
+        seed: Integer from which the layers' seeds follow, unless the initialiser already has a
+            seed; with `None` Keras draws them.
 
     Returns:
         An endless iterator.
@@ -44,7 +44,7 @@ def for_each_layer(kernel_initializer: Any, seed: int | None = None) -> Iterator
     initializer = _checked(kernel_initializer)
     if seed is None:
         return itertools.repeat(initializer)
-    draw = random.Random(seed)  # not Python's own generator, which others use, too
+    draw = random.Random(seed)  # not the global generator, which others use too
     return (_seeded(initializer, draw.randrange(2**31)) for _ in itertools.count())
 
 
@@ -65,7 +65,7 @@ def _checked(kernel_initializer: Any) -> Any:
 
 
 def _seeded(initializer: Any, seed: int) -> Any:
-    """`initializer` as a layer takes it, with a seed if it takes one and has none."""
+    """Returns `initializer`, seeded if it takes a seed and has none."""
     if isinstance(initializer, str):
         cls = _class_of(initializer)
         takes_seed = inspect.isclass(cls) and "seed" in inspect.signature(cls).parameters
@@ -77,7 +77,7 @@ def _seeded(initializer: Any, seed: int) -> Any:
 
 
 def _class_of(name: str) -> Any:
-    # Looked up, not made: to make one draws a seed from Python's generator.
+    # Look up the class only: an instance would draw a seed from Python's global generator.
     return _of_keras().get(name) or keras.saving.get_registered_object(name)
 
 

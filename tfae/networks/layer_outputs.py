@@ -1,4 +1,4 @@
-"""The activations of the layers of a network."""
+"""Models that output the activations of a network's layers."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,20 +10,20 @@ from tfae.networks.outputs import activation_of, has_graph, output_layer
 
 
 def feature_model(encoder: keras.Model, layers: Sequence[str] | None = None) -> keras.Model:
-    """Builds a model that gives the output of every layer of `encoder`.
+    """Builds a model that returns the output of every layer of `encoder`.
 
-    It shares the encoder's layers, so it follows their training.
+    It shares the encoder's layers, so training the encoder changes it too.
 
     Args:
-        encoder: A Functional or Sequential model, built; nested models are opened.
+        encoder: A built Functional or Sequential model; layers of nested models are included.
         layers: Names of the layers wanted; all of them by default.
 
     Returns:
         A model whose output is a dictionary from layer names ("dense", "block/dense") to tensors
-        `(batch, ...)`, in the order of computation, inputs left out.
+        `(batch, ...)`, in the order of computation, without input layers.
 
     Raises:
-        ValueError: If Keras does not know the encoder's inner tensors, or has no layer of a name.
+        ValueError: If Keras does not know the encoder's inner tensors, or a name is unknown.
     """
     _check_graph(encoder, "features()")
     outputs = _collect(encoder, "")
@@ -38,14 +38,14 @@ def feature_model(encoder: keras.Model, layers: Sequence[str] | None = None) -> 
 
 
 def hidden_model(network: keras.Model) -> keras.Model:
-    """Builds a model that gives the output of `network` and its hidden layers' activations.
+    """Builds a model that returns the output of `network` and its hidden layers' activations.
 
-    A hidden activation is what a layer before the one that computes the output gives, if it
-    applies an activation function: `Dense(..., "relu")` as well as `ReLU()`. Layers without one,
-    and what only reshapes or normalises, are on the way to an activation and are left out.
+    The hidden activations are the outputs of all layers that apply an activation function, such as
+    `Dense(..., "relu")` and `ReLU()`, before the layer that computes the output. Layers without
+    one, such as those that only reshape or normalise, are left out.
 
     Args:
-        network: A Functional or Sequential model, built; nested models are opened.
+        network: A built Functional or Sequential model; layers of nested models are included.
 
     Returns:
         A model whose outputs are a list: the network's output, then the activations `(batch, ...)`
@@ -65,7 +65,7 @@ def hidden_model(network: keras.Model) -> keras.Model:
 
 
 def last_layer(network: keras.layers.Layer) -> keras.layers.Layer:
-    """The layer whose output is that of `network`; of a nested model, the one inside it."""
+    """The layer whose output is the network's; if that is a nested model, the layer inside it."""
     while has_graph(network):
         network = call_that_made(network.outputs[0]).operation
     return network
@@ -91,7 +91,7 @@ def _collect(
     for layer, inputs, results in calls_of_layers(model):
         if isinstance(layer, keras.layers.InputLayer):
             continue
-        # A layer that is called several times gives one entry a call.
+        # A layer that is called several times has one entry per call.
         name = f"{prefix}{layer.name}" + (f"_{times[layer]}" if times[layer] else "")
         times[layer] += 1
         if has_graph(layer):

@@ -1,4 +1,4 @@
-"""What the layers of a network that is built have in common."""
+"""Makes the layers of a network with a common dtype policy and seeded initialisers."""
 
 import functools
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from tfae.networks.initializers import for_each_layer
 
 
 class Layers:
-    """Makes the layers of a network: of one dtype policy, each kernel with a seed of its own.
+    """Makes the layers of a network, with one dtype policy and a different seed for each kernel.
 
-    Nothing global is touched, and with a seed nothing global is read: networks that are built at
-    once in several threads do not get one another's layers or weights.
+    It changes no global state, and with a seed it reads none. So networks can be built in several
+    threads at once and still get the right weights.
 
     Args:
-        kernel_initializer: Of every kernel; see `for_each_layer`.
+        kernel_initializer: Initialiser of every kernel; see `for_each_layer`.
         dtype: Dtype policy of the layers; `None` for Keras' global one.
         seed: Integer from which the initial weights follow; `None` for Keras' global seed.
     """
@@ -26,23 +26,23 @@ class Layers:
         self._dtype = dtype
 
     channels_last: ClassVar[dict[str, str]] = {"data_format": "channels_last"}
-    """For layers that ask: images are so in this package, whatever Keras is configured for."""
+    """For layers with a `data_format`: in this package images are always channels-last."""
 
     def weighted(self, cls: Callable, *args: Any, **options: Any) -> keras.layers.Layer:
-        """A layer with a kernel."""
+        """Makes a layer that has a kernel."""
         return self.plain(cls, *args, kernel_initializer=next(self._initializers), **options)
 
     def plain(self, cls: Callable, *args: Any, **options: Any) -> keras.layers.Layer:
-        """A layer without weights."""
+        """Makes a layer that has no weights."""
         return cls(*args, **{"dtype": self._dtype, **options})
 
 
 def for_further_network(build: functools.partial, number: int = 1) -> dict[str, Any]:
-    """Dtype and seed of a network beside those that `build` makes.
+    """Returns dtype and seed for a network in addition to those that `build` makes.
 
     Args:
-        build: What `from_shape` hands to `_networks`.
-        number: Which one, from 1: each starts from other weights.
+        build: The function that `from_shape` passes to `_networks`.
+        number: Number of the network, from 1; each gets different initial weights.
     """
     seed = build.keywords.get("seed")
     return {

@@ -23,10 +23,10 @@ def mlp(
     dtype: Any = None,
     seed: int | None = None,
 ) -> tuple[keras.Model, keras.Model]:
-    """Builds a multilayer perceptron and its mirror image.
+    """Builds a multilayer perceptron as encoder, and its mirror image as decoder.
 
     Args:
-        input_shape: Shape of one example, without the batch; flattened inside.
+        input_shape: Shape of one example, without the batch axis; the network flattens it.
         latent_dim: Size of the code.
         variational: Whether the encoder gives `(mean, log_variance)`.
         hidden_units: Widths of the encoder's hidden layers; the decoder has them in reverse. An
@@ -35,9 +35,9 @@ def mlp(
         code_activation: Activation of the code; linear for variational models.
         kernel_initializer: Initialiser of every kernel. Xavier's variance is 2/(n_in + n_out)
             ("glorot_uniform", "glorot_normal"; Glorot and Bengio, 2010); half of it is
-            "half_glorot_uniform", "half_glorot_normal". Any other of Keras, too.
-        dtype: Dtype policy of the layers; Keras' global one by default. Heads are in float32 under
-            mixed precision.
+            "half_glorot_uniform", "half_glorot_normal". Keras' other initialisers work too.
+        dtype: Dtype policy of the layers; Keras' global one by default. The code layer stays in
+            float32 under mixed precision.
         seed: Integer from which the initial weights follow; by default Keras' global seed.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Whether a decoder leaves the link to the likelihood."""
+"""Checks that a decoder leaves the output activation to the likelihood."""
 
 from collections.abc import Sequence
 
@@ -13,17 +13,17 @@ from tfae.networks.outputs import activation_of, has_graph, output_layer
 def check_output_is_open(
     decoder: keras.layers.Layer, code_shape: Sequence[int | None], likelihood: Likelihood
 ) -> None:
-    """Refuses a decoder that ends in an activation under a likelihood that has a link itself.
+    """Raises if the decoder ends in an activation although the likelihood applies a link.
 
-    The link would be applied twice, and training would come to poor results without a word.
+    The model would then apply both, and train to poor results without any warning.
 
     Args:
-        decoder: Built.
-        code_shape: What it takes, `(batch, ...)`.
-        likelihood: Of its outputs.
+        decoder: A built network.
+        code_shape: Shape of its input, `(batch, ...)`.
+        likelihood: Likelihood of the decoder's outputs.
 
     Raises:
-        ValueError: If the decoder's last layer applies an activation, however it is written; of a
+        ValueError: If the decoder's last layer applies an activation, in whatever form; for a
             network whose layers Keras does not know, if its outputs are never negative.
     """
     if likelihood.link is None:
@@ -37,9 +37,9 @@ def check_output_is_open(
     else:
         return
     raise ValueError(
-        f"`decoder` ends in {ending}, but the {type(likelihood).__name__} likelihood applies the "
-        f"{likelihood.link} itself and takes logits. Leave the activation out, such as "
-        "Dense(units) without `activation`; or keep it and choose likelihood='squared_error'."
+        f"`decoder` ends in {ending}, but the {type(likelihood).__name__} likelihood takes logits "
+        f"and applies the {likelihood.link} itself. Leave out the activation, as in Dense(units), "
+        "or keep it and choose likelihood='squared_error'."
     )
 
 
@@ -48,7 +48,7 @@ def _name(activation: object) -> str:
 
 
 def _is_never_negative(network: keras.layers.Layer, shape: Sequence[int | None]) -> bool:
-    """Whether random codes give many outputs, all of them at least zero, and not all alike."""
+    """Whether the outputs for random codes are many, all non-negative, and not all equal."""
     if None in shape or not tf.executing_eagerly():
         return False
     codes = 10 * np.random.default_rng(0).standard_normal((64, *shape)).astype("float32")

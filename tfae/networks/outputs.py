@@ -1,4 +1,4 @@
-"""What the output of a network has gone through last."""
+"""Finds the layer that computes a network's output, and its activation."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from tfae.internals import call_that_made
 from tfae.layers.corruption import Corruption
 from tfae.layers.top_k import TopK
 
-# They pass values on, drop some, or rearrange them.
+# Layers that only pass values on, drop some, or rearrange them.
 _PASSING = (
     keras.layers.Dropout,
     keras.layers.SpatialDropout1D,
@@ -23,7 +23,7 @@ _PASSING = (
     TopK,
 )
 
-# Layers that are activation functions themselves, beside `Activation`, which holds one.
+# Layers that are activation functions themselves, without an attribute `activation`.
 _ACTIVATIONS = (
     keras.layers.ELU,
     keras.layers.LeakyReLU,
@@ -34,15 +34,15 @@ _ACTIVATIONS = (
 
 
 def has_graph(network: keras.layers.Layer) -> bool:
-    """Whether Keras knows the inner tensors: of built Functional and Sequential models."""
+    """Whether Keras knows the inner tensors: it does for built Functional and Sequential models."""
     return isinstance(network, keras.Sequential | keras.Function) and network.built
 
 
 def output_layer(network: keras.layers.Layer) -> keras.layers.Layer:
-    """The layer that computes a network's output.
+    """Returns the layer that computes a network's output.
 
-    Layers behind it that only pass values on, drop some or rearrange them are skipped, and nested
-    models are opened. Of what has no inner layers it is the network itself.
+    Later layers that only pass values on, drop some or rearrange them are skipped. For a nested
+    model it is the layer inside; for a network without known layers, the network itself.
     """
     if has_graph(network):
         tensor = network.outputs[0]
@@ -58,7 +58,7 @@ def output_layer(network: keras.layers.Layer) -> keras.layers.Layer:
 
 
 def activation_of(layer: keras.layers.Layer) -> Callable:
-    """The activation that a layer applies last; `keras.activations.linear` where it has none."""
+    """Returns the activation of a layer; `keras.activations.linear` if it has none."""
     function = getattr(layer, "activation", None)
     if function is not None:
         return function

@@ -1,4 +1,4 @@
-"""The checks of arguments that the kernel's wrapper and the reference share."""
+"""Argument checks shared by the kernel's wrapper and the reference."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ _DTYPES = (tf.float32, tf.float16, tf.bfloat16, tf.float64)
 def convert_arguments(
     mean: tf.Tensor, log_variance: tf.Tensor, seed: tf.Tensor, num_samples: int | None
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Makes tensors of the arguments, or raises a `ValueError` that names the wrong one."""
+    """Converts the arguments to tensors, or raises a `ValueError` that names the wrong one."""
     mean = _tensor(mean, tf.float32)
     log_variance = _tensor(log_variance, mean.dtype)
     seed = _tensor(seed)
@@ -19,12 +19,12 @@ def convert_arguments(
         raise ValueError(f"mean must be one of {names}, but its dtype is {mean.dtype.name}")
     if log_variance.dtype != mean.dtype:
         raise ValueError(
-            f"mean and log_variance must have one dtype, but mean is {mean.dtype.name} and "
+            f"mean and log_variance must have the same dtype, but mean is {mean.dtype.name} and "
             f"log_variance is {log_variance.dtype.name}"
         )
     if not mean.shape.is_compatible_with(log_variance.shape):
         raise ValueError(
-            f"mean and log_variance must have one shape, but mean has shape {mean.shape} and "
+            f"mean and log_variance must have the same shape, but mean has shape {mean.shape} and "
             f"log_variance has shape {log_variance.shape}"
         )
     for name, tensor in (("mean", mean), ("log_variance", log_variance)):
@@ -41,14 +41,14 @@ def convert_arguments(
 
 
 def _tensor(value: Any, dtype_hint: tf.DType | None = None) -> tf.Tensor:
-    # TensorFlow's own look at what is a tensor already costs a call as much as a small op.
+    # `convert_to_tensor` costs as much as a small op even for what is a tensor already.
     if isinstance(value, tf.Tensor):
         return value
     return tf.convert_to_tensor(value, dtype_hint=dtype_hint)
 
 
 def sample_shape(mean: tf.Tensor, num_samples: int | None) -> tf.Tensor:
-    """The shape of z: that of `mean`, behind an axis of `num_samples` unless that is None."""
+    """The shape of z: `mean`'s, with a leading axis of `num_samples` unless that is None."""
     shape = tf.shape(mean, out_type=tf.int64)
     if num_samples is None:
         return shape

@@ -1,4 +1,4 @@
-"""How atoms improve while the codes are fixed: pure functions, and layers that hold their state."""
+"""Updates of the atoms for fixed codes: pure functions, and layers that hold their state."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,15 +9,15 @@ import tensorflow as tf
 from tfae.ops.lasso import lasso
 
 
-class Explained(NamedTuple):
-    """A batch with its solution.
+class SolvedBatch(NamedTuple):
+    """A batch, with the codes that `lasso` found for it.
 
     Attributes:
         x: `(batch, dimension)`.
         codes: `(batch, num_atoms)`.
         residual: `x - codes @ atoms`, `(batch, dimension)`.
-        gap: How far the objective may be above its minimum over the codes, `(batch,)`.
-        weights: Of the examples, `(batch,)`, zero or more.
+        gap: How far above its minimum over the codes the objective may be, `(batch,)`.
+        weights: Sample weights `(batch,)`, zero or more.
     """
 
     x: tf.Tensor
@@ -28,7 +28,7 @@ class Explained(NamedTuple):
 
 
 class Descent(keras.layers.Layer):
-    """Online dictionary learning: `descend` with statistics of all batches, of which old ones fade.
+    """Online dictionary learning: `descend` on statistics of all batches; older ones fade.
 
     Args:
         num_atoms: Number of atoms.
@@ -47,22 +47,23 @@ class Descent(keras.layers.Layer):
     def improve(
         self,
         atoms: tf.Tensor,
-        batch: Explained,
+        batch: SolvedBatch,
         fading: tf.Tensor,
         candidates: tf.Tensor,
         jit_compile: bool = False,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Improves the atoms by a batch.
+        """Improves the atoms on one batch.
 
         Args:
             atoms: `(num_atoms, dimension)`.
-            batch: With its solution.
+            batch: The batch and its codes.
             fading: Weight of the statistics so far, in [0, 1].
             candidates: Not used here.
             jit_compile: Whether XLA compiles the loop.
 
         Returns:
-            Atoms `(num_atoms, dimension)`, and which of them are new, bool `(num_atoms,)`: none.
+            Atoms `(num_atoms, dimension)`, and which of them were replaced, bool `(num_atoms,)`:
+            none.
         """
         weighted = batch.codes * batch.weights[:, None]
         new = tf.matmul(weighted, batch.codes, transpose_a=True)
@@ -82,7 +83,7 @@ class Descent(keras.layers.Layer):
 
 
 class Replacement(keras.layers.Layer):
-    """Atoms stay real patches: `swap`, with a pool of patches of the batch before.
+    """Atoms stay real patches: `swap`, with a pool of patches from the previous batch.
 
     Args:
         num_atoms: Number of atoms, and of patches in the pool.
@@ -102,35 +103,36 @@ class Replacement(keras.layers.Layer):
     def improve(
         self,
         atoms: tf.Tensor,
-        batch: Explained,
+        batch: SolvedBatch,
         fading: tf.Tensor,
         candidates: tf.Tensor,
         jit_compile: bool = False,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Swaps patches of the pool in.
+        """Replaces atoms by patches from the pool.
 
         Args:
             atoms: `(num_atoms, dimension)`.
-            batch: With its solution.
-            fading: Weight of what atoms were worth in the past, in [0, 1].
-            candidates: Patches for the next pool, `(num_atoms, dimension)`; where they are zeros
-                the patch in the pool stays.
+            batch: The batch and its codes.
+            fading: Weight of the atoms' usefulness so far, in [0, 1].
+            candidates: Patches for the next pool, `(num_atoms, dimension)`; a patch in the pool
+                stays where its candidate is all zeros.
             jit_compile: Whether XLA compiles the loop.
 
         Returns:
-            Atoms `(num_atoms, dimension)`, and which of them are new, bool `(num_atoms,)`.
+            Atoms `(num_atoms, dimension)`, and which of them were replaced, bool `(num_atoms,)`.
         """
         step = _swap_compiled if jit_compile else swap
         penalty = tf.constant(self.penalty, atoms.dtype)
         swapped = Swapped(*step(atoms, batch, self.pool, penalty, self.usefulness))
 
-        # The codes are optimal up to their duality gap only; within it, solving anew decides.
+        # The codes are optimal only up to their duality gap. Where the gap could hide whether the
+        # swap helps, solving for the codes again decides.
         objective = 0.5 * tf.reduce_sum(batch.residual**2, axis=1)
         objective += penalty * tf.reduce_sum(tf.abs(batch.codes), axis=1)
         least = _mean(batch, objective - batch.gap)
-        expected = _mean(batch, objective) - swapped.fall
+        expected = _mean(batch, objective) - swapped.decrease
         after = tf.cond(
-            (swapped.fall > 0) & (expected >= least),
+            (swapped.decrease > 0) & (expected >= least),
             lambda: _mean(
                 batch,
                 lasso(batch.x, swapped.atoms, penalty, 1e-3, jit_compile=jit_compile).objective,
@@ -153,23 +155,23 @@ class Replacement(keras.layers.Layer):
 
 
 class Swapped(NamedTuple):
-    """What `swap` finds.
+    """The result of `swap`.
 
     Attributes:
         atoms: `(num_atoms, dimension)`.
-        replaced: Which of them are new, bool `(num_atoms,)`.
-        worth: What each takes off the objective of this batch, per example, `(num_atoms,)`.
-        fall: By how much the objective, per example, is lower than at the codes before; scalar.
+        replaced: Which of them were replaced, bool `(num_atoms,)`.
+        worth: By how much each atom lowers this batch's objective, per example, `(num_atoms,)`.
+        decrease: By how much all swaps together lower the objective, per example; scalar.
     """
 
     atoms: tf.Tensor
     replaced: tf.Tensor
     worth: tf.Tensor
-    fall: tf.Tensor
+    decrease: tf.Tensor
 
 
 def add_state(layer: keras.layers.Layer, name: str, shape: tuple, **options: Any) -> keras.Variable:
-    """A weight of learning atoms: in full precision, and the same on all replicas."""
+    """Adds a weight that the atoms' updates use: in full precision, equal on all replicas."""
     return layer.add_weight(
         **{"initializer": "zeros", "trainable": False, **options},
         name=name,
@@ -181,29 +183,30 @@ def add_state(layer: keras.layers.Layer, name: str, shape: tuple, **options: Any
 
 
 def solver_dtype(layer: keras.layers.Layer) -> str:
-    """float32 under every policy but float64."""
+    """The dtype in which codes are solved for: float64 under that policy, else float32."""
     return "float64" if layer.variable_dtype == "float64" else "float32"
 
 
 def unit_norm(atoms: tf.Tensor) -> tf.Tensor:
-    """Atoms `(n, dimension)` at length one; zeros stay zeros."""
+    """Scales atoms `(n, dimension)` to length one; zeros stay zeros."""
     return tf.math.divide_no_nan(atoms, tf.norm(atoms, axis=1, keepdims=True))
 
 
 def descend(
     atoms: tf.Tensor, codes_codes: tf.Tensor, codes_data: tf.Tensor, block_size: int = 32
 ) -> tf.Tensor:
-    """Minimises the squared error over one atom after the other, each at length one.
+    """Minimises the squared error over one atom after the other, each of length one.
 
-    With A the sum of `codes^T codes` and B that of `codes^T x` over the data, atom j becomes
-    `atoms[j] + (B[j] - A[j] @ atoms) / A[j, j]`, at length one, which is exact: the error never
-    rises. An atom that was never used stays.
+    Let A be the sum of `codes^T codes` over the data, and B the sum of `codes^T x`. Atom j becomes
+    `atoms[j] + (B[j] - A[j] @ atoms) / A[j, j]`, scaled to length one. This is the exact minimum,
+    so the error never rises. An atom that was never used stays.
 
     Args:
         atoms: `(num_atoms, dimension)`.
         codes_codes: A, `(num_atoms, num_atoms)`.
         codes_data: B, `(num_atoms, dimension)`.
-        block_size: Atoms whose common residual is one matrix product; only speed depends on it.
+        block_size: Number of atoms whose residual is computed by one matrix product; it changes
+            the speed only.
 
     Returns:
         New atoms `(num_atoms, dimension)`.
@@ -245,27 +248,28 @@ def descend(
 
 
 def swap(
-    atoms: tf.Tensor, batch: Explained, pool: tf.Tensor, penalty: float, usefulness: tf.Tensor
+    atoms: tf.Tensor, batch: SolvedBatch, pool: tf.Tensor, penalty: float, usefulness: tf.Tensor
 ) -> Swapped:
-    """Replaces atoms by patches of a pool that fit better, the least useful atoms first.
+    """Replaces atoms by better-fitting patches from a pool, the least useful atoms first.
 
-    With the other codes fixed, an atom s at its best coefficient takes
-    `0.5 * max(|s . r| - penalty, 0)^2` off the objective of an example, r being the residual
-    without it: the one that the swaps before have left. Where the best patch of the pool takes off
-    more of the batch's objective than the atom, it becomes the atom. So every swap lowers the
-    objective at the codes that the swaps before have left, and solving for them lowers it further.
+    With the other codes fixed, an atom s at its best coefficient lowers the objective of an example
+    by `0.5 * max(|s . r| - penalty, 0)^2`, where r is the residual without that atom, after all
+    earlier swaps. If the best patch of the pool lowers the batch's objective by more than the atom
+    does, it takes the atom's place. So every swap lowers the objective even before the codes are
+    solved for again, which lowers it further.
 
     Args:
         atoms: `(num_atoms, dimension)`.
-        batch: With its solution.
-        pool: Patches of length one, `(pool_size, dimension)`; zeros are passed over.
+        batch: The batch and its codes.
+        pool: Patches of length one, `(pool_size, dimension)`; zeros are skipped.
         penalty: Weight of the L1 norm.
-        usefulness: What each atom took off in the past, per example, `(num_atoms,)`; a patch must
-            take off more than that, too, or small batches would cost atoms that are used rarely.
+        usefulness: By how much each atom lowered the objective in the past, per example,
+            `(num_atoms,)`. A patch must beat that too, or small batches would lose atoms that are
+            used rarely.
     """
 
-    def shrunk(product: tf.Tensor) -> tf.Tensor:
-        """The best coefficients of atoms, from their products with the residual."""
+    def shrink(product: tf.Tensor) -> tf.Tensor:
+        """The best coefficients of atoms, given their products with the residual."""
         return tf.sign(product) * tf.maximum(tf.abs(product) - penalty, 0)
 
     def outer(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
@@ -277,7 +281,7 @@ def swap(
     products = tf.matmul(batch.residual, pool, transpose_b=True)
     is_free = tf.reduce_any(tf.not_equal(pool, 0), axis=1)
 
-    # Indices that depend on data go to `gather`: XLA would compile anew for each value of a slice.
+    # `gather`, not slices: XLA would compile once for each value of a slice's index.
     def try_swap(
         i: tf.Tensor,
         atoms: tf.Tensor,
@@ -286,24 +290,25 @@ def swap(
         residual: tf.Tensor,
         products: tf.Tensor,
         is_free: tf.Tensor,
-        fall: tf.Tensor,
+        decrease: tf.Tensor,
     ):
         k = order[i]
         atom = tf.gather(atoms, k)
         code = tf.gather(batch.codes, k, axis=1)
-        own = tf.linalg.matvec(residual, atom)
-        paid = code * own + 0.5 * code**2 - penalty * tf.abs(code)  # at the code as it is
-        worth_of_atom = _mean(batch, 0.5 * shrunk(own + code) ** 2)  # at its best code
+        correlation = tf.linalg.matvec(residual, atom)
+        # At its present code, and at its best one.
+        present_worth = code * correlation + 0.5 * code**2 - penalty * tf.abs(code)
+        best_worth = _mean(batch, 0.5 * shrink(correlation + code) ** 2)
 
         without = products + outer(code, tf.linalg.matvec(pool, atom))
-        gains = _mean(batch, 0.5 * shrunk(without) ** 2)
+        gains = _mean(batch, 0.5 * shrink(without) ** 2)
         best = tf.argmax(tf.where(is_free, gains, -tf.ones_like(gains)), output_type=tf.int32)
         gain = tf.gather(gains, best)
-        least = tf.maximum(worth_of_atom, tf.gather(usefulness, k))
-        # More by a margin that rounding cannot make.
+        least = tf.maximum(best_worth, tf.gather(usefulness, k))
+        # By more than rounding errors can amount to.
         is_better = (gain > least * (1 + 1e-4)) & tf.gather(is_free, best)
         patch, pool_pool_row = tf.gather(pool, best), tf.gather(pool_pool, best)
-        new_code = shrunk(tf.gather(without, best, axis=1))
+        new_code = shrink(tf.gather(without, best, axis=1))
 
         def with_row(all_rows: tf.Tensor, new: tf.Tensor, old: tf.Tensor) -> tf.Tensor:
             row = tf.where(is_better, new, old)[None]
@@ -313,31 +318,31 @@ def swap(
             i + 1,
             with_row(atoms, patch, atom),
             with_row(replaced, True, False),
-            with_row(worth, gain, worth_of_atom),
+            with_row(worth, gain, best_worth),
             tf.where(is_better, residual + outer(code, atom) - outer(new_code, patch), residual),
             tf.where(is_better, without - outer(new_code, pool_pool_row), products),
             is_free & ~(is_better & (tf.range(tf.shape(pool)[0]) == best)),
-            fall + tf.where(is_better, gain - _mean(batch, paid), tf.zeros_like(gain)),
+            decrease + tf.where(is_better, gain - _mean(batch, present_worth), tf.zeros_like(gain)),
         )
 
     none = tf.zeros_like(worth, tf.bool)
-    fall = tf.zeros([], worth.dtype)
-    _, atoms, replaced, worth, *_, fall = tf.while_loop(
+    decrease = tf.zeros([], worth.dtype)
+    _, atoms, replaced, worth, *_, decrease = tf.while_loop(
         lambda i, *_: i < tf.shape(atoms)[0],
         try_swap,
-        [0, atoms, none, worth, batch.residual, products, is_free, fall],
+        [0, atoms, none, worth, batch.residual, products, is_free, decrease],
     )
-    return Swapped(atoms, replaced, worth, fall)
+    return Swapped(atoms, replaced, worth, decrease)
 
 
-def _mean(batch: Explained, per_example: tf.Tensor) -> tf.Tensor:
-    """The weighted mean over a batch, `[...]`, of `(batch, ...)`."""
+def _mean(batch: SolvedBatch, per_example: tf.Tensor) -> tf.Tensor:
+    """The weighted mean of `(batch, ...)` over the batch, `[...]`."""
     total = tf.tensordot(batch.weights, per_example, 1)
     return tf.math.divide_no_nan(total, tf.reduce_sum(batch.weights))
 
 
 def _compiled(function: Callable) -> Callable:
-    """`function` under XLA: it outlives every model, and must not be traced with its variables."""
+    """Compiles `function` with XLA; it outlives all models, so it takes tensors, not variables."""
     compiled = tf.function(function, jit_compile=True)
     return lambda *arguments: compiled(*tf.nest.map_structure(tf.convert_to_tensor, arguments))
 
@@ -346,27 +351,27 @@ _descend_compiled = _compiled(descend)
 _swap_compiled = _compiled(swap)
 
 
-def badly_explained(
+def sample_by_error(
     x: tf.Tensor, errors: tf.Tensor, count: int, seed: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Draws examples without replacement, each in proportion to its error, as k-means++ does.
+    """Draws examples without replacement, in proportion to their errors, as k-means++ does.
 
     Args:
         x: `(batch, dimension)`.
         errors: Zero or more, `(batch,)`; an example without error is not drawn.
-        count: How many.
+        count: Number of examples to draw.
         seed: int64 of shape `(2,)`.
 
     Returns:
-        Examples `(count, dimension)`, and how many of them, the first ones, were drawn; the others
-        are zeros.
+        Examples `(count, dimension)`, and how many were drawn: these come first, the rest is
+            zeros.
     """
-    # Bits, which XLA draws as TensorFlow does.
+    # Random bits are the same under XLA, random floats are not.
     bits = tf.random.stateless_uniform(
         tf.shape(errors), seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
     )
     uniform = (tf.cast(bits // 256, x.dtype) + 0.5) / 2**24
-    # The largest of these keys are such a sample (Efraimidis and Spirakis, 2006).
+    # The examples with the largest keys are such a sample (Efraimidis and Spirakis, 2006).
     keys = tf.math.log(errors) - tf.math.log(-tf.math.log(uniform))
     order = tf.argsort(keys, direction="DESCENDING", stable=True)[:count]
     num_drawn = tf.minimum(tf.math.count_nonzero(errors > 0, dtype=tf.int32), count)

@@ -25,8 +25,8 @@ def gaussian_sample_kl(
         mean: `[..., d]`, of float32, float16, bfloat16 or float64.
         log_variance: Shape and dtype of `mean`; the natural logarithm of the variance.
         seed: int32 or int64 `[2]`.
-        num_samples: How many samples to draw for each mean, at least 1; None for one sample
-            without an axis for it.
+        num_samples: Number of samples for each mean, at least 1; None for one sample without a
+            leading axis.
 
     Returns:
         z: `[..., d]`, or `[num_samples, ..., d]` if `num_samples` is given, in the dtype of
@@ -56,7 +56,7 @@ def gaussian_sample_kl(
 def _first_derivative(
     op: tf.Operation, z_gradient: tf.Tensor, kl_gradient: tf.Tensor
 ) -> tuple[tf.Tensor | None, ...]:
-    """The gradient, for upstream gradients of the shapes of z and kl.
+    """The gradients of the inputs, given those of z and kl.
 
     mean: `sum over samples(z_gradient) + kl_gradient * mean`.
     log_variance: `sum over samples(z_gradient * noise) * exp(log_variance / 2) / 2
@@ -73,13 +73,13 @@ def _first_derivative(
 def _second_derivative(
     op: tf.Operation, mean_upstream: tf.Tensor, log_variance_upstream: tf.Tensor
 ) -> tuple[tf.Tensor | None, ...]:
-    """The gradient of the gradient, in TensorFlow's ops, so that higher ones follow from it."""
+    """The gradient of the gradient, in TensorFlow's ops: they give all higher derivatives."""
     mean, log_variance, seed, _, z_gradient, kl_gradient = op.inputs
     compute_dtype = kl_gradient.dtype
     inputs = (mean, log_variance, z_gradient, mean_upstream, log_variance_upstream)
     m, v, dz, u, w = (tf.cast(tensor, compute_dtype) for tensor in inputs)
     dkl = kl_gradient[..., tf.newaxis]
-    # The sample of the standard Gaussian, in which nothing is rounded, is the noise itself.
+    # A sample of the standard Gaussian is the noise itself, without rounding.
     num_samples = op.get_attr("num_samples")
     zeros = tf.zeros_like(m)
     noise, _ = gaussian_sample_kl(zeros, zeros, seed, num_samples or None)
@@ -92,7 +92,7 @@ def _second_derivative(
         u * dkl,
         w * (per_sample + 0.5 * dkl * tf.exp(v)),
         None,
-        None,  # z only tells the noise, which is constant
+        None,  # z only serves to recover the noise, which is constant
         tf.broadcast_to(u, tf.shape(dz)) + w * half_deviation_noise,
         tf.reduce_sum(u * m + 0.5 * w * (tf.exp(v) - 1.0), axis=-1),
     )

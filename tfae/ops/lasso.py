@@ -6,12 +6,12 @@ import tensorflow as tf
 
 
 class Solution(NamedTuple):
-    """What `lasso` finds.
+    """The result of `lasso`.
 
     Attributes:
         codes: Coefficients `(batch, num_atoms)`, most of them exactly zero.
-        objective: Value of the objective at them, `(batch,)`.
-        gap: Duality gap `(batch,)`: how far, at most, the objective is above its minimum.
+        objective: The objective at these codes, `(batch,)`.
+        gap: Duality gap `(batch,)`: the objective is at most this far above its minimum.
         iterations: Number of iterations that each row took, int32 `(batch,)`.
     """
 
@@ -32,10 +32,10 @@ def lasso(
 ) -> Solution:
     """Minimises `0.5 * ||x - codes @ atoms||^2 + penalty * ||codes||_1` for every row of `x`.
 
-    FISTA with a step that adapts to the curvature met on the way. A row's momentum begins anew
-    whenever a step would raise its objective; such a step is not taken, so the objective never
-    rises. Rows are solved a block at a time, and one that is done makes room for the next: no row
-    waits for the slowest.
+    FISTA with a step size that adapts to the local curvature. A step that would raise a row's
+    objective is not taken, and the row's momentum restarts, so the objective never rises. Rows are
+    solved a block at a time. A row that is done makes room for the next, so no row waits for the
+    slowest.
 
     Works eagerly, in graphs and under XLA, which is 2 to 3 times as fast on CPUs.
 
@@ -43,12 +43,12 @@ def lasso(
         x: Data `(batch, dimension)`, float32 or float64.
         atoms: `(num_atoms, dimension)`, of the same dtype; a zero atom gets coefficients of zero.
         penalty: Weight of the L1 norm, above zero.
-        tolerance: A row is done when its duality gap is below this part of its objective, or when
-            its dtype resolves no further progress.
-        max_iterations: Most iterations of a row, rounded up to a multiple of 8.
-        block_size: Number of rows that are worked on at a time.
-        jit_compile: Whether XLA compiles the iterations on a block, when nothing around is
-            compiled. It is one program for every number of rows.
+        tolerance: A row is done when its duality gap is below this fraction of its objective, or
+            when the dtype is too coarse for further progress.
+        max_iterations: Maximum number of iterations of a row, rounded up to a multiple of 8.
+        block_size: Number of rows that are solved at a time.
+        jit_compile: Whether to compile the iterations with XLA when the caller is not compiled.
+            One program serves any number of rows.
 
     Returns:
         Codes, objective, gap and iterations of every row. No gradient flows through them.
@@ -62,7 +62,7 @@ def lasso(
     penalty, tolerance = tf.cast(penalty, x.dtype), tf.cast(tolerance, x.dtype)
     batch, num_atoms = tf.shape(x)[0], atoms.shape[0]
     iterate = _iterate_compiled if jit_compile else _iterate_some
-    # Row `batch` is zero and done from the start: slots without work hold it.
+    # Row `batch` is zero and done from the start: it fills the places of a block that are free.
     x = tf.pad(x, [[0, 1], [0, 0]])
     found = Solution(
         tf.zeros([batch + 1, num_atoms], x.dtype),
@@ -73,7 +73,7 @@ def lasso(
 
     def work(rows: tf.Tensor, taken: tf.Tensor, state: _State, found: Solution) -> tuple:
         state = iterate(state, tf.gather(x, rows), atoms, penalty, tolerance)
-        # All are kept, done or not: to write everything is cheaper than to choose.
+        # Write all rows, done or not: that is cheaper than selecting.
         latest = Solution(state.codes, state.objective, state.gap, state.iterations)
         found = tf.nest.map_structure(
             lambda kept, new: tf.tensor_scatter_nd_update(kept, rows[:, None], new), found, latest
@@ -102,12 +102,12 @@ _CURVATURE_DECAY = 0.95
 
 
 class _State(NamedTuple):
-    """Where the rows of a block are."""
+    """The state of the iteration for the rows of a block."""
 
     codes: tf.Tensor
     residual: tf.Tensor  # x - codes @ atoms
-    ahead: tf.Tensor  # The extrapolated point is codes + ahead ...
-    ahead_of_data: tf.Tensor  # ... and ahead @ atoms what that adds to the reconstruction.
+    ahead: tf.Tensor  # The extrapolated point is codes + ahead; ...
+    ahead_of_data: tf.Tensor  # ... this is ahead @ atoms.
     momentum: tf.Tensor  # Nesterov's t
     curvature: tf.Tensor  # inverse of the step
     objective: tf.Tensor
@@ -144,8 +144,8 @@ def _iterate_some(
     return state
 
 
-# A block has the same shape for any number of rows, so there is one trace a size of the atoms. A
-# relaxed trace would serve other sizes, but none of a single atom, whose shapes broadcast.
+# A block has the same shape for any number of rows, so there is one trace for each shape of the
+# atoms. A relaxed trace would serve other shapes too, but not a single atom, which broadcasts.
 _iterate_compiled = tf.function(_iterate_some, jit_compile=True)
 
 
@@ -154,8 +154,8 @@ def _iterate(
 ) -> _State:
     """One iteration of FISTA; rows that are done stay as they are.
 
-    All differences are products of differences, never differences of large sums: that is what
-    keeps the decisions right in float32 down to its resolution.
+    Changes of the objective are computed from products of differences, never as differences of
+    large sums. This keeps the decisions right down to the resolution of float32.
     """
     point = state.codes + state.ahead
     residual = state.residual - state.ahead_of_data
@@ -173,8 +173,8 @@ def _iterate(
         tf.reduce_sum((change_of_data - state.ahead_of_data) ** 2, axis=1),
         tf.reduce_sum((change - state.ahead) ** 2, axis=1),
     )
-    # With a short enough step the proposal is no worse than the point it comes from, so the gap of
-    # that point, whose correlations are known, bounds the proposal's.
+    # With a short enough step the proposal is no worse than the extrapolated point, so that point's
+    # gap, whose correlations are known, is a bound for the proposal.
     short_enough = curvature <= state.curvature * 1.0001
     gap = tf.where(
         short_enough,
@@ -182,21 +182,21 @@ def _iterate(
         state.gap,
     )
     accepted = (rise <= 0) & ~state.done
-    falls = accepted[:, None]
-    codes = tf.where(falls, proposal, state.codes)
-    new_residual = tf.where(falls, state.residual - change_of_data, state.residual)
+    take = accepted[:, None]
+    codes = tf.where(take, proposal, state.codes)
+    new_residual = tf.where(take, state.residual - change_of_data, state.residual)
     objective = 0.5 * tf.reduce_sum(new_residual**2, axis=1)
     objective += penalty * tf.reduce_sum(tf.abs(codes), axis=1)
 
     momentum = 0.5 * (1 + tf.sqrt(1 + 4 * state.momentum**2))
     weight = ((state.momentum - 1) / momentum)[:, None]
-    # Without momentum a short step can only be refused by rounding: there is no way down any more.
+    # Without momentum, a short enough step is refused only because of rounding: the row is done.
     at_resolution = (rise >= 0) & short_enough & (state.momentum <= 1)
     return _State(
         codes=codes,
         residual=new_residual,
-        ahead=tf.where(falls, weight * change, tf.zeros_like(change)),
-        ahead_of_data=tf.where(falls, weight * change_of_data, tf.zeros_like(change_of_data)),
+        ahead=tf.where(take, weight * change, tf.zeros_like(change)),
+        ahead_of_data=tf.where(take, weight * change_of_data, tf.zeros_like(change_of_data)),
         momentum=tf.where(accepted, momentum, tf.ones_like(momentum)),
         curvature=tf.where(
             short_enough,
@@ -213,9 +213,9 @@ def _iterate(
 def _duality_gap(
     codes: tf.Tensor, residual: tf.Tensor, correlation: tf.Tensor, x: tf.Tensor, penalty: tf.Tensor
 ) -> tf.Tensor:
-    """Primal minus dual objective, the dual at the residual, scaled to be feasible and best.
+    """Primal minus dual objective; the dual point is the residual, scaled as well as is feasible.
 
-    It is written as a sum of terms that are not negative, each of which vanishes at the optimum.
+    The gap is written as a sum of non-negative terms, each of which is zero at the optimum.
     """
     largest = tf.reduce_max(tf.abs(correlation), axis=1)
     power = tf.reduce_sum(residual**2, axis=1)

@@ -1,4 +1,4 @@
-"""Finding and loading the compiled library, and saying why when that fails."""
+"""Finds and loads the compiled library, or warns why it cannot."""
 
 import ctypes
 import functools
@@ -10,11 +10,11 @@ import warnings
 
 import tensorflow as tf
 
-# A library elsewhere, such as one that Bazel built, can be named by this environment variable.
+# This environment variable names a library elsewhere, such as one that Bazel built.
 _PATH_VARIABLE = "TFAE_OPS_LIBRARY"
 _DEFAULT_PATH = pathlib.Path(__file__).with_name("_tfae_ops.so")
-# The library carries this text (kernels/tensorflow/gaussian_sample_kl_op.cc). Each minor version of
-# TensorFlow has a graph version of its own.
+# The library contains this text (kernels/tensorflow/gaussian_sample_kl_op.cc). Each minor version
+# of TensorFlow has another graph version.
 _BUILT_FOR = re.compile(rb"tfae ops built for TensorFlow graph version (\d+)")
 _FUNCTIONS_OF_DEVICES = {"CPU": "TfaeGaussianSampleKlCpu", "GPU": "TfaeGaussianSampleKlCuda"}
 
@@ -26,11 +26,11 @@ _REBUILD = (
 
 
 def _load(path: pathlib.Path) -> types.ModuleType:
-    """Loads the library at `path`, or raises an `OSError` that says why that is impossible."""
+    """Loads the library at `path`, or raises an `OSError` that says why it cannot."""
     if not path.is_file():
         raise OSError(f"there is no file {path}: it was not built, or not for this platform")
-    # TensorFlow's C++ interface changes between minor versions in ways that the dynamic linker
-    # need not notice, so the version is compared before anything of the library can run.
+    # TensorFlow's C++ interface changes between minor versions in ways that the dynamic linker may
+    # not notice, so versions are compared before any code of the library runs.
     built_for = _BUILT_FOR.search(path.read_bytes())
     if built_for is None:
         raise OSError(f"{path} is not a library of tfae ops")
@@ -50,8 +50,8 @@ def _path() -> pathlib.Path:
 
 
 def _has_kernel(device: str) -> bool:
-    # TensorFlow has no public way to ask for an op's kernels. A library that has those for a device
-    # has the functions for XLA on that device, too, under names that anybody may look up.
+    # TensorFlow has no public way to list an op's kernels. A library with kernels for a device also
+    # exports the functions for XLA on that device, under these names.
     function = _FUNCTIONS_OF_DEVICES.get(device)
     return function is not None and hasattr(ctypes.CDLL(os.fspath(_path())), function)
 
@@ -65,7 +65,7 @@ def operations() -> types.ModuleType | None:
         # XLA would refuse to compile for a GPU, and data would go to the CPU and back.
         if tf.config.list_physical_devices("GPU") and not _has_kernel("GPU"):
             raise OSError(
-                f"{path} has no kernel for GPUs, and this program sees one (to have one built, put "
+                f"{path} has no GPU kernel, and this machine has a GPU (to build the kernel, put "
                 "CUDA's compiler, nvcc, on the PATH)"
             )
         return loaded
@@ -81,7 +81,7 @@ def kernel_available(device: str = "CPU") -> bool:
         device: A device type as TensorFlow names it, "CPU" or "GPU".
 
     Returns:
-        True if tensors on such devices are sampled by the compiled kernel, False if by plain
-        TensorFlow. The first answer of False comes with a warning that says why.
+        True if the compiled kernel samples tensors on such devices, False if plain TensorFlow does.
+        If the library cannot be loaded, the first call warns and says why.
     """
     return operations() is not None and _has_kernel(device.upper())

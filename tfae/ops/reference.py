@@ -10,8 +10,8 @@ from tfae.ops.arguments import convert_arguments, sample_shape
 def standard_normal(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Draws float32 noise that is the same in eager mode, in graphs and under XLA.
 
-    `tf.random.stateless_normal` is another function under XLA than outside, although both use
-    Philox; the random bits below it agree. This is what its CPU kernel does with them: each pair
+    `tf.random.stateless_normal` gives other numbers under XLA, although both use Philox; only the
+    random bits agree. This function does with the bits what TensorFlow's CPU kernel does: each pair
     of words gives two normals by the method of Box and Muller (1958), the sine before the cosine.
 
     Args:
@@ -33,7 +33,7 @@ def standard_normal(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def standard_uniform(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Draws from [0, 1), the same in eager mode, in graphs and under XLA; as `standard_normal`."""
+    """Draws uniformly from [0, 1); otherwise like `standard_normal`."""
     return _in_unit_interval(
         tf.random.stateless_uniform(
             shape, seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox"
@@ -42,7 +42,7 @@ def standard_uniform(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def _in_unit_interval(bits: tf.Tensor) -> tf.Tensor:
-    """23 random bits of each word below the leading one of a float in [1, 2), less one."""
+    """Floats in [0, 1) from 23 bits of each word: they fill the mantissa of a float in [1, 2)."""
     mantissa = tf.bitwise.bitwise_and(bits, tf.constant(0x7FFFFF, tf.uint32))
     one_to_two = tf.bitwise.bitwise_or(mantissa, tf.constant(0x3F800000, tf.uint32))
     return tf.bitcast(one_to_two, tf.float32) - 1.0
@@ -56,13 +56,13 @@ def gaussian_sample_kl_reference(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """`gaussian_sample_kl` in plain TensorFlow: same arguments, same values, any derivative."""
     mean, log_variance, seed = convert_arguments(mean, log_variance, seed, num_samples)
-    # The arguments' shapes may be unknown until now; broadcasting would hide their mismatch.
+    # Shapes may be known only at run time, and broadcasting would hide a mismatch.
     with tf.control_dependencies(
         [
             tf.debugging.assert_equal(
                 tf.shape(mean),
                 tf.shape(log_variance),
-                "mean and log_variance must have one shape",
+                "mean and log_variance must have the same shape",
             )
         ]
     ):

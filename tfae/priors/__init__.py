@@ -1,7 +1,7 @@
-"""Distributions over codes, by name: what a model generates from.
+"""Priors: distributions over codes, from which models generate.
 
-A new prior is one file here, listed in `PRIORS` if it has a name. Priors are
-registered with Keras as "tfae.priors": a likelihood may have the same name.
+A new prior is one file here, listed in `PRIORS` if it has a short name. Priors are registered with
+Keras as "tfae.priors", since a likelihood may have the same class name.
 """
 
 from typing import Any
@@ -51,39 +51,39 @@ __all__ = [
 
 
 def get_fixed(identifier: Any) -> Prior:
-    """As `get`, for models that draw from their prior and never ask for its density.
+    """Like `get`, for models that sample their prior but do not use its density.
 
     Raises:
-        ValueError: If there is no such prior, or it is one that is learned by its density.
+        ValueError: If there is no such prior, or it is learned through its density.
     """
     prior = get(identifier)
     if prior.is_learned:
         raise ValueError(
-            f"`prior` cannot be {type(prior).__name__} here: it is learned by its density, of "
-            "which this model makes no use. A VariationalAutoencoder learns it."
+            f"`prior` cannot be {type(prior).__name__} here: it is learned through its density, "
+            "which this model does not use. Use it in a VariationalAutoencoder."
         )
     return prior
 
 
 def get_density(identifier: Any) -> Prior:
-    """As `get`, for models that need the prior's density at every code.
+    """Like `get`, for models that need the prior's density at every code.
 
     Raises:
-        ValueError: If there is no such prior, or its density is zero somewhere or not known.
+        ValueError: If there is no such prior, or its density is unknown or zero somewhere.
     """
     prior = get(identifier)
     if not prior.is_density or prior.is_bounded:
-        problem = "that of {} is not" if prior.is_density else "{} has none"
+        problem = "is zero somewhere" if prior.is_density else "is not known"
         raise ValueError(
-            "`prior` must have a density that is positive everywhere, for the KL to it; "
-            f"{problem.format(type(prior).__name__)}. An AdversarialAutoencoder or a "
-            "WassersteinAutoencoder takes it."
+            "`prior` must have a density that is positive everywhere, for the KL divergence; that "
+            f"of {type(prior).__name__} {problem}. Use it in an AdversarialAutoencoder or a "
+            "WassersteinAutoencoder."
         )
     return prior
 
 
 def get(identifier: Any) -> Prior:
-    """Returns a `Prior` from its name, its serialised form, a function that samples, or itself.
+    """Returns a `Prior` from its name, its serialised form, a sampling function, or itself.
 
     Raises:
         ValueError: If there is no prior of that name.

@@ -1,4 +1,4 @@
-"""A class beside a continuous code."""
+"""A prior for codes that consist of a one-hot class and a continuous style."""
 
 from typing import Any
 
@@ -11,15 +11,15 @@ from tfae.priors.prior import Prior, label_or_any
 
 @keras.saving.register_keras_serializable("tfae.priors")
 class ClassAndStyle(Prior):
-    """A class, one-hot and each as likely as the others, and independent of it a style.
+    """A one-hot class, all classes equally likely, and a style that is independent of it.
 
     Args:
-        num_classes: Number of classes, at least 2; as many numbers of the code come first.
-        style: Prior of the remaining numbers.
+        num_classes: Number of classes, at least 2; the first `num_classes` elements of a code.
+        style: Prior of the remaining elements.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:
-        ValueError: If a code has no numbers left for the style.
+        ValueError: If a code has no elements left for the style.
     """
 
     is_density = False
@@ -32,8 +32,8 @@ class ClassAndStyle(Prior):
     def build(self, code_shape: tuple[int | None, ...]) -> None:
         if code_shape[-1] <= self.num_classes:
             raise ValueError(
-                f"A code must have more numbers than its {self.num_classes} classes, so that some "
-                f"are left for the style; it has {code_shape[-1]}."
+                f"The code must have more dimensions than the {self.num_classes} classes, to leave "
+                f"some for the style; it has {code_shape[-1]}."
             )
         self.style.build((None, code_shape[-1] - self.num_classes))
         super().build(code_shape)
@@ -41,8 +41,8 @@ class ClassAndStyle(Prior):
     def sample(
         self, n: int | tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None
     ) -> tf.Tensor:
-        of_class = tf.random.fold_in(seed, 3, "philox")  # not what the style draws its parts by
-        drawn = label_or_any(n, of_class, label, self.num_classes)
+        class_seed = tf.random.fold_in(seed, 3, "philox")  # independent of the style's draws
+        drawn = label_or_any(n, class_seed, label, self.num_classes)
         return tf.concat([tf.one_hot(drawn, self.num_classes), self.style.sample(n, seed)], axis=-1)
 
     def get_config(self) -> dict:

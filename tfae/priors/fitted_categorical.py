@@ -16,17 +16,17 @@ from tfae.priors.prior import Prior
 
 @keras.saving.register_keras_serializable("tfae.priors")
 class FittedCategorical(Prior):
-    """A categorical distribution of the embedding at each position of a code, of each by itself.
+    """An independent categorical distribution over the embeddings at each position of a code.
 
-    It knows how often an embedding stands at a position, and nothing of which go together. A model
-    of the whole grid, such as the autoregressive one of the paper, gives better pictures.
+    It knows how often each embedding occurs at a position, but not which ones occur together. A
+    model of the whole grid, such as the paper's autoregressive one, gives better pictures.
 
-    `fit` estimates the probabilities from indices; they are constants, which no training changes.
+    `fit` estimates the probabilities from indices; training does not change them.
 
     Args:
-        probabilities: `(..., num_embeddings)`, of the sum 1 at every position of the grid.
-        codebook: `(num_embeddings, embedding_dim)`, the embeddings that a code is made of.
-        code_shape: Shape of one code: the grid's embeddings, put together.
+        probabilities: `(..., num_embeddings)`, summing to 1 at every position of the grid.
+        codebook: `(num_embeddings, embedding_dim)`, the embeddings that codes consist of.
+        code_shape: Shape of one code, all its embeddings joined.
 
     Reference:
         Van den Oord, Vinyals and Kavukcuoglu, "Neural Discrete Representation Learning", 2017,
@@ -34,7 +34,7 @@ class FittedCategorical(Prior):
     """
 
     kind = "categorical"
-    is_density = False  # of codes; it is one of indices
+    is_density = False  # over codes: it is one over indices
 
     def __init__(self, probabilities: Any, codebook: Any, code_shape: Sequence[int], **kwargs):
         super().__init__(**kwargs)
@@ -50,11 +50,11 @@ class FittedCategorical(Prior):
         """Counts the indices at each position.
 
         Args:
-            indices: Integers `(n, ...)`, of embeddings in the codebook, of one row or more.
+            indices: Integers `(n, ...)` into the codebook, at least one row.
             codebook: `(num_embeddings, embedding_dim)`.
             code_shape: Shape of one code.
-            smoothing: How many examples, zero or more, are added at each position, spread evenly
-                over the codebook. With more than zero no embedding is impossible anywhere.
+            smoothing: Pseudo-count, zero or more: this many examples are added at each position,
+                spread evenly over the codebook. Above zero, every embedding is possible.
 
         Raises:
             ValueError: If there are no indices, or `smoothing` is out of range.
@@ -78,12 +78,12 @@ class FittedCategorical(Prior):
     def sample(
         self, n: int | tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """Draws codes `(n, *code_shape)`; as `Prior.sample`."""
+        """Draws codes `(n, *code_shape)`; see `Prior.sample`."""
         del label
         bounds = self.probabilities.reshape(-1, len(self.codebook)).cumsum(axis=-1)
         bounds[:, -1] = np.inf  # rounding must not leave a position without an embedding
         uniform = standard_uniform([n, len(bounds)], tf.cast(seed, tf.int64))
-        # The op below tf.searchsorted, which does not take n = 0.
+        # The op behind `tf.searchsorted`, which itself does not take n = 0.
         index = tf.raw_ops.UpperBound(
             sorted_inputs=tf.constant(bounds, tf.float32), values=tf.transpose(uniform)
         )

@@ -1,4 +1,4 @@
-"""A flower of Gaussians, one petal a class."""
+"""A ring of Gaussians, one for each class."""
 
 import math
 
@@ -13,19 +13,19 @@ from tfae.priors.prior import Prior, label_or_any
 
 @keras.saving.register_keras_serializable("tfae.priors")
 class GaussianRing(Prior):
-    """Gaussians in a ring, each stretched outwards: a mixture of which each class is a component.
+    """A mixture of Gaussians in a ring, each stretched outwards; each component is a class.
 
-    Component k lies in the direction of angle `2 pi k / num_components` in the first two
-    dimensions. Further dimensions are N(0, 1) in all components.
+    In the first two dimensions component k lies at the angle `2 pi k / num_components`. Further
+    dimensions are N(0, 1) in all components.
 
     Args:
         num_components: Number of Gaussians, at least 2.
         radius: Distance of their means from the origin.
-        along, across: Standard deviations outwards and around the ring, above zero.
+        along, across: Standard deviations in the radial and the tangential direction, above zero.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:
-        ValueError: If a number is out of its range, or the code has one dimension only.
+        ValueError: If a number is out of its range, or the code has only one dimension.
 
     Reference:
         Makhzani et al., "Adversarial Autoencoders", 2015, section 2.3.

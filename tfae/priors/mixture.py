@@ -10,10 +10,10 @@ from tfae.priors.prior import Prior, sigma_steps
 
 
 class Mixture(Prior):
-    """A mixture of Gaussians with diagonal covariances: sampling and density for any of them.
+    """Base of mixtures of Gaussians with diagonal covariances: sampling and density.
 
     Args:
-        num_components: At least 1.
+        num_components: Number of Gaussians, at least 1.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:
@@ -27,44 +27,44 @@ class Mixture(Prior):
         self.num_components = whole_number("num_components", num_components, 1)
 
     def components(self, index: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
-        """Means and log-variances, float32 `(n, latent_dim)` each.
+        """Returns means and log-variances, float32 `(n, latent_dim)` each.
 
         Args:
-            index: int32 `(n,)`, which components; all of them by default.
+            index: Indices of the components wanted, int32 `(n,)`; all of them by default.
         """
         raise NotImplementedError
 
     def log_weights(self) -> tf.Tensor:
-        """Logarithms of the weights, `(num_components,)`; the weights add up to one."""
+        """Returns the logarithms of the weights, `(num_components,)`; the weights sum to one."""
         raise NotImplementedError
 
     def sample(
         self, n: int | tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None
     ) -> tf.Tensor:
         del label
-        of_component, of_noise = tf.unstack(tf.random.split(seed, 2, alg="philox"))
-        uniform = standard_uniform([n], of_component)
-        borders = tf.cumsum(tf.exp(self.log_weights()))[:-1]
-        mean, log_variance = self.components(tf.searchsorted(borders, uniform, side="right"))
-        noise = standard_normal([n, self.latent_dim], of_noise)
+        component_seed, noise_seed = tf.unstack(tf.random.split(seed, 2, alg="philox"))
+        uniform = standard_uniform([n], component_seed)
+        bounds = tf.cumsum(tf.exp(self.log_weights()))[:-1]
+        mean, log_variance = self.components(tf.searchsorted(bounds, uniform, side="right"))
+        noise = standard_normal([n, self.latent_dim], noise_seed)
         return mean + tf.exp(0.5 * log_variance) * noise
 
     def log_density(self, code: tf.Tensor) -> tf.Tensor:
         mean, log_variance = (tf.cast(t, code.dtype) for t in self.components())
-        of_each = gaussian_log_density(code[..., None, :], mean, log_variance)
-        return tf.reduce_logsumexp(of_each + tf.cast(self.log_weights(), code.dtype), axis=-1)
+        components = gaussian_log_density(code[..., None, :], mean, log_variance)
+        return tf.reduce_logsumexp(components + tf.cast(self.log_weights(), code.dtype), axis=-1)
 
     def expected_log_density(self, mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
-        # As in `Prior`. A step along one dimension changes one term of a component's density, so
-        # the memory is that of `log_density` and not 2 d times as much.
-        of_mean, of_log_variance = (tf.cast(t, mean.dtype) for t in self.components())
-        difference = mean[..., None, :] - of_mean
-        at_mean = gaussian_log_density(mean[..., None, :], of_mean, of_log_variance)
+        # As in `Prior`, but a step along one dimension changes only one term of a component's
+        # density, so this needs the memory of one `log_density` instead of 2 d of them.
+        component_mean, component_log_variance = (tf.cast(t, mean.dtype) for t in self.components())
+        difference = mean[..., None, :] - component_mean
+        at_mean = gaussian_log_density(mean[..., None, :], component_mean, component_log_variance)
         at_mean += tf.cast(self.log_weights(), mean.dtype)
         step = sigma_steps(log_variance)[..., None, :]
 
         def at_points(step: tf.Tensor) -> tf.Tensor:
-            change = -0.5 * step * (step + 2.0 * difference) * tf.exp(-of_log_variance)
+            change = -0.5 * step * (step + 2.0 * difference) * tf.exp(-component_log_variance)
             return tf.reduce_logsumexp(at_mean[..., None] + change, axis=-2)
 
         return tf.reduce_mean(0.5 * (at_points(step) + at_points(-step)), axis=-1)
@@ -77,7 +77,7 @@ class Mixture(Prior):
 class LearnedMixture(Mixture):
     """A mixture of Gaussians whose means, variances and weights are trained with the model.
 
-    It begins with equal weights, variances of one, and means drawn from N(0, I).
+    It starts with equal weights, variances of one, and means drawn from N(0, I).
 
     Args:
         num_components: Number of Gaussians, at least 1.

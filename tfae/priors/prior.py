@@ -1,4 +1,4 @@
-"""What a prior is."""
+"""The base class of priors."""
 
 import math
 
@@ -11,15 +11,15 @@ from tfae.ops.reference import standard_uniform
 class Prior(keras.layers.Layer):
     """A distribution over codes `(latent_dim,)`.
 
-    It is a Keras layer so that its parameters are trained, saved and counted like other weights; a
-    model builds it for its code and never calls it.
+    It is a Keras layer so that its parameters are trained, saved and counted like other weights. A
+    model builds it for its codes, but never calls it.
 
     Attributes:
         latent_dim: Size of the code; known once it is built.
-        num_classes: How many classes have parts of their own, which labels choose; `None` when
-            labels mean nothing to it.
+        num_classes: Number of classes if labels choose a part of the prior; `None` if it ignores
+            labels.
         is_density: Whether it has `log_density`.
-        is_bounded: Whether there are codes that it never draws, of density zero.
+        is_bounded: Whether its density is zero for some codes, which it never draws.
         is_learned: Whether it is trained with the model, by the gradient of its density.
     """
 
@@ -40,13 +40,13 @@ class Prior(keras.layers.Layer):
         support: tuple[float, float] | None,
         seed: int,
     ) -> None:
-        """Tells it of the model that it serves, before `build`; most priors need not know.
+        """Called by the model before `build`, for priors that depend on the model; most do not.
 
         Args:
-            encoder: From data to what the encoder of the model gives.
+            encoder: The model's encoder.
             input_shape: Shape of one example.
             support: Closed interval that the data lies in, or `None`.
-            seed: The model's, from which initial weights follow.
+            seed: The model's seed, for initial weights.
         """
 
     def build(self, code_shape: tuple[int | None, ...]) -> None:
@@ -60,11 +60,10 @@ class Prior(keras.layers.Layer):
         """Draws codes.
 
         Args:
-            n: How many.
-            seed: int64 `(2,)`, of which the result is a function. The first m of n codes are those
-                that m alone would be.
-            label: int64 `(n,)`, the class of each code, where `num_classes` says how many there
-                are; -1 for any class.
+            n: Number of codes.
+            seed: int64 `(2,)`, which determines the result. The first m of n codes are the same as
+                m codes drawn alone.
+            label: int64 `(n,)`, the class of each code if the prior has classes; -1 for any class.
 
         Returns:
             float32 tensor `(n, latent_dim)`.
@@ -72,15 +71,15 @@ class Prior(keras.layers.Layer):
         raise NotImplementedError
 
     def log_density(self, code: tf.Tensor) -> tf.Tensor:
-        """log p(code) in nats, `[...]`, of codes `[..., latent_dim]`."""
+        """log p(code) in nats, `[...]`, for codes `[..., latent_dim]`."""
         raise NotImplementedError
 
     def expected_log_density(self, mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
-        """E[log p(z)] over z of N(mean, exp(log_variance)), estimated without noise.
+        """E[log p(z)] for z ~ N(mean, exp(log_variance)), estimated without noise.
 
         It is the mean over 2 d sigma points, `mean +- sqrt(d) * deviation` along each dimension,
-        which have the mean and the covariance of that Gaussian. So it is exact where the logarithm
-        of the density is quadratic: for every Gaussian p.
+        which have the mean and covariance of that Gaussian. So it is exact if log p is quadratic,
+        that is, for every Gaussian p.
 
         Args:
             mean, log_variance: `(batch, latent_dim)`.
@@ -105,18 +104,18 @@ def sigma_steps(log_variance: tf.Tensor) -> tf.Tensor:
 def label_or_any(
     n: int | tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None, num_classes: int
 ) -> tf.Tensor:
-    """The class of each code: the label, or where it is negative, or there is none, a random one.
+    """Returns the class of each code: its label, or a random class where the label is missing.
 
     Args:
-        n: How many.
-        seed: int64 `(2,)`, of which the random ones are a function.
-        label: int64 `(n,)`, -1 for any class, or `None`.
-        num_classes: Classes are drawn from 0 to `num_classes - 1`.
+        n: Number of codes.
+        seed: int64 `(2,)`, which determines the random classes.
+        label: int64 `(n,)`, -1 for any class; `None` for any class everywhere.
+        num_classes: Classes are 0 to `num_classes - 1`.
 
     Returns:
         int64 tensor `(n,)`.
     """
-    # Another stream than the one that places a code within its class.
+    # Another random stream than the one that places a code within its class.
     uniform = standard_uniform([n], tf.random.fold_in(seed, 1, "philox"))
     drawn = tf.cast(tf.floor(uniform * num_classes), tf.int64)
     if label is None:

@@ -1,4 +1,4 @@
-"""A prior of the user's own."""
+"""A prior that is given as a function."""
 
 from collections.abc import Callable
 from typing import Any, Self
@@ -11,9 +11,9 @@ from tfae.priors.prior import Prior
 
 @keras.saving.register_keras_serializable("tfae.priors")
 class Sampler(Prior):
-    """Whatever a function draws.
+    """A prior that draws codes with a user's function.
 
-    To be saved with a model the function needs a name that Keras knows:
+    To be saved with a model, the function must be registered with Keras:
 
         ```python
         @keras.saving.register_keras_serializable()
@@ -23,14 +23,14 @@ class Sampler(Prior):
         ```
 
     Args:
-        function: `function(n, seed)`, in TensorFlow; of `n` and an int64 seed `(2,)` to codes
-            `(n, latent_dim)`, a function of nothing else. With `num_classes` it is called as
+        function: `function(n, seed)`, in TensorFlow: returns codes `(n, latent_dim)` for `n` and an
+            int64 seed `(2,)`, and depends on nothing else. With `num_classes` it is called as
             `function(n, seed, label)`, where label is int64 `(n,)` with -1 for any class.
-        num_classes: Number of classes that have parts of their own, or `None`.
+        num_classes: Number of classes if labels choose a part of the prior, or `None`.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:
-        ValueError: If what the function draws are not codes of the model's size.
+        ValueError: If the function's codes do not have the model's `latent_dim`.
     """
 
     is_density = False
@@ -48,8 +48,8 @@ class Sampler(Prior):
         if not shape.is_compatible_with([2, self.latent_dim]):
             name = getattr(self.function, "__name__", self.function)
             raise ValueError(
-                f"The prior's function {name} must draw codes of shape (n, {self.latent_dim}), the "
-                f"size of the encoder's; for n=2 it gives {tuple(shape)}."
+                f"The prior's function {name} must return codes of shape (n, {self.latent_dim}), "
+                f"as the encoder does; for n=2 it returns {tuple(shape)}."
             )
 
     def sample(

@@ -1,4 +1,4 @@
-"""The swiss roll."""
+"""The swiss roll prior."""
 
 import math
 
@@ -12,16 +12,16 @@ from tfae.priors.prior import Prior, label_or_any
 
 @keras.saving.register_keras_serializable("tfae.priors")
 class SwissRoll(Prior):
-    """A spiral in two dimensions; classes follow one another along it.
+    """A spiral in two dimensions, with one class after another along it.
 
-    Codes are spread evenly over the length of the spiral, so that each class has a piece of the
-    same length, and lie at a small normal distance from it.
+    Codes are spread evenly along the spiral, so each class gets a piece of the same length.
+    Gaussian noise is added to them.
 
     Args:
-        num_classes: Number of pieces, at least 1.
-        turns: How often it winds around the origin, above zero.
-        radius: Of its outer end.
-        noise: Standard deviation across the spiral, zero or more.
+        num_classes: Number of classes, at least 1.
+        turns: Number of turns around the origin, above zero.
+        radius: Radius at the outer end.
+        noise: Standard deviation of the noise, zero or more.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:
@@ -49,7 +49,7 @@ class SwissRoll(Prior):
     def build(self, code_shape: tuple[int | None, ...]) -> None:
         if code_shape[-1] != 2:
             raise ValueError(
-                "The prior SwissRoll is a pattern of two dimensions; received "
+                "The prior SwissRoll needs codes of two dimensions; received "
                 f"latent_dim={code_shape[-1]}. Use latent_dim=2, or another prior."
             )
         super().build(code_shape)
@@ -59,7 +59,7 @@ class SwissRoll(Prior):
     ) -> tf.Tensor:
         piece = tf.cast(label_or_any(n, seed, label, self.num_classes), tf.float32)
         within = standard_uniform([n], tf.random.fold_in(seed, 2, "philox"))
-        # The length up to an angle grows with its square, nearly.
+        # The arc length grows almost with the square of the angle.
         position = tf.sqrt((piece + within) / self.num_classes)
         angle = 2.0 * math.pi * self.turns * position
         roll = self.radius * position[:, None] * tf.stack([tf.cos(angle), tf.sin(angle)], axis=-1)

@@ -12,14 +12,14 @@ from tfae.priors.prior import Prior
 
 @keras.saving.register_keras_serializable("tfae.priors")
 class Uniform(Prior):
-    """Uniform on a cube: every dimension between `low` and `high`.
+    """Uniform on a cube: every dimension lies between `low` and `high`.
 
     Args:
         low, high: Bounds of the interval, `low` below `high`.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:
-        ValueError: If one is no finite number, or `low` is not below `high`.
+        ValueError: If a bound is not a finite number, or `low` is not below `high`.
     """
 
     is_bounded = True

@@ -1,4 +1,4 @@
-"""The variational mixture of posteriors."""
+"""The VampPrior: a variational mixture of posteriors."""
 
 import math
 from collections.abc import Callable
@@ -12,19 +12,18 @@ from tfae.priors.mixture import Mixture
 
 @keras.saving.register_keras_serializable("tfae.priors")
 class VampPrior(Mixture):
-    """The encoder's own posteriors at pseudo-inputs, mixed with equal weights.
+    """A mixture, with equal weights, of the encoder's posteriors at learned pseudo-inputs.
 
-    The pseudo-inputs are examples that nobody has seen: weights of the shape of the data, trained
-    with the model. They begin as noise; to begin with real examples, assign them:
-    `model.prior.pseudo_inputs.assign(x[:500])`.
+    The pseudo-inputs are weights with the shape of the data, trained with the model. They start as
+    noise; to start with real examples, assign them: `model.prior.pseudo_inputs.assign(x[:500])`.
 
     Args:
         num_components: Number of pseudo-inputs, at least 1.
         **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:
-        ValueError: When the model takes data of no fixed shape, or is not the first one that the
-            prior is given to.
+        ValueError: If the model's data has no fixed shape, or the prior already belongs to another
+            model.
 
     Reference:
         Tomczak and Welling, "VAE with a VampPrior", 2018.
@@ -42,19 +41,21 @@ class VampPrior(Mixture):
         seed: int,
     ) -> None:
         if self._encoder is not None and self._encoder() is not encoder:
-            raise ValueError("A VampPrior belongs to one model; make another one for this model.")
+            raise ValueError("A VampPrior belongs to one model; make a new one for this model.")
         if None in input_shape:
             raise ValueError(
-                "A VampPrior needs data of a fixed shape, for its pseudo-inputs; received "
+                "A VampPrior needs data of a fixed shape for its pseudo-inputs; received "
                 f"{input_shape}."
             )
-        # In a function, because Keras would save the encoder as a part of the prior, too.
+        # In a function, since Keras would otherwise save the encoder with the prior, too.
         self._encoder = lambda: encoder
         self._input_shape, self._support, self._seed = input_shape, support, seed
 
     def build(self, code_shape: tuple[int | None, ...]) -> None:
         if self._encoder is None:
-            raise ValueError("A VampPrior is built by the model that it is the `prior` of.")
+            raise ValueError(
+                "A VampPrior is built by its model: pass it as the model's `prior` before building."
+            )
         if self.built:
             return
         super().build(code_shape)
@@ -71,11 +72,11 @@ class VampPrior(Mixture):
         )
 
     def get_build_config(self) -> None:
-        """Nothing: the model that it is loaded with builds it."""
+        """Returns nothing: the model with which it is loaded builds it."""
 
     def components(self, index: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         x = tf.convert_to_tensor(self.pseudo_inputs)
-        x = x if index is None else tf.gather(x, index)  # few of many: encodes those only
+        x = x if index is None else tf.gather(x, index)  # encodes only these
         mean, log_variance = self._encoder()(x, training=False)
         return tf.cast(mean, tf.float32), tf.cast(log_variance, tf.float32)
 
@@ -85,10 +86,10 @@ class VampPrior(Mixture):
 
 @keras.saving.register_keras_serializable("tfae.priors")
 class Within(keras.constraints.Constraint):
-    """Keeps weights in a closed interval: after each step they go back to its nearest point.
+    """Keeps weights in a closed interval by clipping them after each step.
 
     Args:
-        low, high: The interval.
+        low, high: Bounds of the interval.
     """
 
     def __init__(self, low: float, high: float):
