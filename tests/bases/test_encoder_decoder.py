@@ -45,7 +45,7 @@ CLOSED = {
 @pytest.mark.parametrize("closed", CLOSED.values(), ids=CLOSED)
 def test_a_decoder_that_ends_in_an_activation_is_refused_under_bernoulli(closed):
     encoder, _ = networks()
-    with pytest.raises(ValueError, match=r"`decoder` ends in .* the Bernoulli likelihood applies"):
+    with pytest.raises(ValueError, match=r"`decoder` ends in .* Bernoulli likelihood takes logits"):
         tfae.Autoencoder(encoder, closed())
 
 
@@ -84,7 +84,7 @@ def test_activations_before_the_last_layer_are_no_concern():
     ids=lambda c: c.__name__,
 )
 def test_codes_that_are_maps_are_refused_where_the_prior_is_of_flat_ones(model_class):
-    with pytest.raises(ValueError, match=r"takes codes of shape \(batch, latent_dim\)"):
+    with pytest.raises(ValueError, match=r"needs codes of shape \(batch, latent_dim\)"):
         model_class.from_shape((4, 8, 1), 1, "conv", hidden_units=None)
 
 

@@ -140,7 +140,7 @@ def test_by_default_all_rates_fall_together_and_with_an_own_optimizer_none(few_d
 
 def test_one_optimizer_for_two_players_is_refused():
     shared = keras.optimizers.Adam()
-    with pytest.raises(ValueError, match="must be three objects"):
+    with pytest.raises(ValueError, match="must be three different objects"):
         adversarial().compile(discriminator_optimizer=shared, generator_optimizer=shared)
 
 
@@ -323,9 +323,9 @@ def test_networks_that_do_not_fit_are_named():
 
     with pytest.raises(ValueError, match="must be a Keras model; received 'mlp'"):
         new("mlp")
-    with pytest.raises(ValueError, match="takes 2 numbers; it must take 13: a code of 2, and 11"):
+    with pytest.raises(ValueError, match="size 2, but it must take 13: 2 for the code and 11"):
         new(networks.discriminator, prior="gaussian_ring")
-    with pytest.raises(ValueError, match="takes 3 numbers; it must take 2: a code of 2"):
+    with pytest.raises(ValueError, match="inputs of size 3, but it must take 2: 2 for the code"):
         new(adversarial(3).discriminator)
     with pytest.raises(ValueError, match=r"logits of shape \(batch, 1\); it gives \(None, 1, 1\)"):
         new(keras.Sequential([keras.Input((2,)), dense(1), keras.layers.Reshape((1, 1))]))

@@ -50,7 +50,7 @@ def test_a_code_is_the_probabilities_of_the_classes_and_a_style(few_digits):
 def test_networks_of_another_number_of_classes_are_refused():
     model = semi_supervised(num_classes=4)
     networks = model.encoder, model.decoder, model.discriminator
-    with pytest.raises(ValueError, match="probabilities of 4 classes, and `num_classes` is 5"):
+    with pytest.raises(ValueError, match="probabilities of 4 classes, but `num_classes` is 5"):
         tfae.SemiSupervisedAdversarialAutoencoder(*networks, num_classes=5)
 
 

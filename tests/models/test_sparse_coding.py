@@ -368,7 +368,7 @@ def test_bad_data_is_refused():
     with pytest.raises(ValueError, match="no optimizer"):
         model.compile("adam")
     model.compile(jit_compile=False)
-    with pytest.raises(ValueError, match="20 patches, but the first atoms are 24"):
+    with pytest.raises(ValueError, match="20 patches, but the initial atoms are 24"):
         model.fit(x[:20], verbose=0)
     with pytest.raises(ValueError, match="no other target"):
         model.fit(x, x, verbose=0)

@@ -100,7 +100,7 @@ def test_bare_layers_are_built_from_the_first_data(flat):
 
 def test_networks_that_do_not_fit_are_refused_by_layer():
     a = stack()
-    with pytest.raises(ValueError, match=r"same number.*2 and 1"):
+    with pytest.raises(ValueError, match=r"same length.*2 and 1"):
         tfae.StackedAutoencoder(a.encoders, a.decoders[:1])
     with pytest.raises(ValueError, match=r"`encoders\[1\]` takes \(None, 64\).*\(None, 24\)"):
         tfae.StackedAutoencoder(a.encoders[:1] * 2, a.decoders[:1] * 2)

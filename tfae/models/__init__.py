@@ -1,7 +1,7 @@
 """The models.
 
 A new variant is one file here, imported below and in `tfae/__init__.py`, and one test file. The
-command line and the contract tests go through `MODELS`, which is read off the files.
+command line and the contract tests use `MODELS`, which lists the models of all files here.
 """
 
 import importlib
@@ -36,7 +36,7 @@ def _discover() -> dict[str, type[Trainer]]:
 
 
 MODELS = _discover()
-"""The model classes by name."""
+"""All model classes by name."""
 
 __all__ = [
     "MODELS",

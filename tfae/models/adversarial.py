@@ -26,19 +26,20 @@ __all__ = ["AdversarialAutoencoder"]
 
 @keras.saving.register_keras_serializable("tfae")
 class AdversarialAutoencoder(EncoderDecoder):
-    """A generative model whose codes a discriminator pushes to a prior of any shape.
+    """A generative model: a discriminator makes the codes follow a prior of any shape.
 
-    Three players take their step at once: encoder and decoder reconstruct; the discriminator learns
-    to tell codes of data from draws of the prior; the encoder, as the generator, learns to deceive
-    it. Each has an optimizer of its own. At the end `generate` decodes draws of the prior.
+    Each train step has three players. Encoder and decoder reconstruct; the discriminator learns to
+    tell codes of data from draws from the prior; the encoder, as the generator, learns to fool the
+    discriminator. Each player has its own optimizer. After training, `generate` decodes draws from
+    the prior.
 
-    `from_shape` has hidden layers of (512, 512, 256) units by default, and normalises the codes by
-    batch, to the mean and variance of the prior
-    (`normalize_codes=False` for codes as they come); with networks of your own end the encoder so.
+    By default `from_shape` builds hidden layers of (512, 512, 256) units and ends the encoder in a
+    batch normalisation of the codes to the mean and variance of the prior (not with
+    `normalize_codes=False`). If you build the networks yourself, do the same.
 
-    With a prior that has parts for classes labels can be given, `fit({"x": x, "label": label})`,
-    -1 where unknown. The discriminator then sees the label beside the code, so that each class goes
-    to its part, and codes of unknown class to any.
+    If the prior has classes, labels can be given: `fit({"x": x, "label": label})`, with -1 where
+    the class is unknown. The discriminator then sees the label beside the code. So each class moves
+    to its own part of the prior, and codes of unknown class to any part.
 
     Example:
         ```python
@@ -52,21 +53,22 @@ class AdversarialAutoencoder(EncoderDecoder):
         encoder: Keras model from data `(batch, ...)` to codes `(batch, latent_dim)`.
         decoder: Keras model from codes to raw outputs of the data's shape, ending in a linear
             layer.
-        discriminator: Keras model from codes to logits `(batch, 1)`, large for codes of the prior;
-            without an activation at its end. For a prior with classes it takes `latent_dim +
-            num_classes + 1` numbers: the code, and the class one-hot, the last one for "unknown".
-            Several logits are those of several discriminators: their losses are summed.
+        discriminator: Keras model from codes to logits `(batch, 1)`, high for draws from the prior;
+            its last layer is linear. For a prior with classes its input has `latent_dim +
+            num_classes + 1` elements: the code and the one-hot class, whose last element means
+            "unknown". The losses of several logits are summed, as for several discriminators.
         prior: `"gaussian"`, `"gaussian_ring"`, `"swiss_roll"`, `"uniform"`, a
             `tfae.priors.Prior`, or a function `(n, seed)` that draws codes; see
             `tfae.priors.Sampler`.
         likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
-        gradient_penalty: Weight of the discriminator's squared gradient at draws of the prior, zero
-            or more. It keeps the game from running in circles (Mescheder et al., 2018).
-        seed: Integer from which the noise and the order of the data follow; `None` draws one.
+        gradient_penalty: Weight of the discriminator's squared gradient at draws from the prior,
+            zero or more. It keeps training from oscillating (Mescheder et al., 2018).
+        seed: Integer that determines the noise and the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 
     Raises:
-        ValueError: If the networks do not fit together or the prior, or a number is out of range.
+        ValueError: If the networks do not fit together or do not fit the prior, or a number is out
+            of range.
 
     Reference:
         Makhzani et al., "Adversarial Autoencoders", 2015.
@@ -79,7 +81,7 @@ class AdversarialAutoencoder(EncoderDecoder):
         "gradient_penalty",
     )
     network_names = (*EncoderDecoder.network_names, "discriminator")
-    # What the code must keep of the data while it takes the prior's shape asks for depth.
+    # Keeping the information about the data in a code of the prior's shape takes a deeper network.
     architecture_defaults: ClassVar[dict[str, dict]] = {"mlp": {"hidden_units": (512, 512, 256)}}
 
     def __init__(
@@ -98,7 +100,7 @@ class AdversarialAutoencoder(EncoderDecoder):
         self.discriminator = discriminator
         self.gradient_penalty = non_negative("gradient_penalty", gradient_penalty)
         self.prior = priors.get_fixed(prior)
-        # Two, so that evaluating now and then changes nothing in what training draws.
+        # Two generators, so that evaluating in between does not change the draws of training.
         self.training_seeds = keras.random.SeedGenerator(self.seed)
         self.evaluation_seeds = keras.random.SeedGenerator(self.seed + 1)
         self.discriminator_optimizer: keras.optimizers.Optimizer | None = None
@@ -116,24 +118,24 @@ class AdversarialAutoencoder(EncoderDecoder):
         discriminator_units: Sequence[int] = (256, 256),
         normalize_codes: bool = True,
     ) -> tuple[keras.Model, keras.Model, keras.Model]:
-        """As in `EncoderDecoder`, and the discriminator.
+        """Builds encoder and decoder, as in `EncoderDecoder`, and the discriminator.
 
         Args:
-            build: Of the architecture.
+            build: Builds encoder and decoder.
             input_shape: Shape of one example.
             latent_dim: Size of the code.
-            prior: As for the constructor, which says what the discriminator takes.
+            prior: As for the constructor; it determines the discriminator's input size.
             discriminator_units: Widths of the discriminator's hidden layers.
-            normalize_codes: Whether the encoder ends in a normalisation by batch, to the mean and
-                variance of the prior.
+            normalize_codes: Whether the encoder ends in a batch normalisation of the codes to the
+                mean and variance of the prior.
         """
         encoder, decoder = build(input_shape, latent_dim)
         prior = priors.get_fixed(prior)
         if normalize_codes:
             prior.build((None, latent_dim))
             encoder = _normalized(encoder, prior)
-        for_class = 0 if prior.num_classes is None else prior.num_classes + 1
-        width = latent_dim + for_class
+        class_size = 0 if prior.num_classes is None else prior.num_classes + 1
+        width = latent_dim + class_size
         return (
             encoder,
             decoder,
@@ -145,14 +147,15 @@ class AdversarialAutoencoder(EncoderDecoder):
         self._contract = dataclasses.replace(
             self._contract, num_classes=self.num_classes, expects_labels=False
         )
-        for_class = self.num_classes + 1 if self._is_conditioned else 0
-        width = self.latent_dim + for_class
+        class_size = self.num_classes + 1 if self._is_conditioned else 0
+        width = self.latent_dim + class_size
         built = self.discriminator.built
         expected = getattr(self.discriminator, "input_shape", None) if built else None
         if expected is not None and expected[-1] != width:
             raise ValueError(
-                f"`discriminator` takes {expected[-1]} numbers; it must take {width}: a code of "
-                f"{self.latent_dim}" + (f", and {for_class} for the class." if for_class else ".")
+                f"`discriminator` takes inputs of size {expected[-1]}, but it must take {width}: "
+                f"{self.latent_dim} for the code"
+                + (f" and {class_size} for the class." if class_size else ".")
             )
         logits = self.discriminator(keras.KerasTensor((None, width)))
         if len(getattr(logits, "shape", ())) != 2:
@@ -180,7 +183,7 @@ class AdversarialAutoencoder(EncoderDecoder):
     def _game(
         self, code: tf.Tensor, label: tf.Tensor | None, training: bool
     ) -> dict[str, tf.Tensor]:
-        """The losses of discriminator and generator: log 2 a logit where it can only guess."""
+        """The losses of both; each is log 2 per logit if the discriminator can only guess."""
         n = tf.shape(code)[0]
         if not self._is_conditioned:
             label = None
@@ -201,7 +204,7 @@ class AdversarialAutoencoder(EncoderDecoder):
         }
 
     def _logits(self, code: tf.Tensor, label: tf.Tensor | None, training: bool) -> tf.Tensor:
-        """The discriminator's logits, large for codes that look drawn from the prior."""
+        """The discriminator's logits, high for codes that look like draws from the prior."""
         code = at_least_float32(code)
         if label is not None:
             unknown = tf.constant(self.num_classes, label.dtype)
@@ -218,8 +221,8 @@ class AdversarialAutoencoder(EncoderDecoder):
 
     @property
     def _learning_rates(self) -> tuple[float, float, float]:
-        """Of the default optimizers: the reconstruction's, the discriminator's, the generator's."""
-        # Normalised codes are near the prior from the start, but not each class near its part.
+        """Default rates for the reconstruction, the discriminator and the generator."""
+        # Normalised codes are near the prior from the start, but not each class near its own part.
         return (2e-3, 3e-3, 2e-3 if self._is_conditioned else 3e-4)
 
     def players(self) -> Sequence[Player]:
@@ -248,39 +251,40 @@ class AdversarialAutoencoder(EncoderDecoder):
     ) -> None:
         """Configures training; every argument has a default that works.
 
-        By default all three are Adam, at rates that fall to zero over the steps of `fit`
-        (`tfae.training.CosineOverFit`): at constant rates the game never comes to rest. Where an
-        `optimizer` is given, those of the game that are not have constant rates, too.
+        By default all three are Adam with learning rates that fall to zero over the steps of `fit`
+        (`tfae.training.CosineOverFit`): with constant rates adversarial training does not settle.
+        If an `optimizer` is given, the defaults of the other two have constant rates, too.
 
         Args:
-            optimizer: Of encoder and decoder, for the reconstruction; by default Adam(2e-3).
-            discriminator_optimizer: Of the discriminator; by default
+            optimizer: Optimizer of encoder and decoder, for the reconstruction; by default
+                Adam(2e-3).
+            discriminator_optimizer: Optimizer of the discriminator; by default
                 Adam(3e-3, beta_1=0.5, epsilon=1e-6).
-            generator_optimizer: Of the encoder, against the discriminator; by default
-                Adam(3e-4, beta_1=0.5, epsilon=1e-6), enough for normalised codes, and 2e-3 with a
-                prior that has parts for classes. The semi-supervised model, whose codes are not
-                normalised, has 1e-3 here and for `optimizer`. The larger its steps are beside those
-                of `optimizer`, the closer the codes come to the prior, and the less they tell of
-                the data.
+            generator_optimizer: Optimizer of the encoder as the generator; by default
+                Adam(3e-4, beta_1=0.5, epsilon=1e-6), which is enough for normalised codes, and 2e-3
+                with a prior that has classes. The semi-supervised model, whose codes are not
+                normalised, uses 1e-3 here and for `optimizer`. The larger this rate is relative to
+                that of `optimizer`, the closer the codes come to the prior, and the less
+                information about the data they keep.
             auto_scale_loss: Whether all three scale their losses under `mixed_float16`.
             **kwargs: As in `Trainer.compile`: `metrics`, `jit_compile`, `steps_per_execution`, ...
 
         Raises:
-            ValueError: If one optimizer is given twice; each holds the state of one player.
+            ValueError: If one optimizer object is given twice; each holds the state of one player.
         """
         rates = self._learning_rates
         if optimizer is None:
             rates = [CosineOverFit(rate) for rate in rates]
             optimizer = keras.optimizers.Adam(rates[0])
         given = {
-            "discriminator_optimizer": _of_game(discriminator_optimizer, rates[1]),
-            "generator_optimizer": _of_game(generator_optimizer, rates[2]),
+            "discriminator_optimizer": _adversarial_optimizer(discriminator_optimizer, rates[1]),
+            "generator_optimizer": _adversarial_optimizer(generator_optimizer, rates[2]),
         }
         optimizer = keras.optimizers.get(optimizer)
         if len({id(optimizer), *map(id, given.values())}) < 3:
             raise ValueError(
                 "`optimizer`, `discriminator_optimizer` and `generator_optimizer` must be three "
-                "objects: each keeps the state of its own player."
+                "different objects: each keeps the state of its own player."
             )
         for name, value in given.items():
             setattr(self, name, self._scaled(value) if auto_scale_loss else value)
@@ -306,14 +310,14 @@ class AdversarialAutoencoder(EncoderDecoder):
 
 
 def _normalized(encoder: keras.Model, prior: Prior) -> keras.Model:
-    """The encoder, with codes of the prior's mean and variance whatever it makes of the data.
+    """Ends the encoder in a batch normalisation to the prior's mean and variance.
 
-    Else reconstruction drives the codes apart, and a generator that is strong enough to hold them
-    together by force mixes them up.
+    Without it, reconstruction drives the codes apart, and a generator that is strong enough to pull
+    them back also mixes them up.
     """
     draws = prior.sample(100_000, tf.constant([0, 0], tf.int64)).numpy().astype(np.float64)
     mean, deviation = draws.mean(axis=0), draws.std(axis=0)
-    # What is zero or one but for the noise of the draws, and nothing else: a prior may be narrow.
+    # Round to zero or one only what differs by the noise of the draws: a prior may be narrow.
     mean = np.where(np.abs(mean) < 0.02 * deviation, 0.0, mean)
     deviation = np.where(np.abs(deviation - 1.0) < 0.02, 1.0, deviation)
     code = keras.layers.BatchNormalization(
@@ -325,11 +329,11 @@ def _normalized(encoder: keras.Model, prior: Prior) -> keras.Model:
     return keras.Model(encoder.input, code, name="encoder")
 
 
-def _of_game(identifier: Any, learning_rate: Any) -> keras.optimizers.Optimizer:
-    """The optimizer of a player of the game; by default one of little momentum.
+def _adversarial_optimizer(identifier: Any, learning_rate: Any) -> keras.optimizers.Optimizer:
+    """The optimizer of the discriminator or the generator; by default Adam with little momentum.
 
-    Its aim keeps moving, and momentum carries it past. Gradients all but vanish where the game is
-    even: the usual epsilon of 1e-7 would make steps of their rounding errors.
+    Both chase a moving target, which momentum overshoots. In equilibrium the gradients almost
+    vanish, and with the usual epsilon of 1e-7 Adam would follow their rounding errors.
     """
     if identifier is None:
         return keras.optimizers.Adam(learning_rate, beta_1=0.5, epsilon=1e-6)

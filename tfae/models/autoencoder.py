@@ -12,7 +12,7 @@ __all__ = ["Autoencoder"]
 class Autoencoder(EncoderDecoder):
     """Learns a code by reconstructing its input: minimises the reconstruction error.
 
-    With linear networks and squared error the code spans PCA's subspace (Baldi and Hornik, 1989).
+    With linear networks and squared error it learns the subspace of PCA (Baldi and Hornik, 1989).
 
     Example:
         ```python
@@ -27,7 +27,7 @@ class Autoencoder(EncoderDecoder):
         decoder: Keras model from codes to raw outputs of the data's shape, ending in a linear
             layer.
         likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
-        seed: Integer from which the order of the data follows; `None` draws one.
+        seed: Integer that determines the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 
     Reference:

@@ -1,4 +1,4 @@
-"""The variational autoencoder conditional on labels."""
+"""The conditional variational autoencoder."""
 
 from collections.abc import Callable, Sequence
 
@@ -19,14 +19,15 @@ __all__ = ["ConditionalVariationalAutoencoder"]
 
 @keras.saving.register_keras_serializable("tfae")
 class ConditionalVariationalAutoencoder(GaussianPosterior):
-    """A variational autoencoder of p(x | label): generates examples of a class.
+    """A variational autoencoder of p(x | label), which generates examples of a given class.
 
-    The label is given to both networks, so the code is left with what the label does not say. The
-    decoder gets it as a one-hot vector beside the code. The encoder takes data alone: a trained
-    offset of the data's shape for each class is added to its input, which in front of a dense layer
-    is what a one-hot vector beside the data is.
+    Both networks use the label, so the code only has to describe what the label does not. The
+    decoder gets it as a one-hot vector beside the code. The encoder's input is the data plus a
+    trained offset for each class, of the data's shape; in front of a dense layer this is equivalent
+    to a one-hot vector beside the data.
 
-    Where a label is -1, or none is given, the class is unknown: one-hot vector and offset are zero.
+    If the label is -1 or missing, the class is unknown: the one-hot vector and the offset are
+    zero.
 
     Example:
         ```python
@@ -40,17 +41,17 @@ class ConditionalVariationalAutoencoder(GaussianPosterior):
     Args:
         encoder: Keras model from data `(batch, ...)` to two tensors `(batch, latent_dim)`, the
             mean and the log-variance.
-        decoder: Keras model from codes with the one-hot label behind them,
+        decoder: Keras model from codes followed by the one-hot label,
             `(batch, latent_dim + num_classes)`, to raw outputs of the data's shape, ending in a
             linear layer.
-        num_classes: Labels are 0 to `num_classes - 1`.
+        num_classes: Number of classes; labels are 0 to `num_classes - 1`.
         likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
-        beta: Weight of the KL, zero or more, or a schedule of the train step.
-        num_samples: Number of posterior samples an example, averaged in the loss.
+        beta: Weight of the KL, zero or more, or a schedule over train steps.
+        num_samples: Number of posterior samples per example, averaged in the loss.
         free_bits: Floor in nats under each dimension's KL, averaged over the batch.
-        prior: `"gaussian"` for N(0, I), `"learned_mixture"`, or a `tfae.priors.Prior` that is a
+        prior: `"gaussian"` for N(0, I), `"learned_mixture"`, or a `tfae.priors.Prior` with a
             density; the same for every class.
-        seed: Integer from which the noise and the order of the data follow; `None` draws one.
+        seed: Integer that determines the noise and the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 
     Raises:
@@ -126,7 +127,7 @@ class ConditionalVariationalAutoencoder(GaussianPosterior):
     def _one_hot(self, batch: Batch, dtype: tf.DType) -> tf.Tensor:
         """`(batch, num_classes)`; zeros where the class is unknown."""
         label = tf.fill(tf.shape(batch.x)[:1], -1) if batch.label is None else batch.label
-        # Not tf.one_hot, whose ones int8 files of LiteRT give another scale than the code's.
+        # Not `tf.one_hot`: int8 conversion gives its output another scale than the code.
         classes = tf.pad(tf.eye(self.num_classes, dtype=dtype), [[1, 0], [0, 0]])
         return tf.gather(classes, tf.cast(label, tf.int32) + 1)
 

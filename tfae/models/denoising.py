@@ -10,14 +10,14 @@ __all__ = ["DenoisingAutoencoder"]
 
 @keras.saving.register_keras_serializable("tfae")
 class DenoisingAutoencoder(EncoderDecoder):
-    """Learns to undo noise: corrupts its input in training and reconstructs the clean one.
+    """Learns to remove noise: corrupts its input in training and reconstructs the clean data.
 
-    What `fit` reads is corrupted anew in every step. Validation, `evaluate` and everything else
-    outside training see the data as it is, so `val_loss` is the error of reconstructing clean
-    data, and does not depend on chance.
+    Every train step draws new noise. Validation, `evaluate` and everything else outside training
+    use the data without noise, so `val_loss` is the deterministic error of reconstructing clean
+    data.
 
-    `fit(noisy, clean)` trains on pairs of your own. The corruption applies on top of `noisy`
-    there, too; with `corruption=None` the pairs are used as they are.
+    `fit(noisy, clean)` trains on your own pairs. The corruption is then applied to `noisy`, too;
+    with `corruption=None` the pairs are used as they are.
 
     Example:
         ```python
@@ -35,8 +35,8 @@ class DenoisingAutoencoder(EncoderDecoder):
             `tfae.layers.MaskingCorruption(0.5)` or any other Keras layer that keeps the shape of
             its input, or `None` for no corruption. A layer without a seed takes the model's.
         likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
-            It is asked of the clean data; corrupted data may leave its range.
-        seed: Integer from which the noise and the order of the data follow; `None` draws one.
+            Only the clean data must lie in its range; corrupted data need not.
+        seed: Integer that determines the noise and the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 
     Raises:

@@ -26,14 +26,14 @@ __all__ = ["HierarchicalVariationalAutoencoder"]
 
 @keras.saving.register_keras_serializable("tfae")
 class HierarchicalVariationalAutoencoder(GaussianPosterior):
-    """A variational autoencoder whose code comes from a code of its own: two stochastic layers.
+    """A variational autoencoder with two stochastic layers: the code z1 has its own code z2.
 
-    An example is generated from the top: z2 ~ N(0, I), then z1 ~ p(z1 | z2), then x ~ p(x | z1).
-    It is encoded the other way: q(z1 | x), then q(z2 | z1). All four are diagonal Gaussians of
-    networks. The prior of z1 is so a distribution that is learned, of any shape. The loss is
-    `reconstruction_loss + beta * kl_loss`, where the KL is that of both layers: log q(z1 | x) -
-    log p(z1 | z2) at the samples, and the KL of q(z2 | z1) to N(0, I), which the logs show by
-    itself as `top_kl_loss`.
+    Generation goes from the top down: z2 ~ N(0, I), then z1 ~ p(z1 | z2), then x ~ p(x | z1).
+    Encoding goes up: q(z1 | x), then q(z2 | z1). The distributions of z1 and z2 are diagonal
+    Gaussians whose parameters are outputs of networks. So the prior of z1 is learned and can have
+    any shape. The loss is `reconstruction_loss + beta * kl_loss`, where the KL covers both layers:
+    log q(z1 | x) - log p(z1 | z2) at the samples, plus the KL of q(z2 | z1) to N(0, I), which is
+    also logged as `top_kl_loss`.
 
     `encode` gives the mean of q(z1 | x); `top_encoder` is the network of q(z2 | z1).
 
@@ -46,7 +46,7 @@ class HierarchicalVariationalAutoencoder(GaussianPosterior):
         ```
 
     Args:
-        encoder: Keras model from data `(batch, ...)` to two tensors `(batch, latent_dim)`, mean
+        encoder: Keras model from data `(batch, ...)` to two tensors `(batch, latent_dim)`, the mean
             and log-variance of q(z1 | x).
         decoder: Keras model from z1 to raw outputs of the data's shape, ending in a linear layer.
         top_encoder: Keras model from z1 `(batch, latent_dim)` to mean and log-variance
@@ -54,9 +54,9 @@ class HierarchicalVariationalAutoencoder(GaussianPosterior):
         top_decoder: Keras model from z2 to mean and log-variance `(batch, latent_dim)` of
             p(z1 | z2).
         likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
-        beta: Weight of the KL, zero or more, or a schedule of the train step; two layers
+        beta: Weight of the KL, zero or more, or a schedule over train steps; two stochastic layers
             train best with a warm-up.
-        seed: Integer from which the noise and the order of the data follow; `None` draws one.
+        seed: Integer that determines the noise and the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 
     Raises:
@@ -102,10 +102,10 @@ class HierarchicalVariationalAutoencoder(GaussianPosterior):
         top_latent_dim: int = 8,
         top_hidden_units: Sequence[int] = (64,),
     ) -> tuple[keras.Model, ...]:
-        """Networks of both layers, for `from_shape`.
+        """Builds the networks of both layers, for `from_shape`.
 
         Args:
-            build: Of the architecture.
+            build: Builds encoder and decoder.
             input_shape: Shape of one example.
             latent_dim: Size of z1.
             top_latent_dim: Size of z2.
@@ -127,8 +127,9 @@ class HierarchicalVariationalAutoencoder(GaussianPosterior):
         top = _heads(self.top_encoder, code)
         if len(top) != 2 or top[0] != top[1] or _heads(self.top_decoder, top[0]) != [code, code]:
             raise ValueError(
-                f"`top_encoder` must map codes of shape {code} to a mean and a log-variance of one "
-                f"shape, and `top_decoder` these back to two of {code}; `top_encoder` gives {top}."
+                f"`top_encoder` must map codes of shape {code} to a mean and a log-variance of the "
+                f"same shape, and `top_decoder` must map a code of that shape to a mean and a "
+                f"log-variance of shape {code}; `top_encoder` gives {top}."
             )
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
@@ -138,8 +139,8 @@ class HierarchicalVariationalAutoencoder(GaussianPosterior):
             *self.top_encoder(z, training=training), training=training
         )
         output = self._decoder_output(batch._replace(x=z), training)
-        of_top = self.top_decoder(top_z, training=training)
-        log_ratio = _log_density(z, mean, log_variance) - _log_density(z, *of_top)
+        prior_parameters = self.top_decoder(top_z, training=training)
+        log_ratio = _log_density(z, mean, log_variance) - _log_density(z, *prior_parameters)
         top_kl = tf.cast(top_kl, log_ratio.dtype)
         return {
             "reconstruction_loss": self.reconstruction_loss(batch.target, output),
@@ -157,7 +158,7 @@ class HierarchicalVariationalAutoencoder(GaussianPosterior):
         log_variance: tf.Tensor,
         seed: tf.Tensor,
     ) -> tf.Tensor:
-        """log of q(z1 | x) q(z2 | z1) / (p(z1 | z2) p(z2)), with z2 drawn by `seed`."""
+        """log of q(z1 | x) q(z2 | z1) / (p(z1 | z2) p(z2)), with z2 drawn with `seed`."""
         top_mean, top_log_variance = _cast(mean.dtype, *self.top_encoder(z, training=False))
         noise = tf.random.stateless_normal(
             tf.shape(top_mean),
@@ -166,16 +167,17 @@ class HierarchicalVariationalAutoencoder(GaussianPosterior):
             alg="philox",
         )
         top_z = top_mean + tf.exp(0.5 * top_log_variance) * noise
-        top = _log_density(top_z, top_mean, top_log_variance)
-        top -= gaussian_log_density(top_z, 0.0, 0.0)
-        of_top = self.top_decoder(top_z, training=False)
-        return _log_density(z, mean, log_variance) - _log_density(z, *of_top) + top
+        top_log_ratio = _log_density(top_z, top_mean, top_log_variance)
+        top_log_ratio -= gaussian_log_density(top_z, 0.0, 0.0)
+        prior_parameters = self.top_decoder(top_z, training=False)
+        log_ratio = _log_density(z, mean, log_variance) - _log_density(z, *prior_parameters)
+        return log_ratio + top_log_ratio
 
     def expected_log_ratio(self, mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
         """KL(q(z1 | x) || p(z1 | z2)) + KL(q(z2 | z1) || p(z2)), at the means of z2 and of z1."""
         top_mean, top_log_variance = _cast(mean.dtype, *self.top_encoder(mean, training=False))
-        of_top = _cast(mean.dtype, *self.top_decoder(top_mean, training=False))
-        expected = expected_gaussian_log_density(mean, log_variance, *of_top)
+        prior_parameters = _cast(mean.dtype, *self.top_decoder(top_mean, training=False))
+        expected = expected_gaussian_log_density(mean, log_variance, *prior_parameters)
         return gaussian_kl(top_mean, top_log_variance) - gaussian_entropy(log_variance) - expected
 
     def get_config(self) -> dict:
@@ -188,17 +190,17 @@ class HierarchicalVariationalAutoencoder(GaussianPosterior):
 
 
 class _Ancestral(Prior):
-    """p(z1), which is p(z1 | z2) averaged over z2 ~ N(0, I): easy to sample, but no density."""
+    """p(z1), the average of p(z1 | z2) over z2 ~ N(0, I); it can be sampled, but has no density."""
 
     is_density = False
 
     def __init__(self, top_encoder: keras.Model, top_decoder: keras.Model):
         super().__init__()
-        # In a function, because Keras would save the networks as parts of the prior, too.
+        # In a function, since Keras would otherwise save the networks with the prior, too.
         self._networks = lambda: (top_encoder, top_decoder)
 
     def get_config(self) -> dict:
-        return {}  # its model makes it
+        return {}  # the model creates it
 
     def sample(
         self, n: int | tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None
@@ -206,10 +208,10 @@ class _Ancestral(Prior):
         del label
         top_encoder, top_decoder = self._networks()
         top_latent_dim = top_encoder.output_shape[0][-1]
-        of_top, of_code = tf.unstack(tf.random.split(seed, 2, alg="philox"))
-        top_z = tf.random.stateless_normal([n, top_latent_dim], of_top, alg="philox")
+        top_seed, code_seed = tf.unstack(tf.random.split(seed, 2, alg="philox"))
+        top_z = tf.random.stateless_normal([n, top_latent_dim], top_seed, alg="philox")
         mean, log_variance = top_decoder(top_z, training=False)
-        noise = tf.random.stateless_normal([n, self.latent_dim], of_code, alg="philox")
+        noise = tf.random.stateless_normal([n, self.latent_dim], code_seed, alg="philox")
         return mean + tf.exp(0.5 * log_variance) * noise
 
 
@@ -223,5 +225,5 @@ def _log_density(z: tf.Tensor, mean: tf.Tensor, log_variance: tf.Tensor) -> tf.T
 
 
 def _cast(dtype: tf.DType, *tensors: tf.Tensor) -> list[tf.Tensor]:
-    """What the networks give in one dtype: theirs may be another than that of the code."""
+    """Casts the networks' outputs, whose dtype may differ from the code's."""
     return [tf.cast(tensor, dtype) for tensor in tensors]

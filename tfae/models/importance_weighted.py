@@ -1,4 +1,4 @@
-"""The importance weighted autoencoder."""
+"""The importance-weighted autoencoder."""
 
 import math
 from collections.abc import Callable
@@ -16,12 +16,12 @@ __all__ = ["ImportanceWeightedAutoencoder"]
 
 @keras.saving.register_keras_serializable("tfae")
 class ImportanceWeightedAutoencoder(GaussianPosterior):
-    """A variational autoencoder that maximises a tighter bound on log p(x) than the ELBO.
+    """A variational autoencoder that maximises a tighter lower bound of log p(x) than the ELBO.
 
-    Of `num_samples` codes drawn from q(z | x) each has the weight p(x, z) / q(z | x); the bound is
-    the logarithm of the mean weight. With one sample it is the ELBO, with more it rises towards
-    log p(x). In the logs `reconstruction_loss` and `kl_loss` make the negative ELBO, and
-    `importance_weighting_loss`, never above zero, is what the weighting gains on it.
+    It draws `num_samples` codes from q(z | x), each with the weight p(x, z) / q(z | x); the bound
+    is the logarithm of the mean weight. With one sample it is the ELBO; more samples bring it
+    closer to log p(x). In the logs `reconstruction_loss` and `kl_loss` add up to the negative ELBO,
+    and `importance_weighting_loss`, which is never positive, is the improvement over it.
 
     Example:
         ```python
@@ -36,18 +36,18 @@ class ImportanceWeightedAutoencoder(GaussianPosterior):
         decoder: Keras model from codes to raw outputs of the data's shape, ending in a linear
             layer.
         likelihood: `"bernoulli"`, `"gaussian"`, or a `tfae.losses.Likelihood` that is a density.
-        num_samples: Number of posterior samples an example in the bound.
-        doubly_reparameterized: Whether the encoder gets the doubly reparameterised gradient: it
-            has the same expectation, and less variance the more samples there are, where the
-            signal of the plain gradient drowns.
-        prior: `"gaussian"` for N(0, I), `"learned_mixture"`, or a `tfae.priors.Prior` that is a
+        num_samples: Number of posterior samples per example in the bound.
+        doubly_reparameterized: Whether the encoder gets the doubly reparameterised gradient. It has
+            the same expectation as the plain one and a lower variance, most of all with many
+            samples, where the noise of the plain gradient hides its signal.
+        prior: `"gaussian"` for N(0, I), `"learned_mixture"`, or a `tfae.priors.Prior` with a
             density.
-        seed: Integer from which the noise and the order of the data follow; `None` draws one.
+        seed: Integer that determines the noise and the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 
     Raises:
-        ValueError: If the encoder has no two heads of one shape, a number is out of range, or
-            likelihood or prior have no density.
+        ValueError: If the encoder does not have two heads of the same shape, a number is out of
+            range, or the likelihood or the prior has no density.
 
     Reference:
         Burda, Grosse and Salakhutdinov, "Importance Weighted Autoencoders", 2016; Tucker et al.,
@@ -73,7 +73,7 @@ class ImportanceWeightedAutoencoder(GaussianPosterior):
         if not self.likelihood.is_density:
             raise ValueError(
                 f"Importance weights need a likelihood that is a density; {self.likelihood.name!r} "
-                "is a plain error. Use likelihood='gaussian'."
+                "is not one. Use likelihood='gaussian'."
             )
         self.doubly_reparameterized = doubly_reparameterized
         self._build_if_possible()
@@ -84,7 +84,7 @@ class ImportanceWeightedAutoencoder(GaussianPosterior):
         z = z if self.num_samples > 1 else z[None]
         mean, log_variance = map(at_least_float32, encoded)
         if self.doubly_reparameterized:
-            # The density of q is then a function of z alone.
+            # The density of q then depends on the encoder through z alone.
             mean, log_variance = tf.stop_gradient(mean), tf.stop_gradient(log_variance)
             z, set_factor = _with_scaled_gradient(z)
         output = self._decode_samples(z, batch, training)
@@ -94,7 +94,7 @@ class ImportanceWeightedAutoencoder(GaussianPosterior):
         if self.doubly_reparameterized:
             set_factor(tf.nn.softmax(log_weight, axis=0)[..., None])
         bound = tf.reduce_logsumexp(log_weight, axis=0) - math.log(self.num_samples)
-        # The whole gradient is that of the bound; the ELBO's two terms are only told apart here.
+        # Only the bound has a gradient; the ELBO's two terms are for the logs.
         reconstruction = tf.stop_gradient(tf.reduce_mean(reconstruction, axis=0))
         kl = tf.stop_gradient(tf.reduce_mean(log_ratio, axis=0))
         return {
@@ -113,10 +113,10 @@ class ImportanceWeightedAutoencoder(GaussianPosterior):
 
 
 def _with_scaled_gradient(z: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], None]]:
-    """`z` itself, whose gradient is multiplied on its way back by a factor that is set later.
+    """Returns `z`, and a function that sets the factor by which its gradient is multiplied.
 
-    A sample's weight is known only after it has been decoded, but the gradient through the sample
-    is to be scaled by it, and that of the decoder's own weights is not.
+    The gradient through a sample must be scaled by the sample's weight, which is known only after
+    decoding. The gradient of the decoder's variables is not scaled.
     """
     factors = []
 

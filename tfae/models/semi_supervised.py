@@ -1,4 +1,4 @@
-"""The adversarial autoencoder with a class in its code."""
+"""The semi-supervised adversarial autoencoder, with a class in its code."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
@@ -25,14 +25,14 @@ __all__ = ["SemiSupervisedAdversarialAutoencoder"]
 class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
     """Separates class from style: classifies with few labels, and clusters without any.
 
-    A code is the probabilities of the classes and after them a continuous style. One discriminator
-    pushes the probabilities to single classes, each as frequent as the others, a second one the
-    style to its prior. (In `from_shape`, `latent_dim` is the size of the style.) Where a label is
-    known, `fit({"x": x, "label": label})` with -1 for the
-    others, the encoder learns to predict it as well. Without labels the classes are clusters.
+    A code consists of class probabilities followed by a continuous style. One discriminator pushes
+    the probabilities towards single, equally frequent classes, a second one pushes the style
+    towards its prior. (In `from_shape`, `latent_dim` is the size of the style.) If labels are
+    given, `fit({"x": x, "label": label})` with -1 where unknown, the encoder also learns to predict
+    them. Without labels the classes are clusters.
 
-    Few labels among many examples are soon outweighed: repeat the labelled examples, so that a
-    tenth or more of each batch is labelled.
+    If few examples are labelled, their effect is small. Repeat the labelled examples until they
+    make up a tenth of each batch or more.
 
     Example:
         ```python
@@ -48,14 +48,14 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
             ending in `tfae.layers.ClassProbabilities(num_classes)`.
         decoder: Keras model from codes to raw outputs of the data's shape, ending in a linear
             layer.
-        discriminator: Keras model from codes to logits `(batch, 2)`, large for codes of the prior:
+        discriminator: Keras model from codes to logits `(batch, 2)`, high for draws from the prior:
             one judges the class, one the style.
         num_classes: Number of classes or clusters, at least 2.
         classification_weight: Weight of the cross-entropy of known labels, zero or more.
-        prior: Of the style; as for `AdversarialAutoencoder`.
+        prior: Prior of the style; as for `AdversarialAutoencoder`.
         likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
         gradient_penalty: As for `AdversarialAutoencoder`.
-        seed: Integer from which the noise and the order of the data follow; `None` draws one.
+        seed: Integer that determines the noise and the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 
     Raises:
@@ -104,10 +104,10 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
         num_classes: int = 10,
         discriminator_units: Sequence[int] = (256, 256),
     ) -> tuple[keras.Model, keras.Model, keras.Model]:
-        """As in `EncoderDecoder`, and the discriminator.
+        """Builds encoder and decoder, as in `EncoderDecoder`, and the discriminator.
 
         Args:
-            build: Of the architecture.
+            build: Builds encoder and decoder.
             input_shape: Shape of one example.
             latent_dim: Size of the style.
             num_classes: Number of classes or clusters.
@@ -129,7 +129,7 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
             for part in (layer, getattr(layer, "activation", None)):
                 if isinstance(part, ClassProbabilities) and part.num_classes != self.num_classes:
                     raise ValueError(
-                        f"`encoder` gives probabilities of {part.num_classes} classes, and "
+                        f"`encoder` gives probabilities of {part.num_classes} classes, but "
                         f"`num_classes` is {self.num_classes}; make the two equal."
                     )
 
@@ -160,7 +160,7 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
     # ------------------------------------------------------------------ arrays in, arrays out
 
     def predict_classes(self, x: Any, batch_size: int = 256) -> np.ndarray:
-        """The most likely class, or the cluster, of each example.
+        """Returns the most likely class, or the cluster, of each example.
 
         Args:
             x: Array `(n, ...)` or batched dataset.
@@ -183,7 +183,7 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
 
 
 def _cross_entropy(probabilities: tf.Tensor, label: tf.Tensor | None) -> tf.Tensor:
-    """-log of the label's probability, `(batch,)`; zero where the label is unknown."""
+    """The negative log-probability of the label, `(batch,)`; zero where the label is unknown."""
     if label is None:
         return tf.zeros(tf.shape(probabilities)[:1])
     probability = tf.gather(probabilities, tf.maximum(label, 0), axis=1, batch_dims=1)

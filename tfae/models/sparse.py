@@ -19,20 +19,20 @@ __all__ = ["SparseAutoencoder"]
 
 @keras.saving.register_keras_serializable("tfae")
 class SparseAutoencoder(EncoderDecoder):
-    """Explains each example by few active units: most hidden activations are zero.
+    """Represents each example by a few active units: most hidden activations are zero.
 
-    The code may have more units than the data has dimensions. Three ways to keep it sparse:
+    The code may have more units than the data has dimensions. There are three kinds of sparsity:
 
     * `"l1"`: a penalty on every hidden layer's activations, in the encoder and the decoder. The
-      code needs an activation that can be zero; `from_shape` gives it a ReLU.
-    * `"kl"`: pulls the mean activation of every unit of the code to a target. The code must end in
-      a sigmoid, which `from_shape` gives it.
+      code needs an activation that can be zero; `from_shape` uses a ReLU.
+    * `"kl"`: pulls the mean activation of every unit of the code towards a target. The code must
+      have a sigmoid activation, which `from_shape` uses.
     * `"top_k"`: keeps the k largest units of the code and sets the others to zero. The layer
-      becomes the last one of `model.encoder`. `from_shape` puts it on a linear code, as in the
-      paper; a ReLU before it keeps negative units out.
+      becomes the last one of `model.encoder`. `from_shape` applies it to a linear code, as in the
+      paper; a ReLU in front of it excludes negative units.
 
-    The logs show `sparsity_loss`, which for top-k is zero, and `zero_fraction`, the part of the
-    activations that are exactly zero, among those that the penalty is on.
+    The logs show `sparsity_loss`, which is zero for top-k, and `zero_fraction`, the fraction of
+    exact zeros among the penalised activations.
 
     Example:
         ```python
@@ -47,15 +47,15 @@ class SparseAutoencoder(EncoderDecoder):
             Sequential.
         decoder: Keras model from codes to raw outputs of the data's shape, ending in a linear
             layer.
-        sparsity: `"l1"`, `"kl"`, `"top_k"`, or an object with its strength:
+        sparsity: `"l1"`, `"kl"`, `"top_k"`, or an object with other parameters:
             `tfae.losses.L1(coefficient)`, `tfae.losses.KL(target, coefficient)`,
             `tfae.layers.TopK(k, alpha)`.
         likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
-        seed: Integer from which the order of the data follows; `None` draws one.
+        seed: Integer that determines the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 
     Raises:
-        ValueError: If `sparsity` is unknown, or the code is not of the kind that it needs.
+        ValueError: If `sparsity` is unknown, or needs another kind of code.
 
     Reference:
         Ng, "Sparse Autoencoder", 2011; Makhzani and Frey, "k-Sparse Autoencoders", 2013.
@@ -88,7 +88,7 @@ class SparseAutoencoder(EncoderDecoder):
         architecture: str = "mlp",
         **hyperparameters,
     ) -> Self:
-        """As for every model; the code's activation is the one that the sparsity needs."""
+        """Like every model's `from_shape`, with the code activation that the sparsity needs."""
         sparsity = _get(hyperparameters.get("sparsity", "l1"))
         default = "linear" if isinstance(sparsity, TopK) else sparsity.code_activation
         hyperparameters.setdefault("code_activation", default)
@@ -102,19 +102,19 @@ class SparseAutoencoder(EncoderDecoder):
                 "sparsity='kl' needs a code of sigmoid units, whose mean activation is a "
                 f"probability; the last layer of `encoder` is {layer.name!r} with the activation "
                 f"{getattr(activation_of(layer), '__name__', layer.name)}. End the encoder in a "
-                "sigmoid, or take sparsity='l1' or 'top_k'."
+                "sigmoid, or use sparsity='l1' or 'top_k'."
             )
         networks = (self.encoder, self.decoder)
         if not isinstance(self.sparsity, TopK) and self.sparsity.every_layer:
             networks = tuple(map(hidden_model, networks))
-        # In a function, because Keras would save the attributes of a model a second time.
+        # In a function, since Keras would otherwise save these networks a second time.
         self._with_hidden = lambda: networks
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
         encoder, decoder = self._with_hidden()
         code, *hidden = _as_list(encoder(self._encoder_input(batch, training), training=training))
-        output, *hidden_of_decoder = _as_list(decoder(code, training=training))
-        activations = [*hidden, code, *hidden_of_decoder]
+        output, *decoder_hidden = _as_list(decoder(code, training=training))
+        activations = [*hidden, code, *decoder_hidden]
         reconstruction = self.reconstruction_loss(batch.target, output)
         if isinstance(self.sparsity, TopK):
             penalty = tf.zeros_like(reconstruction)
@@ -146,7 +146,7 @@ def _get(sparsity: Any) -> Sparsity | TopK:
 
 
 def _ending_in(encoder: keras.Model, top_k: TopK) -> keras.Model:
-    """The encoder with `top_k` as its last layer; one that has it (a loaded one) stays."""
+    """Ends the encoder in `top_k`, unless it does already (when a model is loaded)."""
     if not getattr(encoder, "outputs", None):
         raise ValueError(
             "sparsity='top_k' adds a layer to the encoder and needs a Functional or a built "

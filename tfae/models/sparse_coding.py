@@ -30,18 +30,18 @@ __all__ = ["SparseCoding"]
 
 @keras.saving.register_keras_serializable("tfae")
 class SparseCoding(Autoencoding):
-    """Explains each patch as a sum of few atoms, which it learns from the patches.
+    """Represents each patch as a sum of a few atoms, which it learns from the patches.
 
-    Minimises `0.5 * ||x - codes @ atoms||^2 + penalty * ||codes||_1` over the codes of every patch
-    and over the atoms, of length one, in turn. There is no encoder network: `encode` solves for the
-    codes, and `decode` adds up atoms.
+    Minimises `0.5 * ||x - codes @ atoms||^2 + penalty * ||codes||_1` alternately over the codes of
+    the patches and over the atoms, which have length one. There is no encoder network: `encode`
+    solves for the codes, and `decode` computes the sum of atoms.
 
-    The first atoms are patches of the first data that `fit` sees, and an atom that nothing has used
-    for long is replaced by a patch that is badly explained.
+    The initial atoms are patches from the first batches that `fit` sees. An atom that has not been
+    used for long is replaced by a patch with a large error.
 
     The logs show the objective as `loss`, its parts `reconstruction_loss` and `sparsity_loss`, the
-    `duality_gap` that the codes were left with, the number of `active_coefficients` of a patch, and
-    the number of `dead_atoms`.
+    `duality_gap` of the codes, the number of `active_coefficients` per patch, and the number of
+    `dead_atoms`.
 
     Example:
         ```python
@@ -54,19 +54,18 @@ class SparseCoding(Autoencoding):
         ```
 
     Args:
-        num_atoms: Number of atoms; more than a patch has values is usual.
-        penalty: What one unit of a coefficient costs, above zero. Compare with the length of the
-            patches: where `penalty` is at least the largest product with an atom, nothing is
-            active.
-        atom_update: `"gradient"`: online dictionary learning, which goes down to the minimum of the
-            squared error over one atom after the other, from statistics of all batches in which
-            old ones fade. `"replace"`: atoms stay real patches; one is swapped for a patch of an
-            earlier batch wherever that lowers the objective.
-        tolerance: Duality gap, as a part of the objective, at which codes are taken as solved.
-            Training is content with 0.001.
-        seed: Integer from which the choice of patches and the order of the data follow; `None`
-            draws one.
-        **kwargs: Passed to `keras.Model`. Codes are solved in float32 under mixed precision, too.
+        num_atoms: Number of atoms, usually more than a patch has elements.
+        penalty: Cost of one unit of a coefficient, above zero. If it is at least the largest
+            product of a patch with an atom, the code of that patch is zero.
+        atom_update: `"gradient"`: online dictionary learning, which minimises the squared error
+            over one atom after the other, using statistics of all batches; older ones fade.
+            `"replace"`: atoms stay real patches; one is replaced by a patch from an earlier batch
+            if that lowers the objective.
+        tolerance: Duality gap, as a fraction of the objective, at which codes count as solved.
+            Training uses at least 0.001.
+        seed: Integer that determines the choice of patches and the order of the data; `None` draws
+            one.
+        **kwargs: Passed to `keras.Model`. Under mixed precision codes are solved for in float32.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -80,7 +79,7 @@ class SparseCoding(Autoencoding):
     loss_names = ("reconstruction_loss", "sparsity_loss")
     monitor_names = ("duality_gap", "active_coefficients", "dead_atoms")
     needs_optimizer = False
-    gains_from_xla = False  # Compiling the loops inside a step is as good, and quicker.
+    gains_from_xla = False  # Only the loops are compiled: as fast, and quicker to compile.
     _xla_inside = False
 
     def __init__(
@@ -105,12 +104,12 @@ class SparseCoding(Autoencoding):
         self._random = keras.random.SeedGenerator(self.seed)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        """Makes the atoms, zeros for now, for patches of `input_shape`, `(batch, ...)`."""
+        """Creates the atoms, at first zeros, for patches of `input_shape`, `(batch, ...)`."""
         shape = tuple(input_shape)[1:]
         if not shape or None in shape:
             raise ValueError(
-                f"{type(self).__name__} needs patches of one size, (n, *patch_shape); received the "
-                f"shape {tuple(input_shape)}."
+                f"{type(self).__name__} needs patches of the same size, (n, *patch_shape); "
+                f"received shape {tuple(input_shape)}."
             )
         self._contract = DataContract(shape, shape, support=None, dtype=solver_dtype(self))
         self._dtype = solver_dtype(self)
@@ -125,12 +124,12 @@ class SparseCoding(Autoencoding):
     def atoms(self) -> np.ndarray:
         """The atoms, `(num_atoms, *patch_shape)`, each of length one; zeros before `fit`.
 
-        They can be set, to an array of that shape; what was learned before is forgotten.
+        They can be set to an array of that shape, which discards everything learned before.
         """
         if not self.built:
-            # As attributes that are not there do: Keras looks before it sets one.
+            # An AttributeError, since Keras reads an attribute before it sets it.
             raise AttributeError(
-                "There are no atoms yet: they are patches of the data. Call fit()."
+                "There are no atoms yet: the first ones are patches of the data. Call fit()."
             )
         return np.asarray(self._atoms).reshape(self.num_atoms, *self._contract.input_shape)
 
@@ -143,7 +142,7 @@ class SparseCoding(Autoencoding):
             )
         flat = value.reshape(self.num_atoms, -1)
         if not np.allclose(np.linalg.norm(flat, axis=1), 1, atol=1e-3):
-            raise ValueError("`atoms` must have length one each: divide them by their norms.")
+            raise ValueError("Each of `atoms` must have length one: divide them by their norms.")
         if not self.built:
             self(keras.KerasTensor((None, *value.shape[1:])))
         self._atoms.assign(flat)
@@ -157,7 +156,7 @@ class SparseCoding(Autoencoding):
         return tf.cast(tf.reshape(x, [-1, self._atoms.shape[1]]), self._dtype)
 
     def solve(self, x: tf.Tensor, training: bool = False) -> Solution:
-        """Codes of `x`, `(batch, num_atoms)`, with their objective and duality gap."""
+        """Solves for the codes of `x`, `(batch, num_atoms)`; see `tfae.ops.lasso`."""
         return lasso(
             self._flat(x),
             self._atoms.value,
@@ -178,7 +177,7 @@ class SparseCoding(Autoencoding):
         return self.solve(batch.x).objective
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
-        """Both parts of the objective; in training the atoms improve on the way."""
+        """Computes both parts of the objective; in training it also updates the atoms."""
         x, atoms = self._flat(batch.x), self._atoms.value
         solution = self.solve(batch.x, training)
         residual = x - tf.matmul(solution.codes, atoms)
@@ -204,15 +203,15 @@ class SparseCoding(Autoencoding):
     def features(
         self, x: Any, batch_size: int = 4096, layers: Sequence[str] | None = None
     ) -> dict[str, np.ndarray]:
-        """`{"codes": encode(x)}`: there is one layer, and it is solved for.
+        """Returns `{"codes": encode(x)}`: the codes are the only layer.
 
         Args:
             x: Array `(n, *patch_shape)` or batched dataset.
             batch_size: Patches at a time, for arrays.
-            layers: `["codes"]`, or `None` for the same.
+            layers: `["codes"]` or, with the same meaning, `None`.
 
         Raises:
-            ValueError: If another layer is asked for.
+            ValueError: If another layer is given.
         """
         if layers is not None and list(layers) != ["codes"]:
             raise ValueError(f"The only layer is 'codes'; received {list(layers)}.")
@@ -233,9 +232,9 @@ class SparseCoding(Autoencoding):
 
         Args:
             x: Array `(n, *patch_shape)` or batched `tf.data.Dataset`.
-            batch_size: Patches at a time, for arrays. They do not wait for one another, so large
+            batch_size: Patches at a time, for arrays. Patches do not wait for one another, so large
                 batches are faster.
-            return_dict: Whether to give `{"code": codes}`, as other models may give more.
+            return_dict: Whether to return `{"code": codes}`, as for other models.
 
         Returns:
             Codes `(n, num_atoms)`.
@@ -254,9 +253,9 @@ class SparseCoding(Autoencoding):
         return self._unused_for > _PATCHES_PER_ATOM_UNTIL_DEAD * self.num_atoms
 
     def _improve_atoms(self, batch: SolvedBatch) -> tf.Tensor:
-        """Improves the atoms by one batch; returns which of them were dead and are replaced.
+        """Updates the atoms on one batch; returns which atoms were dead.
 
-        Replicas gather the whole batch, and each of them computes the same.
+        Each replica gathers the whole batch and computes the same update.
         """
         context = tf.distribute.get_replica_context()
         if context.num_replicas_in_sync > 1:
@@ -272,7 +271,7 @@ class SparseCoding(Autoencoding):
         self._unused_for.assign(tf.where(is_used, tf.zeros_like(count), self._unused_for + count))
 
         errors = batch.weights * tf.reduce_sum(batch.residual**2, axis=1)
-        seed = tf.cast(self._random.next(), tf.int64)  # not folded: replicas draw the same
+        seed = tf.cast(self._random.next(), tf.int64)  # the same on all replicas
         candidates, num_candidates = sample_by_error(batch.x, errors, self.num_atoms, seed)
         candidates = unit_norm(candidates)
         improved, is_new = self._update.improve(
@@ -306,20 +305,20 @@ class SparseCoding(Autoencoding):
                 `jit_compile`, as for every model.
 
         Raises:
-            ValueError: If one of those is given.
+            ValueError: If one of the first three is given.
         """
         if optimizer is not None:
             raise ValueError(
-                f"{type(self).__name__} has no optimizer and no learning rate: `atom_update` says "
-                f"how atoms improve. Leave `optimizer` out; received {optimizer!r}."
+                f"{type(self).__name__} has no optimizer and no learning rate; `atom_update` says "
+                f"how atoms are updated. Leave `optimizer` out; received {optimizer!r}."
             )
         super().compile(optimizer=None, loss=loss, loss_weights=loss_weights, **options)
 
     def fit(self, x: Any = None, *args, **kwargs) -> keras.callbacks.History:
         """Learns atoms from patches `(n, *patch_shape)`; all arguments as in `keras.Model.fit`.
 
-        Batches of 256 patches and more train faster. There is no `y`: a target that comes with
-        the batches of a dataset is not looked at.
+        Batches of 256 patches and more train faster. There is no `y`; targets in the batches of a
+        dataset are ignored.
 
         Raises:
             ValueError: If the data does not fit the model, or there are fewer patches than atoms.
@@ -328,8 +327,8 @@ class SparseCoding(Autoencoding):
         num_first = 0 if self.built and not np.isinf(self._unused_for).any() else self.num_atoms
         if hasattr(patches, "shape") and len(patches.shape) and len(patches) < num_first:
             raise ValueError(
-                f"`x` holds {len(patches)} patches, but the first atoms are {num_first} patches of "
-                "it; give more patches or take fewer atoms."
+                f"`x` holds {len(patches)} patches, but the initial atoms are {num_first} patches "
+                "of `x`; give more patches or use fewer atoms."
             )
         return super().fit(x, *args, **kwargs)
 
@@ -344,16 +343,16 @@ class SparseCoding(Autoencoding):
     def _refuse_target(self, y: Any) -> None:
         if y is not None:
             raise ValueError(
-                f"{type(self).__name__} explains the patches themselves and has no other target; "
-                "leave `y` out."
+                f"{type(self).__name__} reconstructs the patches themselves and has no other "
+                "target; leave `y` out."
             )
 
     @contextlib.contextmanager
     def _compiled_inside(self) -> Iterator[None]:
-        """While entered, XLA compiles the loops of what is traced.
+        """While it is active, functions are traced with loops that XLA compiles.
 
-        They are programs for every size of a batch, and quick to compile. What is exported is
-        traced outside of this and stays plain TensorFlow.
+        One program serves every batch size and compiles quickly. Exports are traced outside this
+        context and stay plain TensorFlow.
         """
         before, self._xla_inside = self._xla_inside, True
         try:
@@ -371,8 +370,8 @@ class SparseCoding(Autoencoding):
             return super().compute_loss(*args, **kwargs)
 
     def _map_batches(self, *args, **kwargs) -> Any:
-        # However it is compiled: codes are unique up to the tolerance only, and one that is loaded
-        # and not compiled, or otherwise, must give the same.
+        # Independent of `compile`: codes are unique only up to the tolerance, and a loaded model
+        # must give the same ones.
         with self._compiled_inside():
             return super()._map_batches(*args, **kwargs)
 
@@ -388,7 +387,7 @@ class SparseCoding(Autoencoding):
 
 
 class UnitNorm(keras.constraints.Constraint):
-    """Keeps atoms at length one when an optimizer of a model around this one moves them."""
+    """Keeps atoms at length one if the optimizer of an enclosing model changes them."""
 
     def __call__(self, w: tf.Tensor) -> tf.Tensor:
         return unit_norm(w)
@@ -399,7 +398,7 @@ def _infinity(shape: Sequence[int], dtype: str) -> tf.Tensor:
 
 
 _UPDATES = {"gradient": Descent, "replace": Replacement}
-_FORGETTING = 6.0  # A batch's weight in the statistics grows with this power of its place in time.
+_FORGETTING = 6.0  # A batch's weight in the statistics grows with this power of its number.
 _PATCHES_PER_ATOM_UNTIL_DEAD = 10
 _TRAINING_TOLERANCE = 1e-3
 _MAX_ITERATIONS = 2000

@@ -28,12 +28,13 @@ __all__ = ["StackedAutoencoder"]
 class StackedAutoencoder(EncoderDecoder):
     """Learns one layer after another: each is an autoencoder of the codes of the layer below.
 
-    `pretrain` trains the layers greedily, each with its own decoder on the frozen codes of those
-    below; `fit` then trains the whole autoencoder, and `classifier` puts a classifier on top.
+    `pretrain` trains the layers greedily, each with its own decoder on the frozen codes of the
+    layers below. `fit` then trains the whole autoencoder, and `classifier` puts a classifier on
+    top.
 
-    The whole encoder is the encoders one after another. The whole decoder is the decoders in
-    reverse, and between two of them the activation that the codes there have gone through, as at
-    the end of the encoder: so each decoder is used as it was trained.
+    The whole encoder is the chain of the encoders. The whole decoder is the chain of the decoders
+    in reverse, with the activation of the codes between two of them, so each decoder is used as it
+    was trained.
 
     Example:
         ```python
@@ -44,22 +45,22 @@ class StackedAutoencoder(EncoderDecoder):
         ```
 
     Args:
-        encoders: Keras models or layers, one for each layer of the stack, the one that takes the
-            data first.
-        decoders: Their decoders in the same order: `decoders[i]` goes from the codes of
-            `encoders[i]` back to what that takes. Each ends in a linear layer.
-        likelihood: Of the data: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a
+        encoders: Keras models or layers, one for each layer of the stack; the first one takes the
+            data.
+        decoders: Their decoders in the same order: `decoders[i]` maps the codes of `encoders[i]`
+            back to its input. Each ends in a linear layer.
+        likelihood: Likelihood of the data: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a
             `tfae.losses.Likelihood`. Codes between layers are reconstructed with the Bernoulli
-            likelihood if they are sigmoid units, else with squared error.
-        seed: Integer from which all noise and the order of the data follow; `None` draws one.
+            likelihood if they are sigmoid units, otherwise with squared error.
+        seed: Integer that determines all noise and the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 
     Attributes:
-        pretrained_layers: How many layers are pre-trained; it is saved with the weights. Set it
-            to 0 to let `pretrain` begin anew.
+        pretrained_layers: Number of layers that are pre-trained; saved with the weights. Set it to
+            0 to make `pretrain` start again.
 
     Raises:
-        ValueError: If there are not as many decoders as encoders, or shapes do not fit together.
+        ValueError: If the numbers of encoders and decoders differ, or shapes do not fit together.
 
     References:
         Bengio et al., "Greedy Layer-Wise Training of Deep Networks", 2007. Vincent et al.,
@@ -79,8 +80,8 @@ class StackedAutoencoder(EncoderDecoder):
         encoders, decoders = _checked("encoders", encoders), _checked("decoders", decoders)
         if len(encoders) != len(decoders):
             raise ValueError(
-                "`encoders` and `decoders` must be of the same number, one pair a layer; received "
-                f"{len(encoders)} and {len(decoders)}."
+                "`encoders` and `decoders` must have the same length, one pair for each layer; "
+                f"received {len(encoders)} and {len(decoders)}."
             )
         _check_shapes(encoders, decoders)
         between = [
@@ -126,42 +127,43 @@ class StackedAutoencoder(EncoderDecoder):
         verbose: str | int = "auto",
         backup_dir: str | Path | None = None,
     ) -> list[keras.callbacks.History]:
-        """Trains the layers greedily, each as an autoencoder of the codes of those below.
+        """Trains the layers greedily, each as an autoencoder of the codes of the layers below.
 
-        A layer is trained with its decoder; then its encoder stays as it is, its decoder is left
-        aside, and the next layer is trained on the codes of all data. Layers that are pre-trained
-        already, as `pretrained_layers` says, are not trained again: a model that was saved in
-        between goes on with its next layer. The model need not be compiled.
+        A layer is trained together with its decoder. Then its encoder is frozen, its decoder is set
+        aside, and the next layer is trained on the codes of all data. The first `pretrained_layers`
+        layers are not trained again, so a model that was saved in between continues with its next
+        layer. The model need not be compiled.
 
-        Arguments that may be lists have one value for each layer then.
+        Where an argument may be a list, the list has one value for each layer.
 
         Args:
-            x: Array `(n, ...)`, or a batched `tf.data.Dataset` whose codes are computed as it is
-                read, so that it need not fit into memory. Targets and labels in it are left out.
-            epochs: Epochs a layer, or a list.
-            batch_size: Examples a step, for arrays; 32 by default.
-            optimizer: Name of an optimizer or a Keras optimizer, of which each layer gets a copy,
-                or a list. By default as compiled, or else Adam.
-            corruption: Noise on a layer's input in its training, as for `DenoisingAutoencoder`; or
-                a list, with `None` for no noise.
-            sparsity: `"l1"`, `"kl"` or a `tfae.losses.L1` or `KL`, the penalty on a layer's codes
-                in its training, as for `SparseAutoencoder`; or a list.
-            validation_split: Last part of the array to validate on, in (0, 1).
+            x: Array `(n, ...)`, or a batched `tf.data.Dataset`. Codes of a dataset are computed
+                while it is read, so it need not fit into memory. Its targets and labels are
+                ignored.
+            epochs: Epochs per layer, or a list.
+            batch_size: Examples per step, for arrays; 32 by default.
+            optimizer: Name of an optimizer, or a Keras optimizer, of which each layer gets a copy;
+                or a list. By default the one of `compile`, else Adam.
+            corruption: Noise on the input of a layer while it is trained, as for
+                `DenoisingAutoencoder`; or a list, with `None` for no noise.
+            sparsity: `"l1"`, `"kl"`, a `tfae.losses.L1` or a `tfae.losses.KL`: the penalty on the
+                codes of a layer while it is trained, as for `SparseAutoencoder`; or a list.
+            validation_split: Fraction of the array, from its end, to validate on, in (0, 1).
             validation_data: Array or dataset to validate on.
-            patience: End a layer after this many epochs without a lower validation loss, and take
-                its best weights; or a list. By default all epochs are trained.
-            callbacks: Keras callbacks, used for every layer; or a function that takes the number
-                of a layer, from 0, and gives its callbacks.
+            patience: Stop training a layer after this many epochs without a lower validation loss,
+                and restore its best weights; or a list. By default all epochs are trained.
+            callbacks: Keras callbacks for every layer; or a function that takes the index of a
+                layer, from 0, and returns its callbacks.
             verbose: As in `fit`; 0 is silent.
-            backup_dir: Folder in which the state after every epoch is kept. A process that was
-                killed goes on from there when the same program runs again, and ends as if nothing
-                had happened (state of the caller's callbacks aside). Remove it to begin anew.
+            backup_dir: Folder to which the state is saved after every epoch. If the process is
+                killed, running the same program again resumes from there and gives the same result
+                (apart from the state of your callbacks). Remove the folder to start again.
 
         Returns:
-            The histories of the layers that were trained, in their order.
+            The histories of the layers that were trained, in order.
 
         Raises:
-            ValueError: If an argument or the data does not fit, before anything is trained.
+            ValueError: If an argument or the data is not valid; raised before any training.
         """
         return pretrain_layers(
             self,
@@ -181,7 +183,7 @@ class StackedAutoencoder(EncoderDecoder):
         )
 
     def _layer_model(self, i: int, corruption: Any, sparsity: Any) -> EncoderDecoder:
-        """The autoencoder that layer `i`, from 0, is trained as."""
+        """Returns the autoencoder as which layer `i`, from 0, is trained."""
         encoder, decoder = self.encoders[i], self.decoders[i]
         likelihood = self.likelihood
         if i:
@@ -196,13 +198,13 @@ class StackedAutoencoder(EncoderDecoder):
             return Autoencoder(encoder, decoder, **options)
         if sparsity == "top_k" or isinstance(sparsity, TopK):
             raise ValueError(
-                "Units that top-k drops must be dropped in the stack, too: end the encoder of the "
-                f"layer in a tfae.layers.TopK instead of pretrain(sparsity={sparsity!r})."
+                "The whole stack must apply top-k too: end the encoder of the layer in a "
+                f"tfae.layers.TopK instead of pretrain(sparsity={sparsity!r})."
             )
         return SparseAutoencoder(*self._networks_with_graphs(i), sparsity, **options)
 
     def _networks_with_graphs(self, i: int) -> tuple[keras.Model, keras.Model]:
-        """Encoder and decoder of layer `i`; bare layers become models, of known inner tensors."""
+        """Returns the networks of layer `i` as Keras models, whose graphs the penalty needs."""
         shape = (None, *self.data_contract().input_shape)
         for encoder in self.encoders[:i]:
             shape = encoder.compute_output_shape(shape)
@@ -223,14 +225,14 @@ class StackedAutoencoder(EncoderDecoder):
         weight_decay: float = 1e-4,
         seed: int | None = None,
     ) -> Classifier:
-        """A classifier on the encoder, which it shares: training it trains the encoder.
+        """Returns a classifier on the encoder, which it shares: training it trains the encoder.
 
         Args:
             num_classes: Number of classes, 2 or more; labels are 0 to `num_classes - 1`.
             head: `"softmax"` (logistic regression) or `"svm"` (linear one-vs-rest, squared hinge).
-            dropout: Part of the inputs of every layer, the head included, that is dropped in
-                training, in [0, 1); or a list with one rate for each layer and one for the head.
-            weight_decay: Of the head's weights; see `Classifier`.
+            dropout: Dropout rate on the inputs of every layer and of the head, in [0, 1); or a list
+                with one rate for each layer and one for the head.
+            weight_decay: Weight decay of the head; see `Classifier`.
             seed: Integer; by default the stack's own.
 
         Returns:
@@ -240,8 +242,8 @@ class StackedAutoencoder(EncoderDecoder):
         rates = list(dropout) if isinstance(dropout, list | tuple) else [dropout] * (n + 1)
         if len(rates) != n + 1:
             raise ValueError(
-                f"`dropout` must be one rate or a list of {n + 1}, for each layer and the head; "
-                f"received {dropout!r}."
+                f"`dropout` must be one rate or a list of {n + 1}, one for each layer and one for "
+                f"the head; received {dropout!r}."
             )
         shape = (None, *self.data_contract().input_shape)
         seed = self.seed if seed is None else seed
@@ -302,7 +304,7 @@ _PRETRAINED_KEY = "pretrained_layers"
 
 
 def _copy_of(corruption: Any) -> keras.layers.Layer | None:
-    """A new layer, so that what it draws depends on its seed, or the layer's, and nothing else."""
+    """Returns a new corruption layer, whose noise does not depend on what the old one drew."""
     corruption = corruptions.get(corruption)
     if corruption is None:
         return None
@@ -322,7 +324,7 @@ def _checked(name: str, networks: Any) -> list[keras.layers.Layer]:
 
 
 def _check_shapes(encoders: list[keras.layers.Layer], decoders: list[keras.layers.Layer]) -> None:
-    """Names the layer whose networks do not fit together, where their shapes are known."""
+    """Raises and names the layer if networks of known shapes do not fit together."""
     expected = None
     for i, (encoder, decoder) in enumerate(zip(encoders, decoders, strict=True)):
         if not (_declares_shapes(encoder) and _declares_shapes(decoder)):
@@ -340,7 +342,7 @@ def _check_shapes(encoders: list[keras.layers.Layer], decoders: list[keras.layer
         if decoder.output_shape != taken:
             raise ValueError(
                 f"`decoders[{i}]` gives {decoder.output_shape}, but `encoders[{i}]` takes {taken}: "
-                "a decoder must give what its encoder takes."
+                "a decoder must give outputs of the shape that its encoder takes."
             )
         expected = code
 

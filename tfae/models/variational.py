@@ -18,10 +18,10 @@ __all__ = ["VariationalAutoencoder"]
 class VariationalAutoencoder(GaussianPosterior):
     """A generative model with an approximate posterior: maximises the ELBO.
 
-    The encoder gives the mean and the log-variance of q(z | x); training samples z, decodes it, and
-    minimises `reconstruction_loss + beta * kl_loss`, where the KL is taken to N(0, I). Sampling and
-    KL are one compiled op. To any other prior, whose KL has no closed form, it is estimated at the
-    samples: log q(z | x) - log p(z).
+    The encoder gives the mean and the log-variance of q(z | x). Training samples z, decodes it, and
+    minimises `reconstruction_loss + beta * kl_loss`, where the KL is to the prior N(0, I). Sampling
+    and KL are one compiled op. For any other prior the KL has no closed form and is estimated from
+    the samples as log q(z | x) - log p(z).
 
     Example:
         ```python
@@ -38,22 +38,22 @@ class VariationalAutoencoder(GaussianPosterior):
             layer.
         likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
         beta: Weight of the KL, zero or more (Higgins et al., 2017, for other values than 1), or a
-            schedule of the train step such as `tfae.losses.LinearWarmUp`. Evaluation uses the
-            value that training has reached.
-        num_samples: Number of posterior samples an example, averaged in the loss.
+            schedule over train steps such as `tfae.losses.LinearWarmUp`. Evaluation uses the value
+            that training has reached.
+        num_samples: Number of posterior samples per example, averaged in the loss.
         free_bits: Floor in nats under each dimension's KL, averaged over the batch, in the
-            training and validation loss; zero for the plain KL. See `tfae.losses.free_bits`. With
-            another prior than N(0, I) the KL is no sum over dimensions, and `free_bits *
-            latent_dim` is the floor under the whole of it.
+            training and validation loss; zero for the plain KL. See `tfae.losses.free_bits`. For
+            another prior than N(0, I) the KL is not a sum over dimensions, and the floor under the
+            whole KL is `free_bits * latent_dim`.
         prior: `"gaussian"` for N(0, I), `"learned_mixture"`, or a `tfae.priors.Prior` whose
-            density is positive everywhere, such as `tfae.priors.VampPrior(500)`. It is trained
-            with the model.
-        seed: Integer from which the noise and the order of the data follow; `None` draws one.
+            density is positive everywhere, such as `tfae.priors.VampPrior(500)`. Its weights are
+            trained with the model.
+        seed: Integer that determines the noise and the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 
     Raises:
-        ValueError: If the encoder has no two heads of one shape, a number is out of range, or the
-            prior has no such density.
+        ValueError: If the encoder does not have two heads of the same shape, a number is out of
+            range, or the prior has no such density.
 
     Reference:
         Kingma and Welling, "Auto-Encoding Variational Bayes", 2014.

@@ -1,4 +1,4 @@
-"""The vector quantised variational autoencoder."""
+"""The vector-quantised variational autoencoder."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -22,23 +22,24 @@ __all__ = ["VectorQuantizedVariationalAutoencoder"]
 
 @keras.saving.register_keras_serializable("tfae")
 class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
-    """An autoencoder with discrete codes, VQ-VAE: every vector of the code is one of a codebook.
+    """An autoencoder with discrete codes (VQ-VAE): the vectors of a code come from a codebook.
 
-    The last axis of the encoder's output is taken as vectors of size `embedding_dim`, and each
-    becomes the nearest embedding. So a convolutional encoder gives a grid of indices; `from_shape`
-    builds that with `architecture="conv"`, where `latent_dim` is the size of a vector. With
-    `"mlp"` the code has `latent_dim / embedding_dim` vectors.
+    The last axis of the encoder's output is split into vectors of size `embedding_dim`, and each is
+    replaced by its nearest embedding. So a convolutional encoder gives a grid of indices;
+    `from_shape` builds one with `architecture="conv"`, where `latent_dim` is the size of a vector.
+    With `"mlp"` the code has `latent_dim / embedding_dim` vectors.
 
-    The loss is `reconstruction_loss + commitment * commitment_loss`, the latter the squared
-    distance of the encoder's output from the embeddings. The decoder's gradient passes through to
-    the encoder as if nothing had been quantised; the codebook follows the encoder's output as a
-    moving average, and embeddings that are hardly used are moved to where the data is. The logs
-    show `perplexity`: how many embeddings a batch uses, as the exponential of the entropy.
+    The loss is `reconstruction_loss + commitment * commitment_loss`, where the commitment loss is
+    the squared distance of the encoder's output from the embeddings. Gradients pass from the
+    decoder to the encoder straight through the quantisation. The codebook follows the encoder's
+    output as a moving average, and embeddings that are hardly used restart at vectors of the batch.
+    The logs show `perplexity`, the effective number of embeddings in a batch: the exponential of
+    the entropy of their frequencies.
 
     `encode` gives the quantised vectors, `indices` their indices in the codebook. `fit_prior`
-    counts these at each position, so that `generate` has something to draw from; a model of which
-    of them go together gives better pictures, and is yours to bring: `decode_indices` decodes its
-    draws.
+    counts the indices at each position, and `generate` draws from these frequencies. A model of how
+    indices occur together, which you can train on `indices`, gives better pictures;
+    `decode_indices` decodes its samples.
 
     Example:
         ```python
@@ -58,11 +59,11 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
         num_embeddings: Size of the codebook.
         embedding_dim: Size of a vector, a divisor of the code's last axis; `None` for all of it.
         commitment: Weight of the commitment loss, zero or more.
-        decay: Of the codebook's moving averages, in [0, 1).
-        restart_below: Embeddings used less than this part of an even share, in [0, 1), are moved;
-            zero for never after the first step.
+        decay: Decay of the codebook's moving averages, in [0, 1).
+        restart_below: Embeddings used less than this fraction of an even share, in [0, 1), restart
+            at vectors of the batch; with zero, none does after the first step.
         likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
-        seed: Integer from which the moves and the order of the data follow; `None` draws one.
+        seed: Integer that determines the restarts and the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 
     Raises:
@@ -136,7 +137,7 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
     def _density_of(
         self, x: Any, kind: str, seed: int, batch_size: int, **options: Any
     ) -> priors.Prior:
-        del seed  # counting needs none
+        del seed  # counts are deterministic
         codebook = np.asarray(self.quantizer.codebook)
         indices = self.indices(x, batch_size)
         return priors.fit(indices, kind, codebook=codebook, code_shape=self.code_shape, **options)
@@ -150,7 +151,7 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
 
         Returns:
             int32 `(n, height, width)` for a convolutional encoder, `(n, latent_dim /
-            embedding_dim)` for a flat code, and `(n,)` where that is one vector.
+            embedding_dim)` for a flat code, or `(n,)` if that is a single vector.
         """
 
         def indices(batch: Batch) -> tf.Tensor:
@@ -159,7 +160,7 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
         return self._map_batches("indices", indices, self._checked(x), batch_size)
 
     def decode_indices(self, indices: Any, batch_size: int = 256) -> np.ndarray:
-        """Decodes indices into the codebook, as `indices` gives them.
+        """Decodes indices into the codebook, in the form that `indices` returns.
 
         Args:
             indices: Integers from 0 to `num_embeddings - 1`.
@@ -169,7 +170,7 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
             Data `(n, ...)`: the mean of p(x | z).
 
         Raises:
-            ValueError: If one of them is out of range.
+            ValueError: If they are not integers in this range.
         """
         indices = np.asarray(indices)
         if indices.dtype.kind not in "iu" or (

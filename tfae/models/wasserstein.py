@@ -14,20 +14,20 @@ from tfae.losses.mmd import inverse_multiquadratic_kernel, squared_mmd
 
 __all__ = ["WassersteinAutoencoder"]
 
-# Multiples of the kernel's scale for codes of N(0, I), so that near and far codes feel it.
+# Multiples of the kernel's scale for N(0, I), so that near and far codes both get a gradient.
 _SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 @keras.saving.register_keras_serializable("tfae")
 class WassersteinAutoencoder(EncoderDecoder):
-    """A generative model whose codes, all together, follow a prior: WAE-MMD.
+    """A generative model (WAE-MMD) whose codes, taken together, follow a prior.
 
     The encoder is deterministic. Training minimises `reconstruction_loss + penalty * mmd_loss`,
     where `mmd_loss` is the squared maximum mean discrepancy between the codes of a batch and as
     many draws from the prior, with inverse multiquadratic kernels. Unlike the KL of a variational
-    model it does not pull the code of every single example towards the prior. It is estimated
-    without bias, so it is around zero, also below it, where codes and prior agree; batches of 100
-    and more estimate it well.
+    model, it does not pull the code of every single example towards the prior. The estimate is
+    unbiased, so it is close to zero, and may be negative, if codes and prior agree. Batches of 100
+    examples or more give good estimates.
 
     Example:
         ```python
@@ -44,13 +44,14 @@ class WassersteinAutoencoder(EncoderDecoder):
         likelihood: `"squared_error"` as in the paper, `"bernoulli"`, `"gaussian"`, or a
             `tfae.losses.Likelihood`.
         penalty: Weight of the discrepancy, zero or more.
-        prior: A name in `tfae.priors.PRIORS`, or a `tfae.priors.Prior`; it need have no density,
-            and cannot be one that is learned.
-        seed: Integer from which the draws and the order of the data follow; `None` draws one.
+        prior: A name in `tfae.priors.PRIORS`, or a `tfae.priors.Prior`. It needs no density, and
+            must not be a learned one.
+        seed: Integer that determines the draws and the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 
     Raises:
-        ValueError: If the networks do not fit together or the prior, or `penalty` is out of range.
+        ValueError: If the networks do not fit together or do not fit the prior, or `penalty` is out
+            of range.
 
     Reference:
         Tolstikhin et al., "Wasserstein Auto-Encoders", 2018.
@@ -87,7 +88,7 @@ class WassersteinAutoencoder(EncoderDecoder):
         }
 
     def _discrepancy(self, code: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Squared MMD between the codes of the whole batch, of all replicas, and the prior."""
+        """Returns the squared MMD between the prior and the codes of all replicas."""
         context = tf.distribute.get_replica_context()
         if context.num_replicas_in_sync > 1:
             code = context.all_gather(code, axis=0)
@@ -95,7 +96,7 @@ class WassersteinAutoencoder(EncoderDecoder):
         drawn = tf.cast(self.prior.sample(n, tf.cast(seed, tf.int64)), code.dtype)
         scales = [2.0 * self.latent_dim * factor for factor in _SCALES]
         kernel = functools.partial(inverse_multiquadratic_kernel, scales=scales)
-        # A single code has no distance to another one.
+        # A single code has no distance to another.
         return tf.where(n > 1, squared_mmd(code, drawn, kernel), tf.zeros((), code.dtype))
 
     def term_weights(self) -> dict[str, tf.Tensor | float]:

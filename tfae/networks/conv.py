@@ -47,7 +47,7 @@ def conv(
             "half_glorot_uniform", "half_glorot_normal". Keras' other initialisers work too.
         dtype: Dtype policy of the layers; Keras' global one by default. The code layer stays in
             float32 under mixed precision.
-        seed: Integer from which the initial weights follow; by default Keras' global seed.
+        seed: Integer that determines the initial weights; by default Keras' global seed.
 
     Returns:
         `(encoder, decoder)`; the decoder ends in a linear layer, for the likelihood to interpret.

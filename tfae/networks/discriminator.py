@@ -26,7 +26,7 @@ def discriminator(
         hidden_units: Widths of the hidden layers.
         activation: Activation of the hidden layers.
         dtype: Dtype policy of the hidden layers; Keras' global one by default. Logits are float32.
-        seed: Integer from which the initial weights follow; by default Keras' global seed.
+        seed: Integer that determines the initial weights; by default Keras' global seed.
 
     Returns:
         Model from codes `(batch, sum of sizes)` to logits `(batch, number of parts)`, which are

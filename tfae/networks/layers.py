@@ -18,7 +18,7 @@ class Layers:
     Args:
         kernel_initializer: Initialiser of every kernel; see `for_each_layer`.
         dtype: Dtype policy of the layers; `None` for Keras' global one.
-        seed: Integer from which the initial weights follow; `None` for Keras' global seed.
+        seed: Integer that determines the initial weights; `None` for Keras' global seed.
     """
 
     def __init__(self, kernel_initializer: Any, dtype: Any = None, seed: int | None = None):
