@@ -1,4 +1,4 @@
-"""A classifier on an encoder."""
+"""A linear classifier on top of an encoder."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ class Classifier(Trainer):
     """A linear classifier on the codes of an encoder; `fit(x, y)` trains both, end to end.
 
     The head `"softmax"` minimises the cross-entropy, and `predict` gives probabilities. The head
-    `"svm"` is one linear support vector machine a class against the rest with squared hinge loss,
-    sum_k max(0, 1 - t_k s_k)^2 with t_k = 1 for the label and -1 for the others, and `predict`
-    gives the margins s_k (Tang, 2013). The head's weights W add weight_decay / 2 * |W|^2 to the
-    mean loss; for the SVM that is the usual C = 1 / (weight_decay * number of examples).
+    `"svm"` is a linear one-vs-rest support vector machine with squared hinge loss,
+    sum_k max(0, 1 - t_k s_k)^2 with t_k = 1 for the label and -1 for the other classes, and
+    `predict` gives the margins s_k (Tang, 2013). The head's weights W add weight_decay / 2 * |W|^2
+    to the mean loss; for the SVM this corresponds to C = 1 / (weight_decay * number of examples).
 
-    Keras' `compile`, `fit`, `evaluate`, callbacks and `.keras` files work as ever; the loss and an
-    `accuracy` metric are there without asking. It comes from `StackedAutoencoder.classifier`, and
-    takes any encoder.
+    Keras' `compile`, `fit`, `evaluate`, callbacks and `.keras` files work as usual; the loss and an
+    `accuracy` metric are built in. `StackedAutoencoder.classifier` makes one, and it can be used
+    with any encoder.
 
     Args:
         encoder: Keras model from data `(batch, ...)` to codes, which are flattened.
         num_classes: Number of classes, 2 or more; labels are 0 to `num_classes - 1`.
         head: `"softmax"` or `"svm"`.
-        dropout: Part of the codes that is dropped in training, in [0, 1).
-        weight_decay: Of the head's weights, zero or more.
-        seed: Integer from which the noise and the order of the data follow; `None` draws one.
+        dropout: Dropout rate on the codes, in [0, 1).
+        weight_decay: Weight decay of the head, zero or more.
+        seed: Integer that determines the noise and the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 
     Raises:
-        ValueError: If an argument does not fit.
+        ValueError: If an argument is not valid.
 
     Reference:
         Tang, "Deep Learning using Linear Support Vector Machines", 2013.
@@ -96,7 +96,7 @@ class Classifier(Trainer):
         self.built = True
 
     def encode_batch(self, batch: Batch, training: bool = False) -> dict[str, tf.Tensor]:
-        """What the head sees of a batch of data: "code", `(batch, size)`."""
+        """Returns the head's input for a batch of data: "code", `(batch, size)`."""
         return {"code": self.flatten(self.encoder(batch.x, training=training))}
 
     def _outputs(self, batch: Batch, training: bool) -> tf.Tensor:
@@ -110,7 +110,7 @@ class Classifier(Trainer):
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
         outputs = self._outputs(batch, training)
-        labels = tf.cast(tf.reshape(batch.target, [-1]), tf.int32)  # whatever integers they are
+        labels = tf.cast(tf.reshape(batch.target, [-1]), tf.int32)  # from any integer dtype
         self._accuracy.update_state(labels, outputs)
         if self.head == "softmax":
             loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=outputs)
@@ -137,12 +137,12 @@ class Classifier(Trainer):
             x: Array `(n, ...)`, or a dataset of `(x, y)` or `{"x": x, "label": y}`.
             y: Integer labels `(n,)`, 0 to `num_classes - 1`.
             *args, **kwargs: As in Keras.
-            class_weight: Weight of each class, for arrays; a class that is not named has 1.
+            class_weight: Weight of each class, for arrays; 1 for classes that are not named.
             sample_weight: Weight of each example, `(n,)`.
 
         Raises:
-            ValueError: If data or labels do not fit, before training; of datasets, as they are
-                read.
+            ValueError: If data or labels are not valid. Arrays are checked before training,
+                datasets while they are read.
         """
         if class_weight is not None:
             if is_in_batches(x):
@@ -155,12 +155,11 @@ class Classifier(Trainer):
             for label, weight in class_weight.items():
                 if label not in range(self.num_classes):
                     raise ValueError(
-                        f"`class_weight` has the class {label!r}; the classes are 0 to "
+                        f"`class_weight` names the class {label!r}; the classes are 0 to "
                         f"{self.num_classes - 1}."
                     )
                 weights[label] = weight
-            own = 1.0 if sample_weight is None else sample_weight
-            sample_weight = own * weights[y]
+            sample_weight = weights[y] * (1.0 if sample_weight is None else sample_weight)
         return super().fit(x, y, *args, sample_weight=sample_weight, **kwargs)
 
     def fit_head(
@@ -172,10 +171,10 @@ class Classifier(Trainer):
         validation_data: Any = None,
         **kwargs,
     ) -> keras.callbacks.History:
-        """Trains the head alone, on the codes that the encoder gives now.
+        """Trains only the head, on the encoder's present codes.
 
-        Codes of arrays are computed once. Done before `fit`, it keeps the large gradients of a new
-        head away from a pre-trained encoder. The optimizer is a copy of the compiled one.
+        Call it before `fit` to protect a pre-trained encoder from the large gradients of a new
+        head. Codes of arrays are computed once. The optimizer is a copy of the compiled one.
 
         Args:
             x, y, sample_weight, validation_data: As in `fit`.
@@ -183,7 +182,7 @@ class Classifier(Trainer):
             **kwargs: As in `fit`.
 
         Raises:
-            ValueError: If data or labels do not fit.
+            ValueError: If data or labels are not valid.
         """
         x = self._built_for(x)
         x, y, sample_weight = self._with_codes(x, y, sample_weight)
@@ -194,12 +193,12 @@ class Classifier(Trainer):
                 validation_data = validation_data[0]
         with self.distribute_strategy.scope():
             codes = keras.Input(self.flatten.output.shape[1:])
-            alone = type(self).from_config(
+            head_model = type(self).from_config(
                 {**self.get_config(), "encoder": keras.Model(codes, self.flatten(codes))}
             )
-            alone.compile(new_optimizer(None, self), **way_to_run(self))
-        alone.head_layer.set_weights(self.head_layer.get_weights())
-        history = alone.fit(
+            head_model.compile(new_optimizer(None, self), **way_to_run(self))
+        head_model.head_layer.set_weights(self.head_layer.get_weights())
+        history = head_model.fit(
             x,
             y,
             epochs=epochs,
@@ -207,11 +206,11 @@ class Classifier(Trainer):
             validation_data=validation_data,
             **kwargs,
         )
-        self.head_layer.set_weights(alone.head_layer.get_weights())
+        self.head_layer.set_weights(head_model.head_layer.get_weights())
         return history
 
     def _with_codes(self, x: Any, y: Any, sample_weight: Any) -> tuple:
-        """Data of `fit` with codes in place of x."""
+        """Returns the arguments of `fit` with codes in place of `x`."""
         encode = frozen([self.encoder, self.flatten])
         if isinstance(x, tf.data.Dataset):
             dataset = checked_dataset(self._contract, x)
@@ -225,7 +224,7 @@ class Classifier(Trainer):
         return np.concatenate([b.numpy() for b in batches]), y, sample_weight
 
     def predict_classes(self, x: Any, batch_size: int = 256) -> np.ndarray:
-        """The most likely class of each example: int64 labels `(n,)`."""
+        """Returns the most likely class of each example: int64 labels `(n,)`."""
         return self.predict(x, batch_size=batch_size, verbose=0).argmax(axis=-1)
 
     # ------------------------------------------------------------------ serialisation

@@ -1,8 +1,8 @@
 """Pictures of what a model has learned, as matplotlib figures.
 
-Every function takes arrays and returns a `Picture`, a `matplotlib.figure.Figure`: a notebook shows
-it, `picture.show()` opens it in a window, and `picture.savefig("file.png")` writes it. None of them
-needs a display or touches pyplot's state, so there is nothing to close.
+Every function takes arrays and returns a `Picture`, a `matplotlib.figure.Figure`. Notebooks show
+it, `picture.show()` opens it in a window, and `picture.savefig("file.png")` saves it. No function
+needs a display or changes pyplot's state, so no figure has to be closed.
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ __all__ = [
     "reconstructions",
 ]
 
-_TILE = 0.7  # inches of the longer side of a small image
-_LETTER = 0.085  # inches of a letter of 10 points, at most on average
-_LINE = 0.19  # inches of a line of title
+# All in inches.
+_TILE = 0.7  # longer side of a small image
+_LETTER = 0.085  # upper bound of the average width of a 10-point letter
+_LINE = 0.19  # height of a line of the title
 _SHOWN = {"cmap": "gray", "vmin": 0, "vmax": 1, "interpolation": "nearest", "aspect": "auto"}
 
 
 class Picture(Figure):
-    """A figure that notebooks show, and that opens in a window though pyplot did not make it."""
+    """A figure that notebooks can show and that can open in a window, made without pyplot."""
 
     def _repr_png_(self) -> bytes:
         file = io.BytesIO()
@@ -43,14 +44,14 @@ class Picture(Figure):
         return file.getvalue()
 
     def show(self, warn: bool = True) -> None:
-        """Opens it in a window of pyplot's backend; closed windows leave nothing behind.
+        """Opens the figure in a window of pyplot's backend; closing it frees the figure.
 
         Args:
-            warn: Whether matplotlib says so when its backend has no windows.
+            warn: Whether to warn if matplotlib's backend has no windows.
         """
         import matplotlib.pyplot as plt
 
-        # Pyplot knows figures that it has made: so it "makes" this one.
+        # Pyplot manages only figures that it has made, so let it "make" this one.
         plt.figure(FigureClass=lambda *args, **kwargs: self)
         with warnings.catch_warnings():
             if not warn:
@@ -61,15 +62,15 @@ class Picture(Figure):
 
 
 def image_grid(images: np.ndarray, columns: int | None = None, title: str | None = None) -> Picture:
-    """Images side by side, row by row.
+    """Draws images in a grid.
 
     Args:
         images: `(n, height, width, channels)` or `(n, height, width)`, in [0, 1]; 1 or 3 channels.
-        columns: images a row; about a square by default.
-        title: of the figure.
+        columns: Images per row; by default the grid is about square.
+        title: Title of the figure.
 
     Raises:
-        ValueError: when these are not images.
+        ValueError: If the array does not hold images.
     """
     images = _as_images(images)
     columns = columns or max(1, math.ceil(math.sqrt(len(images))))
@@ -84,21 +85,21 @@ def image_grid(images: np.ndarray, columns: int | None = None, title: str | None
 def image_rows(
     images: np.ndarray, names: Sequence[str] | None = None, title: str | None = None
 ) -> Picture:
-    """Images in rows, such as decoded paths through the latent space, each with its name.
+    """Draws rows of images with a name for each row, such as decoded paths in latent space.
 
     Args:
         images: `(rows, columns, height, width, channels)` or without channels, in [0, 1].
-        names: of the rows.
-        title: of the figure.
+        names: Names of the rows.
+        title: Title of the figure.
 
     Raises:
-        ValueError: when these are not images.
+        ValueError: If the array does not hold images.
     """
     images = np.asarray(images)
     if images.ndim not in (4, 5):
         raise ValueError(
-            "images must have shape (rows, columns, height, width), or that with channels; "
-            f"received {images.shape}."
+            "`images` must have shape (rows, columns, height, width), with or without a last axis "
+            f"of channels; received {images.shape}."
         )
     rows, columns = images.shape[:2]
     images = _as_images(images.reshape(-1, *images.shape[2:]))
@@ -116,21 +117,21 @@ def image_rows(
 def reconstructions(
     originals: np.ndarray, reconstructed: np.ndarray, columns: int = 12, title: str | None = None
 ) -> Picture:
-    """Originals, each over its reconstruction.
+    """Draws originals with their reconstructions below them.
 
     Args:
-        originals, reconstructed: images as for `image_grid`, equally many.
-        columns: pairs a row.
-        title: of the figure.
+        originals, reconstructed: The same number of images, as for `image_grid`.
+        columns: Pairs per row.
+        title: Title of the figure.
 
     Raises:
-        ValueError: when these are not images, or not equally many.
+        ValueError: If the arrays do not hold images, or their shapes differ.
     """
     originals, reconstructed = _as_images(originals), _as_images(reconstructed)
     if originals.shape != reconstructed.shape:
         raise ValueError(
-            f"originals {originals.shape} and reconstructed {reconstructed.shape} must have the "
-            "same shape."
+            f"`originals` and `reconstructed` must have the same shape; received "
+            f"{originals.shape} and {reconstructed.shape}."
         )
     columns = min(columns, len(originals))
     rows = math.ceil(len(originals) / columns)
@@ -153,13 +154,13 @@ def latent_map(
     class_names: Sequence[str] | None = None,
     title: str | None = None,
 ) -> Picture:
-    """Where examples lie in the latent plane, coloured by class, no class drawn over another.
+    """Draws codes in the plane, coloured by class; no class covers the others.
 
     Args:
-        codes: `(n, d)`. Of more than two dimensions the two principal components are shown.
-        labels: class numbers `(n,)`, -1 for unlabelled (grey), or `None`.
-        class_names: name of each class number, for the legend.
-        title: of the figure.
+        codes: `(n, d)`. If d is above 2, their first two principal components are shown.
+        labels: Class numbers `(n,)`, -1 for unlabelled (grey), or `None`.
+        class_names: Names of the classes, for the legend.
+        title: Title of the figure.
     """
     codes = np.asarray(codes, np.float64).reshape(len(codes), -1)
     names = ("first latent dimension", "second latent dimension")
@@ -194,20 +195,20 @@ def _scatter_classes(
     size: float,
 ) -> None:
     classes = np.unique(labels)
-    looks = {}
+    styles = {}
     for i, label in enumerate(classes):
         name = "unlabelled" if label == -1 else str(label)
         if class_names is not None and 0 <= label < len(class_names):
             name = class_names[label]
         colour = "lightgrey" if label == -1 else f"C{i % 10}"
-        looks[label] = {"c": colour, "marker": "o^sDv"[i // 10 % 5], "linewidths": 0, "alpha": 0.8}
-        axes.scatter([], [], s=18, label=name, **looks[label])  # for the legend
-    # A few of each class in turn, so that none lies on top; what has no class lies below.
+        styles[label] = {"c": colour, "marker": "o^sDv"[i // 10 % 5], "linewidths": 0, "alpha": 0.8}
+        axes.scatter([], [], s=18, label=name, **styles[label])  # for the legend
+    # Draw some examples of each class in turn, so that none lies on top; unlabelled ones lie below.
     order = np.random.default_rng(0).permutation(len(codes))
     order = np.concatenate([order[labels[order] == -1], order[labels[order] != -1]])
     for part in np.array_split(order, min(20, max(1, len(order)))):
         for label in np.unique(labels[part]):
-            axes.scatter(*codes[part[labels[part] == label]].T, s=size, **looks[label])
+            axes.scatter(*codes[part[labels[part] == label]].T, s=size, **styles[label])
     if len(classes) <= 30:
         legend = {"fontsize": 8, "frameon": False, "markerscale": 1.5}
         figure.legend(loc="outside right upper", **legend)
@@ -219,14 +220,14 @@ def latent_plane(
     extent: float = 2.5,
     title: str | None = None,
 ) -> Picture:
-    """What the decoder makes of a regular grid of codes in a two-dimensional latent plane.
+    """Draws the decoded images of a regular grid of codes in a two-dimensional latent space.
 
     Args:
-        decode: takes codes `(n, 2)`, returns images; `model.decode` of a model with two latent
+        decode: Takes codes `(n, 2)`, returns images; `model.decode` of a model with two latent
             dimensions.
-        size: codes along each axis.
-        extent: the grid reaches from `-extent` to `extent`, in standard deviations of the prior.
-        title: of the figure.
+        size: Number of codes along each axis.
+        extent: The grid reaches from `-extent` to `extent`, in standard deviations of the prior.
+        title: Title of the figure.
     """
     axis = np.linspace(-extent, extent, size, dtype=np.float32)
     # Rows from the top: the second dimension grows upwards, as in `latent_map`.
@@ -235,13 +236,13 @@ def latent_plane(
 
 
 def curves(history: Mapping[str, Sequence[float]], title: str | None = None) -> Picture:
-    """Losses by epoch, each in a panel of its own, with its validation twin dashed.
+    """Draws losses by epoch, one per panel, with the validation loss dashed.
 
-    Losses of one value or of other sizes would hide each other in one panel.
+    In a common panel, losses of equal value or of different scale would hide each other.
 
     Args:
-        history: as Keras gives it: `"loss"`, `"val_loss"`, ..., a value an epoch each.
-        title: of the figure.
+        history: As in Keras' `History`: `"loss"`, `"val_loss"`, ..., with one value per epoch.
+        title: Title of the figure.
     """
     names = [name for name in history if not name.startswith("val_")]
     names += [n for n in (name.removeprefix("val_") for name in history) if n not in names]
@@ -254,7 +255,7 @@ def curves(history: Mapping[str, Sequence[float]], title: str | None = None) -> 
         for key, line, line_width in ((name, "-", 2.0), (f"val_{name}", "--", 1.2)):
             if key in history:
                 values = history[key]
-                marker = "o" if len(values) == 1 else None  # a point is no line
+                marker = "o" if len(values) == 1 else None  # one point makes no line
                 epochs = range(1, len(values) + 1)
                 axes.plot(epochs, values, line, c=f"C{i}", lw=line_width, marker=marker, label=key)
         axes.set_xlabel("epoch")
@@ -266,32 +267,32 @@ def curves(history: Mapping[str, Sequence[float]], title: str | None = None) -> 
 
 
 def _as_images(images: np.ndarray) -> np.ndarray:
-    """Checks images and gives them a channel axis."""
+    """Checks images and adds a channel axis if there is none."""
     images = np.asarray(images)
     if images.ndim == 3:
         images = images[..., None]
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or not len(images):
         raise ValueError(
             "images must have shape (n, height, width) or (n, height, width, channels) with 1 or "
-            f"3 channels and n > 0, received {images.shape}."
+            f"3 channels and n > 0; received {images.shape}."
         )
     return images.astype(np.float32)
 
 
 def _gap(images: np.ndarray) -> int:
-    """Pixels between images."""
+    """Number of pixels between images."""
     return max(1, round(max(images.shape[1:3]) / 14))
 
 
 def _size(canvas: np.ndarray, images: np.ndarray) -> tuple[float, float]:
-    """Width and height in inches of a canvas of images; long ones are at least a fifth as wide."""
+    """Size in inches of a canvas of images; a long image is drawn at least a fifth as wide."""
     height, width = (size + _gap(images) for size in images.shape[1:3])
     inches_x, inches_y = (max(_TILE / max(height, width), 0.2 * _TILE / s) for s in (width, height))
     return canvas.shape[1] * inches_x, canvas.shape[0] * inches_y
 
 
 def _tiled(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """One large image, white between the small ones."""
+    """Joins images into one, with white space between them."""
     n, height, width, channels = images.shape
     gap = _gap(images)
     canvas = np.ones((rows, height + gap, columns, width + gap, channels), np.float32)
@@ -304,9 +305,9 @@ def _tiled(images: np.ndarray, rows: int, columns: int) -> np.ndarray:
 def _figure(
     width: float, heights: Sequence[float], title: str | None, margin: float = 0.0
 ) -> tuple[Picture, list[Axes]]:
-    """A figure that axes fill, one over the other, but for the title and a margin on the left.
+    """A figure filled by axes, one above the other, except for the title and a left margin.
 
-    All in inches. A figure that is too narrow for its title is made wider on the right.
+    Sizes are in inches. A figure that is too narrow for its title is widened on the right.
     """
     total = max(margin + width, 2.0) if title else margin + width
     wrapped = _wrapped(title, total) if title else ""
@@ -325,7 +326,7 @@ def _figure(
 
 
 def _wrapped(title: str, width: float) -> str:
-    """A title in lines that are no wider than `width` inches, unless a word is."""
+    """Wraps a title into lines of at most `width` inches, unless a word is longer."""
     letters = max(8, int(width / _LETTER))
     return "\n".join(textwrap.wrap(title, letters, break_long_words=True)) or title
 

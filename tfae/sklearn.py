@@ -27,8 +27,8 @@ __all__ = ["Encoder"]
 class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """A scikit-learn transformer from data to an autoencoder's codes, or to a layer's activations.
 
-    `fit` trains, `transform` encodes, `inverse_transform` decodes, and `score` is the negative
-    anomaly score. Labels that scikit-learn hands over are not used.
+    `fit` trains, `transform` encodes, `inverse_transform` decodes, and `score` is the negative mean
+    anomaly score. Labels that scikit-learn passes are ignored.
 
     Example:
         ```python
@@ -42,41 +42,42 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         model: What to train:
             the name of a class in `tfae.models`; a class with `from_shape`; a function
             `build(input_shape, latent_dim, **hyperparameters)` that returns a model; or a tfae
-            model. A model is the pattern of what is trained, and never changed: `fit` trains a
-            copy of it from new initial weights, compiled alike.
-        latent_dim: Size of the code; 32 by default. A model has its own.
-        layer: Name of the encoder layer whose activations `transform` gives, flattened, as
-            `model.features` names it; by default it gives codes.
-        prefit: Whether `model` is trained already and is taken as it is: `fit` then only looks at
-            the data, and `transform` works without it.
-        input_shape: Shape of one example, into which scikit-learn's flat rows are brought, such as
-            `(28, 28, 1)` for convolutions. By default that of the data; a model has its own.
+            model. A model serves as a template and is never changed: `fit` trains a copy of it with
+            new initial weights and the same `compile` arguments.
+        latent_dim: Size of the code; 32 by default. Not for a model, which has its own.
+        layer: Name of the encoder layer whose activations `transform` returns, flattened, as in
+            `model.features`; by default it returns codes.
+        prefit: Whether `model` is already trained and is used as it is. `fit` then only checks the
+            data, and `transform` works without `fit`.
+        input_shape: Shape of one example, to which scikit-learn's flat rows are reshaped, such as
+            `(28, 28, 1)` for convolutions. By default the shape of the data, or of the model.
         epochs: Passes over the data.
-        batch_size: Examples a step.
-        learning_rate: Of the optimizer; by default that of the compiled model, or what `compile`
-            takes by itself, mostly 1e-3. A number above zero or a Keras schedule. Of an adversarial
-            model, of the reconstruction.
-        validation_split: Fraction of the data, its last rows, held out for `callbacks` to look at.
+        batch_size: Examples per step.
+        learning_rate: Learning rate of the optimizer: a number above zero or a Keras schedule. By
+            default that of the compiled model, or the default of `compile`, mostly 1e-3. For an
+            adversarial model it is the rate of the reconstruction.
+        validation_split: Fraction of the data, from its end, held out to validate on, for
+            `callbacks`.
         callbacks: Keras callbacks, such as `EarlyStopping`; each `fit` uses copies.
-        jit_compile: As for `compile`; by default as the model is compiled, or `"auto"`. `False`
-            saves seconds a `fit` where the data is small.
-        random_state: Integer, `numpy.random.RandomState` or `None`: initial weights, noise and the
-            order of the data follow from it, and nothing global is read or changed, so fits may
-            run in threads. A function as `model` gets `seed=` if it takes that; the weights of one
-            that does not follow from Keras' global seed.
+        jit_compile: As for `compile`; by default as the model is compiled, or `"auto"`. For small
+            data, `False` saves seconds in each `fit`.
+        random_state: Integer, `numpy.random.RandomState` or `None`. It determines initial weights,
+            noise and the order of the data. No global state is read or changed, so fits may run in
+            threads. If `model` is a function, it gets `seed=` if it takes that argument; otherwise
+            its initial weights depend on Keras' global seed.
         verbose: 0, 1 or 2, as for Keras' `fit`.
         **hyperparameters: Further arguments of the class's `from_shape` or of the function, such
             as `architecture`, `hidden_units`, `likelihood` or `beta`. They are parameters of this
             estimator like the others: `get_params` lists those that were given, and `set_params`
-            and grid searches set any of them.
+            and grid searches can set any of them.
 
     Attributes:
         model_: The trained tfae model.
-        history_: Keras' history: the losses by epoch. Not there with `prefit`.
+        history_: Keras' history: the losses by epoch. Absent with `prefit`.
         n_features_in_: Number of values in an example.
 
-    All of scikit-learn's `check_estimator` passes with a likelihood for its data (`"gaussian"` or
-    `"squared_error"`; the default takes data in [0, 1]).
+    It passes scikit-learn's `check_estimator` with a likelihood that suits its data (`"gaussian"`
+    or `"squared_error"`; the default needs data in [0, 1]).
     """
 
     def __init__(
@@ -115,13 +116,13 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     # ------------------------------------------------------------------ parameters
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters by name, with those hyperparameters of the model that were given."""
+        """Returns the parameters by name, including the hyperparameters that were given."""
         return {**super().get_params(deep), **self._hyperparameters}
 
     def set_params(self, **params) -> Self:
-        """Sets parameters, and hyperparameters of the model whether given before or not.
+        """Sets parameters of this estimator or hyperparameters of the model.
 
-        Whether the model has a hyperparameter shows in `fit`, as after the constructor.
+        As in the constructor, an unknown hyperparameter raises only in `fit`.
         """
         names = super().get_params(deep=False)
         own = {key: value for key, value in params.items() if key in names or "__" in key}
@@ -143,7 +144,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             This estimator.
 
         Raises:
-            ValueError: If the parameters do not fit together, or the data not the model.
+            ValueError: If the parameters do not fit together, or the data does not fit the model.
         """
         rows = _rows(self, X, reset=True)
         shape = rows.shape[1:] if getattr(X, "ndim", 2) <= 2 else tuple(X.shape[1:])
@@ -171,7 +172,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _prefit_model(self) -> Trainer:
         if not isinstance(self.model, Trainer):
             raise ValueError(
-                "`prefit=True` takes a trained tfae model; received "
+                "`prefit=True` needs a trained tfae model; received "
                 f"model={self.model!r}. Give a model, or leave `prefit` out to train one."
             )
         self._refuse_hyperparameters()
@@ -183,13 +184,13 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             given["latent_dim"] = self.latent_dim
         if given:
             raise ValueError(
-                f"`model` is a {type(self.model).__name__} with networks of its own, which cannot "
-                f"change; received {given}. Give the class, its name, or a function "
+                f"`model` is a {type(self.model).__name__}, whose networks cannot be changed; "
+                f"received {given}. Give the class, its name, or a function "
                 "build(input_shape, latent_dim, ...) instead of the model."
             )
 
     def _new_model(self, shape: tuple[int, ...], seed: int) -> Trainer:
-        """A model with new weights, compiled."""
+        """Returns a compiled model with new weights."""
         compiled = None
         if isinstance(self.model, Trainer):
             self._refuse_hyperparameters()
@@ -258,7 +259,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return model.decode(codes).reshape(len(codes), -1)
 
     def score(self, X: Any, y: Any = None) -> float:
-        """How well the model explains `X`: the mean anomaly score, negative; higher is better.
+        """Returns the negative mean anomaly score of `X`; higher is better.
 
         Args:
             X: As for `fit`.
@@ -273,7 +274,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self._representation(model, np.zeros((1, *shape), np.float32)).shape[1]
 
     def _fitted(self) -> tuple[Trainer, tuple[int, ...]]:
-        """The trained model and the shape of one example."""
+        """Returns the trained model and the shape of one example."""
         check_is_fitted(self, msg=_NOT_FITTED)
         if hasattr(self, "model_"):
             return self.model_, self.input_shape_
@@ -291,13 +292,12 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
 
 _NOT_FITTED = (
-    "This %(name)s is not fitted yet. Call 'fit' first, or take a trained model as it is with "
-    "prefit=True."
+    "This %(name)s is not fitted yet. Call 'fit' first, or use a trained model with prefit=True."
 )
 
 
 def _rows(estimator: Encoder, X: Any, reset: bool) -> np.ndarray:
-    """Checks data as scikit-learn does; examples of any shape become rows of features."""
+    """Checks data as scikit-learn does, and flattens examples to rows of features."""
     if isinstance(X, tf.SparseTensor) or (scipy.sparse.issparse(X) and X.ndim > 2):
         raise TypeError(
             f"Sparse data was passed for X, a {type(X).__name__}, but dense data is required: give "
@@ -312,12 +312,12 @@ def _rows(estimator: Encoder, X: Any, reset: bool) -> np.ndarray:
         if "setting an array element with a sequence" not in str(error):
             raise
         raise ValueError(
-            "`X` holds examples of different sizes; pad or cut them to one shape."
+            "`X` holds examples of different sizes; pad or cut them to the same shape."
         ) from error
 
 
 def _example_shape(model: Trainer, given: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape that the model takes, or, where that is open, the one that was given."""
+    """The shape that the model takes or, if it leaves that open, the one that was given."""
     shape = model.data_contract().input_shape if model.built else given
     return given if None in shape else tuple(shape)
 
@@ -332,7 +332,7 @@ def _shaped(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _builder(model: Any) -> Callable[..., keras.Model]:
-    """What makes a model of an input shape, a code size and hyperparameters."""
+    """Returns the function that builds a model from shape, `latent_dim` and hyperparameters."""
     if isinstance(model, str):
         if model not in MODELS:
             raise ValueError(f"`model` must be one of {', '.join(MODELS)}; received {model!r}.")
@@ -347,7 +347,7 @@ def _builder(model: Any) -> Callable[..., keras.Model]:
 
 
 def _without_state(value: Any) -> Any:
-    """A hyperparameter that is a layer has weights or noise, which no two models may share."""
+    """Copies a hyperparameter that is a layer: models must not share its weights or seeds."""
     if isinstance(value, keras.layers.Layer):
         return type(value).from_config(value.get_config())
     return value
@@ -355,20 +355,20 @@ def _without_state(value: Any) -> Any:
 
 def _checked_rate(rate: Any) -> float | LearningRateSchedule:
     if isinstance(rate, LearningRateSchedule):
-        return type(rate).from_config(rate.get_config())  # some know in which fit they are
+        return type(rate).from_config(rate.get_config())  # some depend on their `fit`
     return positive("learning_rate", rate)
 
 
 def _takes(function: Callable, name: str) -> bool:
-    """Whether a function has a keyword argument of a name, or takes any."""
+    """Whether a function takes a keyword argument of this name."""
     parameters = inspect.signature(function).parameters
     return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def _reseeded(config: Any, draw: random.Random) -> Any:
-    """The configuration of a model, with a new seed for every initialiser and random layer in it.
+    """Returns a model's configuration with new seeds for all its initialisers and random layers.
 
-    So nothing is left for which Keras would take a seed from its global generator.
+    So Keras takes no seed from its global generator.
     """
     if isinstance(config, dict):
         return {

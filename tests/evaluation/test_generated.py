@@ -95,7 +95,7 @@ def test_features_are_the_users_function_or_model():
         (lambda x: precision_recall(x, x[:3]), "`generated` must be an array .* at least 4"),
         (lambda x: precision_recall(x, x, neighbours=0), "`neighbours`"),
         (lambda x: precision_recall(x, x, neighbours=True), "`neighbours`"),
-        (lambda x: frechet_distance(x, x[:, :1]), "rows of one size"),
+        (lambda x: frechet_distance(x, x[:, :1]), "rows of the same size"),
     ],
 )
 def test_what_does_not_fit_is_refused(call, message):

@@ -75,7 +75,7 @@ def test_a_model_without_a_prior_has_fewer_metrics_until_one_is_fitted(digits):
     assert set(measure(model, digits[:200])) == few
     with pytest.raises(NotImplementedError, match="fit_prior"):
         measure(model, digits[:200], features="data")
-    with pytest.raises(ValueError, match="no likelihood"):
+    with pytest.raises(ValueError, match="no log-likelihood"):
         measure(model, digits[:200], importance_samples=3)
     model.fit_prior(digits, "gaussian")
     values = measure(model, digits[:200], features="data")
@@ -89,7 +89,7 @@ def test_the_elbo_is_a_bound_only_where_its_terms_make_one(trained, digits):
     assert found.elbo == -found.reconstruction - found.kl
     assert found.elbo < trained.log_likelihood(digits[:300], 50, seed=0).mean()
     for other in (small(tfae.Autoencoder), small(free_bits=0.1), small(likelihood="squared_error")):
-        with pytest.raises(ValueError, match="make no bound"):
+        with pytest.raises(ValueError, match="do not add up to a bound"):
             elbo(other, digits[:9])
 
 

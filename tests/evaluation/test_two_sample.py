@@ -84,7 +84,7 @@ def test_rows_far_from_the_origin_are_tested_as_those_at_it():
         (np.zeros((1, 2)), np.zeros((5, 2)), "`x` must be an array .* at least 2"),
         (np.zeros((5, 2)), np.zeros(5), "`y` must be an array"),
         (np.zeros((5, 2)), np.full((5, 2), np.nan), "`y` holds NaN"),
-        (np.zeros((5, 2)), np.zeros((5, 3)), "rows of one size; received 2 and 3"),
+        (np.zeros((5, 2)), np.zeros((5, 3)), "rows of the same size; received 2 and 3"),
     ],
 )
 def test_bad_samples_are_refused(x, y, message):

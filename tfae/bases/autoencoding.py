@@ -267,7 +267,7 @@ class Autoencoding(Trainer):
 
         Raises:
             NotImplementedError: If the model has no prior.
-            ValueError: If `n` is not a whole number, or `label` is not a class of the model.
+            ValueError: If `n` is not an integer, or `label` is not a class of the model.
         """
         prior = self._prior_to_sample()
         n = whole_number("n", n, 0)

@@ -44,7 +44,7 @@ class GaussianPosterior(EncoderDecoder):
         """Sets the number of samples from q(z | x) per example.
 
         Raises:
-            ValueError: If it is not a whole number of at least 1.
+            ValueError: If it is not an integer of at least 1.
         """
         self.num_samples = whole_number("num_samples", num_samples, 1)
         self.sampling = GaussianSampling(

@@ -1,6 +1,6 @@
-"""How good a trained model is: metrics on arrays, a file for each idea.
+"""Metrics of trained models, one file for each.
 
-`measure` has all but the linear probe, which learns from the codes of other data.
+`measure` computes all but the linear probe, which needs a labelled training set, too.
 """
 
 from tfae.evaluation.active_units import active_units

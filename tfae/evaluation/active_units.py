@@ -1,4 +1,4 @@
-"""Which latent dimensions a model uses."""
+"""Active units: the latent dimensions that a model uses."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from tfae.evaluation import checks
 
 
 def active_units(mean: Any, threshold: float = 0.01) -> np.ndarray:
-    """Which dimensions vary with the data: those where Var_x(E[z | x]) is above a threshold.
+    """Finds the dimensions that vary with the data: Var_x(E[z | x]) is above a threshold.
 
     Args:
-        mean: Means of q(z | x) of data, `(n, latent_dim)`, as `encode` of a variational model
-            gives them; two examples or more.
-        threshold: Variance, zero or more, in units of the prior's.
+        mean: Means of q(z | x), `(n, latent_dim)`, from `encode` of a variational model; two
+            examples or more.
+        threshold: Variance, zero or more, relative to the prior's.
 
     Returns:
         Booleans `(latent_dim,)`; their sum is the number of active units.

@@ -1,4 +1,4 @@
-"""What the metrics say of arrays that do not fit."""
+"""Checks of the metrics' arguments."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import numpy as np
 
 
 def rows(name: str, values: Any, minimum: int = 1) -> np.ndarray:
-    """A finite float64 array `(n, d)`; further axes are flattened.
+    """Returns a finite float64 array `(n, d)`; further axes are flattened.
 
     Raises:
-        ValueError: If there are fewer rows than `minimum`, or a value is no finite number.
+        ValueError: If there are fewer rows than `minimum`, or a value is not finite.
     """
     array = np.asarray(values, np.float64)
     if array.ndim < 2 or len(array) < minimum or not array[0].size:
@@ -23,7 +23,7 @@ def rows(name: str, values: Any, minimum: int = 1) -> np.ndarray:
 
 
 def pair(names: tuple[str, str], values: tuple[Any, Any], minimum: int) -> list[np.ndarray]:
-    """Two arrays as of `rows`, of the same number of columns.
+    """Returns two arrays like `rows`, with the same number of columns.
 
     Raises:
         ValueError: If they do not fit together.
@@ -31,7 +31,7 @@ def pair(names: tuple[str, str], values: tuple[Any, Any], minimum: int) -> list[
     a, b = (rows(name, value, minimum) for name, value in zip(names, values, strict=True))
     if a.shape[1] != b.shape[1]:
         raise ValueError(
-            f"`{names[0]}` and `{names[1]}` must have rows of one size; received {a.shape[1]} and "
-            f"{b.shape[1]}."
+            f"`{names[0]}` and `{names[1]}` must have rows of the same size; received "
+            f"{a.shape[1]} and {b.shape[1]}."
         )
     return [a, b]

@@ -1,4 +1,4 @@
-"""The space in which data and generated data are compared."""
+"""The feature space in which real and generated data are compared."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,13 +10,13 @@ import numpy as np
 def feature_rows(
     x: np.ndarray, features: keras.Model | Callable[[np.ndarray], Any] | None, batch_size: int = 256
 ) -> np.ndarray:
-    """Features of data, a row an example.
+    """Computes features of data, one row per example.
 
     Args:
         x: Array `(n, ...)`.
-        features: Keras model, or function of a batch `(m, ...)` that gives an array `(m, ...)`;
-            `None` takes the data as it is. Distances there should mean something to the eye: for
-            images, the last hidden layer of a classifier of such images.
+        features: Keras model or function that maps a batch `(m, ...)` to an array `(m, ...)`;
+            `None` for the data itself. Distances between features should agree with perception:
+            for images, use the last hidden layer of a classifier of such images.
         batch_size: Examples at a time.
 
     Returns:

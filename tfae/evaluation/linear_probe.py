@@ -1,4 +1,4 @@
-"""How well a linear classifier reads classes off the codes."""
+"""The linear probe: how well a linear classifier recognises classes from codes."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ from tfae.evaluation import checks
 def linear_probe(
     codes: Any, labels: Any, test_codes: Any, test_labels: Any, regularisation: float = 1.0
 ) -> float:
-    """Accuracy of a logistic regression on codes, each dimension brought to variance one.
+    """Computes the accuracy of a logistic regression on standardised codes.
 
     Args:
-        codes: To train it on, `(n, latent_dim)`.
-        labels: Their classes, `(n,)`; rows with -1, unlabelled, are left out.
-        test_codes, test_labels: To measure it on, likewise.
+        codes: Training codes `(n, latent_dim)`.
+        labels: Their classes, `(n,)`; unlabelled rows, -1, are left out.
+        test_codes, test_labels: Likewise, to measure the accuracy.
         regularisation: `C` of scikit-learn's `LogisticRegression`: smaller is stronger.
 
     Returns:
-        The part of the test codes whose class it tells, in [0, 1].
+        Accuracy on the test codes, in [0, 1].
 
     Raises:
         ValueError: If codes and labels do not fit together.
@@ -49,5 +49,5 @@ def _labelled(name: str, codes: np.ndarray, labels: Any) -> tuple[np.ndarray, np
         )
     known = labels != -1
     if not known.any():
-        raise ValueError(f"`{name}` holds no labels but -1, which means unlabelled.")
+        raise ValueError(f"`{name}` holds only -1, which means unlabelled.")
     return codes[known], labels[known]

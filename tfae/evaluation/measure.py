@@ -18,7 +18,7 @@ from tfae.evaluation.precision_recall import precision_recall
 from tfae.evaluation.samples import random_sample
 from tfae.evaluation.two_sample import mmd_test
 
-MMD_SIZE = 1000  # rows of each sample: time and memory of the test grow with the square
+MMD_SIZE = 1000  # rows of each sample: the time of the test grows with the square
 
 
 def measure(
@@ -35,33 +35,35 @@ def measure(
 
     Args:
         model: A compiled tfae model.
-        x: As for `evaluate`: array or batched dataset, with labels where the model uses them.
-        features: Space in which generated data is compared with `x`: a Keras model, a function of a
-            batch, or `"data"` for the data as it is. By default it is not compared.
-        importance_samples: Samples an example of the log-likelihood estimate; 0 for none.
-        sample_size: Examples at most, drawn at random, for everything but the losses, the
-            reconstruction errors and the log-likelihood.
-        seed: Of that choice and of all draws but those of `evaluate`.
+        x: As for `evaluate`: array or batched dataset, with labels if the model uses them.
+        features: Feature space in which generated data is compared with `x`: a Keras model, a
+            function of a batch, or `"data"` for the data itself. By default they are not compared.
+        importance_samples: Samples per example for the log-likelihood estimate; 0 for none.
+        sample_size: Maximum number of examples, drawn at random, for everything except the losses,
+            the reconstruction errors and the log-likelihood.
+        seed: Integer seed of that choice and of all draws except those of `evaluate`.
         batch_size: Examples at a time, for arrays.
 
     Returns:
-        Values by name, those that apply:
+        A dictionary of the values that apply:
 
-        - the losses that `evaluate` logs; "elbo", where they make one;
+        - the losses that `evaluate` logs, and "elbo" if they add up to one;
         - "squared_error", summed over an example, and "mean_squared_error", averaged over its
-          values, of the reconstruction at the deterministic code;
-        - "active_units" and "mutual_information" of the code of a variational model;
-        - "prior_mmd", the squared maximum mean discrepancy of codes and prior, or fitted prior, and
-          "prior_mmd_p_value" of the test that they are alike;
+          elements, of the reconstruction at the deterministic code;
+        - "active_units" and "mutual_information" of a variational model's codes;
+        - "prior_mmd", the squared maximum mean discrepancy between codes and the prior or fitted
+          prior, and "prior_mmd_p_value" of the test that they have the same distribution;
         - "precision", "recall" and "frechet_distance" of generated data in the space of `features`;
         - "log_likelihood".
 
     Raises:
-        ValueError: If the data does not fit, or there is no log-likelihood to estimate.
-        NotImplementedError: If `features` are given and the model has nothing to generate from.
+        ValueError: If the data does not fit the model, or there is no log-likelihood to estimate.
+        NotImplementedError: If `features` is given, but the model has no prior to generate from.
     """
     if importance_samples and not hasattr(model, "log_likelihood"):
-        raise ValueError(f"{type(model).__name__} has no likelihood of the data to estimate.")
+        raise ValueError(
+            f"{type(model).__name__} has no log-likelihood to estimate: only variational models do."
+        )
     losses = model.evaluate(x, batch_size=batch_size, verbose=0, return_dict=True)
     values = {name: float(value) for name, value in losses.items()}
     if has_elbo(model):
@@ -82,7 +84,7 @@ def measure(
 
 
 def reconstruction_error(model: Autoencoding, dataset: tf.data.Dataset) -> dict[str, float]:
-    """Squared error of reconstruction, by example and by value; see `measure`."""
+    """Computes the squared reconstruction error, per example and per element; see `measure`."""
     squared, count, size = 0.0, 0, 1
     for inputs in dataset.as_numpy_iterator():
         x = unpack(inputs).x
@@ -92,7 +94,7 @@ def reconstruction_error(model: Autoencoding, dataset: tf.data.Dataset) -> dict[
 
 
 def code_metrics(model: Autoencoding, x: Any, seed: int = 0) -> dict[str, float]:
-    """What can be said of the codes of `x`, as for `encode`; see `measure`."""
+    """Computes the metrics of the codes of `x`, which is as for `encode`; see `measure`."""
     values: dict[str, float] = {}
     encoded = model.encode(x, return_dict=True)
     if encoded["code"].ndim != 2 or len(encoded["code"]) < 2:
@@ -103,7 +105,7 @@ def code_metrics(model: Autoencoding, x: Any, seed: int = 0) -> dict[str, float]
         values["mutual_information"] = mutual_information(mean, log_variance, seed=seed)
     if model.sampling_prior is not None:
         codes = model.draw_codes(x, seed)
-        if len(codes) > MMD_SIZE:  # the first ones, in the order of classes, would be of some only
+        if len(codes) > MMD_SIZE:  # at random, since data may be sorted by class
             chosen = np.random.default_rng(seed).choice(len(codes), MMD_SIZE, replace=False)
             codes = codes[chosen]
         drawn = model.sampling_prior.sample(len(codes), tf.constant([seed, 0], tf.int64))
@@ -114,15 +116,15 @@ def code_metrics(model: Autoencoding, x: Any, seed: int = 0) -> dict[str, float]
 def sample_metrics(
     real: np.ndarray, generated: np.ndarray, features: keras.Model | Callable | str
 ) -> dict[str, float]:
-    """How generated data compares with real data, both `(n, ...)`; see `measure`."""
-    spaces = None if features == "data" else features
-    rows = [feature_rows(x, spaces) for x in (real, generated)]
+    """Compares generated with real data, both `(n, ...)`; see `measure`."""
+    features = None if features == "data" else features
+    rows = [feature_rows(x, features) for x in (real, generated)]
     values = precision_recall(*rows)._asdict()
     return {**values, "frechet_distance": frechet_distance(*rows)}
 
 
 def _inputs(x: Any, batch_size: int) -> tf.data.Dataset:
-    """The data in batches, with their labels where there are any, without targets."""
+    """Returns the data in batches, with labels if there are any, without targets."""
     if not isinstance(x, tf.data.Dataset):
         x = tf.data.Dataset.from_tensor_slices(x).batch(batch_size)
 

@@ -1,4 +1,4 @@
-"""Whether generated data looks real, and whether it covers what is real."""
+"""Precision and recall of generated data: does it look real, and does it cover the real data?"""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -9,15 +9,15 @@ from scipy.spatial.distance import cdist
 from tfae.arguments import whole_number
 from tfae.evaluation import checks
 
-_MAX_ELEMENTS = 2**22  # of the matrix of distances, at a time
+_MAX_ELEMENTS = 2**22  # at a time, of the matrix of distances
 
 
 class PrecisionRecall(NamedTuple):
-    """Both in [0, 1].
+    """Precision and recall, both in [0, 1].
 
     Attributes:
-        precision: Part of the generated examples that lie in the manifold of the real ones.
-        recall: Part of the real examples that lie in the manifold of the generated ones.
+        precision: Fraction of the generated examples that lie in the manifold of the real ones.
+        recall: Fraction of the real examples that lie in the manifold of the generated ones.
     """
 
     precision: float
@@ -25,18 +25,18 @@ class PrecisionRecall(NamedTuple):
 
 
 def precision_recall(real: Any, generated: Any, neighbours: int = 3) -> PrecisionRecall:
-    """Precision and recall by the nearest neighbours, in a feature space.
+    """Estimates precision and recall with nearest neighbours in a feature space.
 
     The manifold of a sample is the union of balls around its points, each reaching to the point's
     k-th nearest neighbour in the sample. Both numbers depend on the sizes of the samples: compare
-    models with the same, best equal, sizes.
+    models with the same sizes, best n = m.
 
     Args:
         real, generated: Features `(n, d)` and `(m, d)`.
-        neighbours: The k.
+        neighbours: The k above, at least 1.
 
     Raises:
-        ValueError: If the samples do not fit, or have no `neighbours + 1` points.
+        ValueError: If the sizes of rows differ, or a sample has fewer than `neighbours + 1` rows.
 
     Reference:
         Kynkäänniemi et al., "Improved Precision and Recall Metric for Assessing Generative
@@ -46,13 +46,13 @@ def precision_recall(real: Any, generated: Any, neighbours: int = 3) -> Precisio
     names = ("real", "generated")
     real, generated = checks.pair(names, (real, generated), minimum=neighbours + 1)
     return PrecisionRecall(
-        _part_inside(generated, real, neighbours), _part_inside(real, generated, neighbours)
+        _fraction_inside(generated, real, neighbours), _fraction_inside(real, generated, neighbours)
     )
 
 
-def _part_inside(points: np.ndarray, sample: np.ndarray, neighbours: int) -> float:
-    """The part of `points` in the manifold of `sample`."""
-    # Each point's nearest is itself, at number 0.
+def _fraction_inside(points: np.ndarray, sample: np.ndarray, neighbours: int) -> float:
+    """The fraction of `points` in the manifold of `sample`."""
+    # Number 0 of a point's nearest neighbours is the point itself.
     radii = np.concatenate(
         [
             np.partition(distances, neighbours)[:, neighbours]
@@ -64,7 +64,7 @@ def _part_inside(points: np.ndarray, sample: np.ndarray, neighbours: int) -> flo
 
 
 def _distances(points: np.ndarray, sample: np.ndarray) -> Iterator[np.ndarray]:
-    """The matrix of distances, some rows at a time."""
+    """Yields the matrix of distances, some rows at a time."""
     size = max(1, _MAX_ELEMENTS // len(sample))
     for start in range(0, len(points), size):
         yield cdist(points[start : start + size], sample)

@@ -1,4 +1,4 @@
-"""A random sample of what a dataset holds."""
+"""Random samples from a dataset."""
 
 from typing import Any
 
@@ -9,18 +9,18 @@ from tfae.arguments import whole_number
 
 
 def random_sample(dataset: tf.data.Dataset, size: int, seed: int = 0) -> Any:
-    """Draws examples without replacement, in one pass over a dataset that may exceed the memory.
+    """Draws examples without replacement, in one pass over a dataset of any size.
 
     Args:
-        dataset: Batches of tensors, or of dictionaries or tuples of them.
-        size: How many, at least 1; fewer where the dataset has fewer.
-        seed: Of the choice.
+        dataset: Batches of tensors, or of dictionaries or tuples of tensors.
+        size: Number of examples, at least 1; fewer if the dataset has fewer.
+        seed: Integer seed of the choice.
 
     Returns:
-        As one batch, NumPy arrays `(size, ...)`, in the order of the dataset.
+        One batch of NumPy arrays `(size, ...)`, in the order of the dataset.
 
     Raises:
-        ValueError: If the dataset holds no examples, or `size` is no such number.
+        ValueError: If the dataset holds no examples, or `size` is below 1.
     """
     size = whole_number("size", size, 1)
     rng = np.random.default_rng(seed)

@@ -17,7 +17,7 @@ class ClassProbabilities(keras.layers.Layer):
         **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:
-        ValueError: If `num_classes` is not a whole number of at least 2.
+        ValueError: If `num_classes` is not an integer of at least 2.
     """
 
     def __init__(self, num_classes: int, **kwargs):

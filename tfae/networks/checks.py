@@ -9,12 +9,12 @@ def checked_sizes(name: str, sizes: Sequence[int]) -> tuple[int, ...]:
     """Returns `sizes` as a tuple of positive ints.
 
     Raises:
-        ValueError: If an entry is not a positive whole number.
+        ValueError: If an entry is not a positive integer.
     """
     sizes = tuple(sizes) if isinstance(sizes, Iterable) else (sizes,)
     try:
         return tuple(whole_number(name, size, 1) for size in sizes)
     except ValueError:
         raise ValueError(
-            f"`{name}` must hold positive whole numbers; received {sizes!r}."
+            f"`{name}` must hold positive integers; received {sizes!r}."
         ) from None

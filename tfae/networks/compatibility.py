@@ -1,4 +1,4 @@
-"""Whether the networks of a model fit together and fit the data, with errors that say where."""
+"""Checks that the networks of a model fit together and fit the data."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ def check_is_network(name: str, network: Any) -> None:
 
 
 def declared_input_shape(encoder: keras.layers.Layer) -> Shape | None:
-    """The shape `(batch, ...)` of an encoder's input; `None` where only data will tell.
+    """Returns the shape `(batch, ...)` of an encoder's input; `None` if only data will tell.
 
     Raises:
         ValueError: If the encoder has several inputs.
@@ -27,22 +27,22 @@ def declared_input_shape(encoder: keras.layers.Layer) -> Shape | None:
     inputs = getattr(encoder, "inputs", None) or ()
     if len(inputs) > 1:
         raise ValueError(
-            f"`encoder` must have one input, the data; {encoder.name!r} has {len(inputs)}. Make "
-            "one array of them, and take it apart in the encoder."
+            f"`encoder` must have one input, the data; {encoder.name!r} has {len(inputs)}. Join "
+            "them into one array, and split it inside the encoder."
         )
     return getattr(encoder, "input_shape", None) if encoder.built else None
 
 
 def decoded_shape(decoder: keras.layers.Layer, code_shape: Shape, input_shape: Shape) -> Shape:
-    """The shape of what a decoder makes of codes.
+    """Returns the shape of a decoder's output, after checking it.
 
     Args:
-        decoder: From codes to data.
-        code_shape: What it is given, `(batch, ...)`.
-        input_shape: Of the data, `(batch, ...)`.
+        decoder: Maps codes to data.
+        code_shape: Shape of its input, `(batch, ...)`.
+        input_shape: Shape of the data, `(batch, ...)`.
 
     Raises:
-        ValueError: If the decoder takes codes of another shape, or gives data of another one.
+        ValueError: If the decoder takes codes or gives data of another shape.
     """
     expected = getattr(decoder, "input_shape", None) if decoder.built else None
     if expected is not None and tuple(expected) != code_shape:

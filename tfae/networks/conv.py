@@ -53,8 +53,8 @@ def conv(
         `(encoder, decoder)`; the decoder ends in a linear layer, for the likelihood to interpret.
 
     Raises:
-        ValueError: If `input_shape` is not three positive whole numbers, a size is not a positive
-            whole number, or there is no such initialiser.
+        ValueError: If `input_shape` is not three positive integers, a size is not a positive
+            integer, or there is no such initialiser.
     """
     input_shape = checked_sizes("input_shape", input_shape)
     if len(input_shape) != 3:

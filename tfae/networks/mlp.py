@@ -44,7 +44,7 @@ def mlp(
         `(encoder, decoder)`; the decoder ends in a linear layer, for the likelihood to interpret.
 
     Raises:
-        ValueError: If a size is not a positive whole number, or there is no such initialiser.
+        ValueError: If a size is not a positive integer, or there is no such initialiser.
     """
     input_shape = checked_sizes("input_shape", input_shape)
     (latent_dim,) = checked_sizes("latent_dim", [latent_dim])

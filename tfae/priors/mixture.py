@@ -17,7 +17,7 @@ class Mixture(Prior):
         **kwargs: Passed to `keras.layers.Layer`.
 
     Raises:
-        ValueError: If `num_components` is not a whole number of at least 1.
+        ValueError: If `num_components` is not an integer of at least 1.
     """
 
     is_learned = True
