@@ -16,7 +16,7 @@ from tfae.batches.label_contract import LabelContract
 from tfae.batches.sources import checked_dataset, is_in_batches
 from tfae.layers.dropout import Dropout
 from tfae.training import Trainer
-from tfae.training.network_copies import frozen, new_optimizer, way_to_run
+from tfae.training.network_copies import execution_options, frozen, new_optimizer
 
 HEADS = ("softmax", "svm")
 
@@ -196,7 +196,7 @@ class Classifier(Trainer):
             head_model = type(self).from_config(
                 {**self.get_config(), "encoder": keras.Model(codes, self.flatten(codes))}
             )
-            head_model.compile(new_optimizer(None, self), **way_to_run(self))
+            head_model.compile(new_optimizer(None, self), **execution_options(self))
         head_model.head_layer.set_weights(self.head_layer.get_weights())
         history = head_model.fit(
             x,

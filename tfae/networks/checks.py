@@ -15,6 +15,4 @@ def checked_sizes(name: str, sizes: Sequence[int]) -> tuple[int, ...]:
     try:
         return tuple(whole_number(name, size, 1) for size in sizes)
     except ValueError:
-        raise ValueError(
-            f"`{name}` must hold positive integers; received {sizes!r}."
-        ) from None
+        raise ValueError(f"`{name}` must hold positive integers; received {sizes!r}.") from None

@@ -1,4 +1,4 @@
-"""How every tfae model trains: the train step, its data, its random state, its speed."""
+"""Training of all tfae models: `Trainer` and the parts that it uses."""
 
 from tfae.training.backup import Backup, EarlyStop
 from tfae.training.learning_rate import CosineOverFit, set_learning_rate

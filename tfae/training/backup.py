@@ -1,4 +1,4 @@
-"""Keeping a training run on disk so that it ends as if it had never been killed."""
+"""Backups of a training run, from which a killed run resumes with the same result."""
 
 import json
 import math
@@ -15,12 +15,12 @@ from tfae.internals import start_fit_at
 
 
 class EarlyStop(keras.callbacks.Callback):
-    """Ends training when the validation loss improves no more; the best weights come back.
+    """Stops training when the validation loss stops improving, and restores the best weights.
 
-    Unlike Keras' `EarlyStopping` its state can be kept, by `Backup`.
+    All its state is public, so `Backup` can save it.
 
     Args:
-        patience: Number of epochs in a row without a new lowest `val_loss` after which it stops.
+        patience: Number of epochs in a row without a lower `val_loss` after which to stop.
     """
 
     def __init__(self, patience: int):
@@ -32,7 +32,7 @@ class EarlyStop(keras.callbacks.Callback):
 
     @property
     def stopped(self) -> bool:
-        """Whether patience is at its end."""
+        """Whether the patience is used up."""
         return self.waited >= self.patience
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
@@ -45,22 +45,22 @@ class EarlyStop(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
-        self.bring_back()
+        self.restore_best_weights()
 
-    def bring_back(self) -> None:
-        """Gives the model the best weights seen."""
+    def restore_best_weights(self) -> None:
+        """Sets the model's weights to the best ones."""
         if self.best_weights is not None:
             self.model.set_weights(self.best_weights)
 
 
 class Backup(keras.callbacks.Callback):
-    """Keeps everything that the next epoch needs, after each epoch, and lets `fit` go on from it.
+    """Saves the state of training after each epoch, and lets `fit` resume from it.
 
-    Each epoch has a folder of its own, which appears by one rename: whatever kills the process, the
-    newest one is whole. (`keras.callbacks.BackupAndRestore` writes over the last one, which a kill
-    can leave unreadable, and keeps no callback's state.) `fit` with the same arguments, in a new
-    process, then ends with the weights and the history of a run that was not killed. It must be the
-    last of the callbacks, for it keeps what the others have done.
+    Each epoch is saved to a new folder, which appears by one rename, so the newest one is always
+    complete, even if the process is killed. (`keras.callbacks.BackupAndRestore` overwrites its only
+    file, which a kill can leave unreadable, and does not save the state of callbacks.) `fit` with
+    the same arguments, in a new process, then ends with the weights and the history of a run that
+    was not killed. It must be the last callback, since it saves what the others have done.
 
     Example:
         ```python
@@ -70,10 +70,11 @@ class Backup(keras.callbacks.Callback):
         ```
 
     Args:
-        folder: Where to keep it.
-        *callbacks: Whose state to keep, too: Keras' `EarlyStopping` and `ReduceLROnPlateau`, or any
-            whose public attributes are numbers, texts and lists of arrays.
-        delete: Whether the backup goes when `fit` has ended.
+        folder: Folder to save to.
+        *callbacks: Callbacks whose state is saved too: Keras' `EarlyStopping` and
+            `ReduceLROnPlateau`, or any whose public attributes are numbers, strings and lists of
+            arrays.
+        delete: Whether to delete the backup when `fit` has ended.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class Backup(keras.callbacks.Callback):
         self._past = 0  # epochs of earlier processes
 
     def restore(self, model: keras.Model) -> None:
-        """Brings a compiled model, the history and the callbacks to the state that was kept."""
+        """Restores a compiled model, the history and the callbacks from the newest backup."""
         self._is_restored = True
         self.history = []
         newest = self._newest()
@@ -110,7 +111,7 @@ class Backup(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         self._past = 0
-        if self._is_restored:  # by hand, and the epochs skipped with `initial_epoch`
+        if self._is_restored:  # by the caller, who skips epochs with `initial_epoch`
             self._is_restored = False
             return
         self.restore(self.model)
@@ -123,7 +124,7 @@ class Backup(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self.history.append({name: float(value) for name, value in logs.items()})
         name = f"{len(self.history):05}"
-        shutil.rmtree(self.folder / name, ignore_errors=True)  # of a run that was given up
+        shutil.rmtree(self.folder / name, ignore_errors=True)  # from an abandoned run
         with atomic_write(self.folder / name) as new:
             new.mkdir()
             self.model.save_weights(new / "model.weights.h5")
@@ -164,7 +165,7 @@ class Backup(keras.callbacks.Callback):
 
 
 def _state(callback: keras.callbacks.Callback) -> tuple[dict[str, Any], dict[str, list]]:
-    """The public attributes of a callback: the plain ones, and lists of arrays."""
+    """Returns the public attributes of a callback: plain values, and lists of arrays."""
     plain, arrays = {}, {}
     for name, value in vars(callback).items():
         if name.startswith("_") or name in ("model", "params"):
@@ -178,7 +179,7 @@ def _state(callback: keras.callbacks.Callback) -> tuple[dict[str, Any], dict[str
     return plain, arrays
 
 
-def save_weights_at_once(model: keras.Model, path: Path) -> None:
-    """Saves weights so that at every moment the file is whole: the old one or the new one."""
+def save_weights_atomically(model: keras.Model, path: Path) -> None:
+    """Saves weights so that the file is complete at every moment: the old one or the new one."""
     with atomic_write(path, replace=True) as new:
         model.save_weights(new)

@@ -1,4 +1,4 @@
-"""Graph functions of a model, applied to data batch by batch."""
+"""Applies functions of a batch to data as graphs, batch by batch."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -14,7 +14,7 @@ class BatchFunctions:
     """Traces functions of a batch once for each kind of batch, and joins their results in NumPy.
 
     Args:
-        programs: Of the model, which drops what is traced when the model changes.
+        programs: The model's programs, which drop traced functions when the model changes.
     """
 
     def __init__(self, programs: Programs):
@@ -30,13 +30,13 @@ class BatchFunctions:
         """Applies a function to batches.
 
         Args:
-            name: Under which the traced function is kept for the next call.
-            function: Takes a `Batch` and what `extra` gives; returns tensors `(batch, ...)`.
-            batches: Of tensors; entries that are `None` stay `None`.
-            extra: Gives further tensors for the batch of an index.
+            name: Name under which the traced function is kept for the next call.
+            function: Takes a `Batch` and the tensors of `extra`; returns tensors `(batch, ...)`.
+            batches: Batches of tensors; entries that are `None` stay `None`.
+            extra: Returns further tensors for a batch, given its index.
 
         Returns:
-            What the function returns, as arrays `(n, ...)`.
+            The function's results as arrays `(n, ...)`.
 
         Raises:
             ValueError: If there are no batches.
@@ -47,7 +47,7 @@ class BatchFunctions:
             further = extra(i)
             present = [field for field, tensor in batch._asdict().items() if tensor is not None]
             tensors = [getattr(batch, field) for field in present]
-            # A reshape to a size that is inferred fails for no rows: they are cut off of one row.
+            # A reshape with a size of -1 fails for zero rows: run one row and cut it off.
             num_rows = len(tensors[0])
             if not num_rows:
                 tensors = [tf.zeros([1, *t.shape[1:]], t.dtype) for t in tensors]
@@ -68,10 +68,10 @@ class BatchFunctions:
 
 
 def _trace(function: Callable, present: list[str], specs: list, further: tuple) -> Callable:
-    def of_tensors(*tensors: tf.Tensor) -> Any:
+    def call(*tensors: tf.Tensor) -> Any:
         fields = dict(zip(present, tensors, strict=False))
         return function(Batch(**fields), *tensors[len(present) :])
 
     further_specs = map(tf.TensorSpec.from_tensor, further)
-    # As Keras runs its steps. Converted by autograph, errors would begin with "in user code".
-    return tf.function(of_tensors, autograph=False).get_concrete_function(*specs, *further_specs)
+    # Without autograph, as in Keras: with it, errors would begin with "in user code".
+    return tf.function(call, autograph=False).get_concrete_function(*specs, *further_specs)

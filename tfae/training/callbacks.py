@@ -1,4 +1,4 @@
-"""The callbacks of `fit`: those of the user with others around them."""
+"""Adds the package's callbacks to the user's."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ def with_callbacks(
     after: Sequence[keras.callbacks.Callback],
     model: keras.Model,
 ) -> list | keras.callbacks.CallbackList:
-    """Puts callbacks around those that the user gave to `fit`, which are left as they are."""
+    """Returns the user's callbacks, unchanged, with others before and after them."""
     if isinstance(callbacks, keras.callbacks.CallbackList):
         return keras.callbacks.CallbackList(
             [*before, *callbacks.callbacks, *after], model=model, **(callbacks.params or {})

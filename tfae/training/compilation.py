@@ -1,4 +1,4 @@
-"""Which way of running a train step is faster on this machine, and how much it may compile."""
+"""Decides whether XLA makes a train step faster on this machine, and how much it may compile."""
 
 from pathlib import Path
 
@@ -7,10 +7,10 @@ import tensorflow as tf
 
 from tfae.internals import all_layers, seed_generators, supports_xla, tensorboard_profiles
 
-# Bound on the batches stacked for one program: the copy stays cheap and memory predictable.
+# Bound on the batches stacked for one program: it keeps the copy cheap and memory predictable.
 _MAX_STACKED_BYTES = 64 * 2**20
 _MAX_STEPS = 32
-_ASSUMED_BATCH_SIZE = 128  # of a dataset that does not declare its own
+_ASSUMED_BATCH_SIZE = 128  # for a dataset that does not declare it
 
 _CONVOLUTIONS = (
     keras.layers.Conv1D,
@@ -27,11 +27,11 @@ _CONVOLUTIONS = (
 
 
 def faster_with_xla(model: keras.Model) -> bool:
-    """Whether a train step, once it is compiled, is faster under XLA.
+    """Whether a train step is faster under XLA, not counting the time to compile.
 
-    XLA fuses the many small operations of a dense network and is about twice as fast there. On
-    CPUs it loses to TensorFlow's own kernels for convolutions, and for Keras' random layers, whose
-    generator it runs one lane at a time. It cannot run under `tf.distribute` on several CPUs.
+    XLA fuses the many small operations of a dense network, which makes it about twice as fast. On
+    CPUs it is slower than TensorFlow's own kernels for convolutions and for Keras' random layers,
+    whose generator it runs one lane at a time. It cannot run under `tf.distribute` on several CPUs.
     """
     if tf.distribute.has_strategy() or model.distribute_strategy.num_replicas_in_sync > 1:
         return False
@@ -43,14 +43,14 @@ def faster_with_xla(model: keras.Model) -> bool:
 
 
 def worth_compiling(model: keras.Model, num_steps: int | None) -> bool:
-    """Whether a `fit` is long enough for XLA to win back the time that it takes to compile.
+    """Whether a `fit` is long enough to save more time than XLA takes to compile.
 
-    It depends on what the whole `fit` is to do and on the network, never on what is left of it: a
-    resumed run must run as one that was not interrupted.
+    The answer depends on the network and the number of steps of the whole `fit`, not of the steps
+    that remain: a resumed run must compute the same as one that was not interrupted.
 
     Args:
         model: A built model.
-        num_steps: Train steps of the whole `fit`; `None` if that is not known, and then it is.
+        num_steps: Train steps of the whole `fit`; `None` if unknown, which counts as long enough.
     """
     if num_steps is None:
         return True
@@ -68,11 +68,11 @@ _COMPILE_TIME_PER_VARIABLE = 0.2
 
 
 class ProgramBudget:
-    """How many programs XLA may compile for one function.
+    """Limits the number of programs that XLA compiles for one function.
 
-    It keeps each, one for every shape of its inputs, in memory mappings for the life of the
-    process, and Linux ends a process that has too many. Where the budget is used up, whether of
-    the function or of the process, what comes runs without XLA.
+    XLA compiles a program for every shape of the inputs and keeps it in memory mappings until the
+    process ends, and Linux ends a process that has too many of them. When the budget of the
+    function or of the process is used up, new shapes run without XLA.
     """
 
     def __init__(self, limit: int = 8):
@@ -80,7 +80,7 @@ class ProgramBudget:
         self._shapes: set[tuple] = set()
 
     def allows(self, shapes: tuple) -> bool:
-        """Whether there is a program for inputs of these shapes, or may be another one."""
+        """Whether inputs of these shapes have a program or may get one."""
         if shapes in self._shapes:
             return True
         if len(self._shapes) == self._limit or not _mappings_are_left():
@@ -95,21 +95,21 @@ def _mappings_are_left() -> bool:
         most = int(Path("/proc/sys/vm/max_map_count").read_text())
         with open("/proc/self/maps", "rb") as maps:
             return sum(1 for _ in maps) < most // 2
-    except OSError:  # another system
+    except OSError:  # not Linux
         return True
 
 
 def loops_well_with_xla(model: keras.Model) -> bool:
-    """Whether XLA runs a step in a loop as fast as alone.
+    """Whether XLA runs a step inside a loop as fast as a single step.
 
-    On CPUs it does not with convolutions: inside a loop they take the slow path of its compiler,
-    which made a step 28 times slower (`benchmarks/train_step.py --model conv`).
+    On CPUs it does not for convolutions: inside a loop its compiler uses a slow path, which made a
+    step 28 times slower (`benchmarks/train_step.py --model conv`).
     """
     return bool(tf.config.list_physical_devices("GPU")) or not has_convolutions(model)
 
 
 def has_convolutions(model: keras.Model) -> bool:
-    """Whether a convolution is among the layers, at any depth."""
+    """Whether the model has a convolution, at any depth."""
     return any(isinstance(layer, _CONVOLUTIONS) for layer in all_layers(model))
 
 
@@ -120,10 +120,10 @@ def _is_keras_random_layer(layer: keras.layers.Layer) -> bool:
 def steps_per_program(callbacks: object, element_spec: object) -> int:
     """Resolves `steps_per_execution="auto"`.
 
-    Several steps run as one program unless a callback wants to hear of every batch.
+    Several steps run as one program unless a callback uses the hooks of single batches.
 
     Args:
-        callbacks: What the user gave to `fit`.
+        callbacks: The user's argument of `fit`.
         element_spec: Element spec of the training dataset.
 
     Returns:
@@ -133,7 +133,7 @@ def steps_per_program(callbacks: object, element_spec: object) -> int:
         callbacks = callbacks.callbacks
     elif callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
         callbacks = [callbacks] if callbacks else []
-    if any(_takes_part_in_batches(c) for c in callbacks):
+    if any(_uses_batch_hooks(c) for c in callbacks):
         return 1
     batch_bytes = sum(
         spec.dtype.size
@@ -144,12 +144,12 @@ def steps_per_program(callbacks: object, element_spec: object) -> int:
     return max(1, min(_MAX_STEPS, _MAX_STACKED_BYTES // max(batch_bytes, 1)))
 
 
-def _takes_part_in_batches(callback: keras.callbacks.Callback) -> bool:
-    """Whether a callback does anything at the begin or end of a training batch."""
+def _uses_batch_hooks(callback: keras.callbacks.Callback) -> bool:
+    """Whether a callback does anything at the beginning or end of a training batch."""
     c = keras.callbacks
     if isinstance(callback, c.ProgbarLogger):
         return False
-    # These override the hooks, and use them only where their options say so.
+    # These override the hooks, but use them only with certain options.
     if type(callback) in (c.ModelCheckpoint, c.BackupAndRestore):
         return callback.save_freq != "epoch"
     if type(callback) is c.TensorBoard:

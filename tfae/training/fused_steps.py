@@ -1,8 +1,8 @@
 """Several train steps as one XLA program.
 
-Keras compiles one step and loops outside it, so every step pays for a launch and for passing all
-variables in and out. Here the loop is inside the program: a small network trains up to twice as
-fast, with the same results.
+Keras compiles a single step and loops outside it, so every step pays for starting the program and
+for passing all variables in and out. Here the loop is inside the program: a small network trains up
+to twice as fast, with the same results.
 """
 
 from collections.abc import Callable
@@ -17,15 +17,16 @@ from tfae.training.single_steps import SingleSteps
 class FusedSteps:
     """A Keras train function that runs several steps as one program.
 
-    Fewer batches than `max_steps`, a smaller last batch and batches of changing shapes are all run,
-    each in a program of its shape; without XLA where the budget of programs is used up.
+    It also handles fewer batches than `max_steps`, a smaller last batch and batches of changing
+    shapes: each shape gets its own program, or runs without XLA when the budget of programs is used
+    up.
 
     Args:
-        train_step: Runs one step on one batch; what it returns is ignored.
+        train_step: Runs one step on one batch; its result is ignored.
         logs: Returns the metrics' results; called once, after the last step of a program.
-        max_steps: Number of batches that one call consumes, at least 1.
-        steps_per_epoch: Gives the number of batches of an epoch where the iterator has more, else
-            `None`.
+        max_steps: Maximum number of batches that one call consumes, at least 1.
+        steps_per_epoch: Returns the number of batches of an epoch if the iterator has more than one
+            epoch, otherwise `None`.
     """
 
     def __init__(
@@ -41,15 +42,15 @@ class FusedSteps:
         self._steps_per_epoch = steps_per_epoch
         self._budget = ProgramBudget()
         self._single = SingleSteps(train_step, max_steps)
-        # Traced once for each kind of data, with the batch size left open: XLA compiles a program
-        # for each size that comes.
+        # Traced once for each kind of data, for any batch size; XLA compiles a program for each
+        # size that occurs.
         self._traced: dict[tuple, Callable] = {}
         self.forget_data()
 
     def forget_data(self) -> None:
-        """Lets go of the batches that are read already: while a program runs, the next are."""
+        """Drops the batches that were read ahead, while the last program ran."""
         self._iterator: tf.data.Iterator | None = None
-        self._position = 0  # how many batches of the iterator have been trained on
+        self._position = 0  # number of batches of the iterator trained on so far
         self._stacked: Any = None
         self._count: tf.Tensor | None = None
         self._pending: Any = None
@@ -70,8 +71,8 @@ class FusedSteps:
             count = int(self._count)
             remaining -= count
             self._position += count
-            # While the program runs, the batches that this call still lacks are read; if it lacks
-            # none, those of the next call.
+            # While the program runs, read the rest of this call's batches, or else those of the
+            # next call.
             limit = tf.constant(remaining or self._next_steps())
             result, (self._stacked, self._count, self._pending) = self._run_and_collect(iterator)(
                 self._stacked, self._count, iterator, self._pending, limit
@@ -82,7 +83,7 @@ class FusedSteps:
         return result
 
     def _next_steps(self) -> int:
-        """Batches that the next call may take: a program never reaches into the next epoch."""
+        """Number of batches for the next call; a program never runs on into the next epoch."""
         total = self._steps_per_epoch()
         return min(self._max_steps, total - self._position % total) if total else self._max_steps
 
@@ -106,7 +107,7 @@ class FusedSteps:
 
             @tf.function
             def run_and_collect(stacked: Any, count: tf.Tensor, *source: Any) -> tuple:
-                # Two parts that do not depend on each other: TensorFlow runs them at the same time.
+                # The two parts are independent, so TensorFlow runs them at the same time.
                 return run(stacked, count), self._stack_next(*source)
 
             stacked = tf.nest.map_structure(
@@ -147,13 +148,13 @@ def _stack_equal_shapes(
     """Stacks batches until `limit`, the end of the data, or a batch of another shape.
 
     Args:
-        iterator: Where batches come from.
-        pending: Optional batch that was read already.
-        limit: Most batches to take.
-        size: Leading dimension of the result; its unused rest is zeros.
+        iterator: Source of batches.
+        pending: Optional batch that has already been read.
+        limit: Maximum number of batches to take.
+        size: Leading dimension of the result, whose unused rest is zeros.
 
     Returns:
-        The stacked batches `(size, ...)`, how many there are, and the batch that did not fit.
+        The stacked batches `(size, ...)`, their number, and the batch that did not fit.
     """
     spec = iterator.element_spec
     flat_specs = tf.nest.flatten(spec)
@@ -164,7 +165,7 @@ def _stack_equal_shapes(
         return [flat[i] for i in present]
 
     def shapes(optional: Any) -> tf.Tensor:
-        """All shapes in one vector; empty when there is no batch."""
+        """All shapes in one vector, which is empty if there is no batch."""
         return tf.cond(
             optional.has_value(),
             lambda: tf.concat([tf.shape(t) for t in tensors(optional)], axis=0),
@@ -199,7 +200,7 @@ def _stack_equal_shapes(
     count, pending, *arrays = tf.while_loop(fits, take, [tf.constant(0), pending, *arrays])
     flat = [None] * len(flat_specs)
     for i, array in zip(present, arrays, strict=True):
-        # With no batch at all there is no shape to fill up with zeros.
+        # Without any batch, `stack` would not know the shape.
         empty = tf.zeros([0, *(d or 0 for d in flat_specs[i].shape)], flat_specs[i].dtype)
         flat[i] = tf.cond(count > 0, array.stack, lambda empty=empty: empty)
     return tf.nest.pack_sequence_as(spec, flat), count, pending

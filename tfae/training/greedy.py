@@ -16,8 +16,8 @@ from tfae.batches.arrays import split_off_last
 from tfae.batches.batch import Batch
 from tfae.batches.feeding import Inputs, checked_arrays, checked_inputs
 from tfae.batches.sources import is_in_batches
-from tfae.training.backup import Backup, EarlyStop, save_weights_at_once
-from tfae.training.network_copies import frozen, new_optimizer, way_to_run
+from tfae.training.backup import Backup, EarlyStop, save_weights_atomically
+from tfae.training.network_copies import execution_options, frozen, new_optimizer
 
 
 def pretrain_layers(
@@ -36,17 +36,17 @@ def pretrain_layers(
     verbose: str | int,
     backup_dir: str | Path | None,
 ) -> list[keras.callbacks.History]:
-    """Trains the layers of a stack one after another, each on the frozen codes of those below.
+    """Trains the layers of a stack one after another, each on the frozen codes of the one below.
 
     Args:
         stack: A `StackedAutoencoder`.
-        layer_model: From the index of a layer, its corruption and its sparsity: the autoencoder
-            that it is trained as, which shares its networks with the stack.
+        layer_model: Takes the index of a layer, its corruption and its sparsity; returns the
+            autoencoder as which it is trained, which shares its networks with the stack.
         x, epochs, batch_size, optimizer, corruption, sparsity, validation_split, validation_data,
             patience, callbacks, verbose, backup_dir: As in `StackedAutoencoder.pretrain`.
 
     Returns:
-        The histories of the layers that were trained, in their order.
+        The histories of the layers that were trained, in order.
     """
     n = len(stack.encoders)
     x = _checked(stack, "x", x)
@@ -61,8 +61,8 @@ def pretrain_layers(
     ]
     if any(patience) and validation_data is None:
         raise ValueError(
-            "`patience` waits for the validation loss: give `validation_split` or "
-            "`validation_data` as well."
+            "`patience` needs a validation loss: give `validation_split` or `validation_data` as "
+            "well."
         )
     with stack.distribute_strategy.scope():
         optimizers = [new_optimizer(o, stack) for o in _per_layer("optimizer", optimizer, n)]
@@ -74,24 +74,23 @@ def pretrain_layers(
             return layer_model(i, corruption[i], sparsity[i])
 
     for i in range(n):
-        model_of_layer(i)  # shows what does not fit
+        model_of_layer(i)  # raises for wrong arguments before anything is trained
 
-    # From here on nothing is wrong with the arguments.
     folder = Path(backup_dir) if backup_dir is not None else None
     if folder is not None and stack.pretrained_layers < n:
         if (folder / _STACK_FILE).exists():
             stack.load_weights(folder / _STACK_FILE)
-        else:  # the first weights of layers to come, too, are part of what must not be lost
-            save_weights_at_once(stack, folder / _STACK_FILE)
+        else:  # resuming also needs the initial weights of the layers that follow
+            save_weights_atomically(stack, folder / _STACK_FILE)
     first = stack.pretrained_layers
     codes, validation_codes = (_codes(stack, data, 0, first) for data in (x, validation_data))
     histories = []
     for i in range(first, n):
-        model = model_of_layer(i)  # now, as the stack's seed may be that of the backup
+        model = model_of_layer(i)  # made here, since a backup may have changed the stack's seed
         if verbose:
             print(f"Layer {i + 1} of {n}: {_sizes(model)}")
         with stack.distribute_strategy.scope():
-            model.compile(optimizers[i], **way_to_run(stack))
+            model.compile(optimizers[i], **execution_options(stack))
         histories.append(
             _fit(
                 model,
@@ -107,7 +106,7 @@ def pretrain_layers(
         )
         stack.pretrained_layers = i + 1
         if folder is not None:
-            save_weights_at_once(stack, folder / _STACK_FILE)
+            save_weights_atomically(stack, folder / _STACK_FILE)
         if i + 1 < n:
             codes, validation_codes = (
                 _codes(stack, data, i, i + 1, raw)
@@ -139,16 +138,16 @@ def _fit(
         backup.restore(model)
         past = list(backup.history)
     if early_stop is not None and early_stop.stopped:
-        epochs = len(past)  # it was killed between its last epoch and the next layer
+        epochs = len(past)  # the process was killed after this layer's last epoch
         early_stop.set_model(model)
-        early_stop.bring_back()
+        early_stop.restore_best_weights()
     history = model.fit(
         codes,
         epochs=epochs,
         initial_epoch=min(len(past), epochs),
         batch_size=batch_size,
         validation_data=validation_codes,
-        # The backup comes last: it keeps what the others have done.
+        # The backup comes last, since it saves what the others have done.
         callbacks=[*filter(None, [early_stop]), *callbacks, *filter(None, [backup])],
         verbose=verbose,
     )
@@ -160,13 +159,13 @@ def _fit(
 
 
 def _codes(stack: Any, data: Any, start: int, end: int, raw: Any = None) -> Any:
-    """Sends data through the frozen encoders of the layers from `start` to `end`.
+    """Encodes data with the frozen encoders of the layers from `start` up to, not including, `end`.
 
     Args:
-        stack: Whose encoders.
-        data: What layer `start` takes.
-        start, end: Layers, from 0, the last one left out.
-        raw: What layer 0 takes; a dataset is mapped from there once more.
+        stack: The stack of the encoders.
+        data: The input of layer `start`.
+        start, end: Indices of layers, from 0.
+        raw: The input of layer 0, from which a dataset is mapped again.
     """
     if data is None or start == end:
         return data
@@ -184,7 +183,7 @@ def _codes(stack: Any, data: Any, start: int, end: int, raw: Any = None) -> Any:
     codes = stack._map_batches(f"codes of layers {start} to {end}", encode, inputs, batch_size=256)
     if not np.isfinite(codes).all():
         raise ValueError(
-            f"The codes of layer {end} hold NaN or infinity: its training diverged. Try a lower "
+            f"The codes of layer {end} hold NaN or infinity: its training diverged. Use a lower "
             "learning rate for it (`optimizer`)."
         )
     return codes
@@ -194,7 +193,7 @@ def _codes(stack: Any, data: Any, start: int, end: int, raw: Any = None) -> Any:
 
 
 def _checked(stack: Any, name: str, x: Any) -> Any:
-    """Data for layer 1, without targets and labels, after the checks that `fit` makes."""
+    """Checks data as `fit` does, and removes targets and labels."""
     if is_in_batches(x) and not isinstance(x, tf.data.Dataset):
         raise ValueError(
             f"`{name}` must be an array or a tf.data.Dataset: its codes are computed for every "
@@ -204,7 +203,7 @@ def _checked(stack: Any, name: str, x: Any) -> Any:
     contract = dataclasses.replace(stack.data_contract(), num_classes=None)
     if isinstance(x, tf.data.Dataset):
         inputs = checked_inputs(contract, x, for_scores=True, name=name).data
-        return inputs.map(lambda x: x)  # not a tuple of it
+        return inputs.map(lambda x: x)  # unpacks tuples of one element
     return checked_arrays(contract, x[0] if isinstance(x, tuple) else x).x
 
 

@@ -1,4 +1,4 @@
-"""A learning rate that falls over whatever `fit` turns out to be."""
+"""A learning rate that decays over the steps of `fit`, however many there are."""
 
 import math
 from collections.abc import Sequence
@@ -13,49 +13,50 @@ from tfae.internals import learning_rate_object, number_of_updates
 
 @keras.saving.register_keras_serializable("tfae")
 class CosineOverFit(LearningRateSchedule):
-    """Falls along half a cosine from its initial value to zero, over the steps of a `fit`.
+    """Decays along half a cosine from its initial value to zero over the steps of a `fit`.
 
-    `keras.optimizers.schedules.CosineDecay` without the number of steps: `fit` of a tfae model says
-    how many there are, and where in them a resumed run goes on. A further `fit` falls anew. Outside
-    of `fit`, and over data whose length is not known, the rate stays at its initial value.
+    It is `keras.optimizers.schedules.CosineDecay` without the number of steps: `fit` of a tfae
+    model sets how many there are, and at which one a resumed run starts. Each further `fit` starts
+    at the initial value again. Outside `fit`, or if the length of the data is unknown, the rate
+    stays at its initial value.
 
     Args:
-        initial_learning_rate: Above zero.
+        initial_learning_rate: Initial value, above zero.
 
     Raises:
-        ValueError: If it is no number above zero.
+        ValueError: If it is not a positive number.
     """
 
     def __init__(self, initial_learning_rate: float):
         self.initial_learning_rate = positive("initial_learning_rate", initial_learning_rate)
-        # Of the steps of the optimizer the one with which `fit` began, and for how many it runs.
-        # In a variable, for programs are compiled once and run in many a `fit`.
-        self._span = tf.Variable([0, 0], dtype=tf.int64, trainable=False)
+        # The optimizer's step at the start of `fit`, and the number of steps of `fit`. They are in
+        # a variable, since a compiled program is used by several calls of `fit`.
+        self._decay_steps = tf.Variable([0, 0], dtype=tf.int64, trainable=False)
 
     def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
-        first, num_steps = tf.unstack(tf.cast(self._span, tf.float32))
-        passed = tf.math.divide_no_nan(tf.cast(step, tf.float32) - first, num_steps)
-        angle = math.pi * tf.clip_by_value(passed, 0.0, 1.0)
+        first, num_steps = tf.unstack(tf.cast(self._decay_steps, tf.float32))
+        fraction = tf.math.divide_no_nan(tf.cast(step, tf.float32) - first, num_steps)
+        angle = math.pi * tf.clip_by_value(fraction, 0.0, 1.0)
         return self.initial_learning_rate * 0.5 * (1.0 + tf.cos(angle))
 
-    def spans(self, first: int, num_steps: int) -> None:
-        """Says that the rate falls over `num_steps` steps from `first` on; not at all, over 0."""
-        self._span.assign([first, num_steps])
+    def set_decay_steps(self, first: int, num_steps: int) -> None:
+        """Makes the rate decay over `num_steps` steps from step `first` on; 0 for no decay."""
+        self._decay_steps.assign([first, num_steps])
 
     def get_config(self) -> dict:
         return {"initial_learning_rate": self.initial_learning_rate}
 
 
-class Fall(keras.callbacks.Callback):
-    """Lets every `CosineOverFit` of the optimizers fall over the epochs of a `fit`.
+class DecayOverFit(keras.callbacks.Callback):
+    """Sets the number of steps for every `CosineOverFit` of the optimizers.
 
-    Each epoch takes its place from its number, whatever was restored, loaded or skipped before it:
-    a resumed run has the rates of one that was not interrupted.
+    The rate at the start of an epoch depends only on the epoch's number, so a resumed run has the
+    same rates as one that was not interrupted.
 
     Args:
-        optimizers: Of the model; others than those with a `CosineOverFit` are left alone.
-        epochs: After how many epochs the rates are to be zero.
-        steps_per_epoch: `None` where that is not known: the rates stay as they are.
+        optimizers: The model's optimizers; those without a `CosineOverFit` are left alone.
+        epochs: Number of epochs after which the rates reach zero.
+        steps_per_epoch: Steps per epoch; `None` if unknown, and then the rates stay constant.
     """
 
     def __init__(
@@ -66,24 +67,24 @@ class Fall(keras.callbacks.Callback):
     ):
         super().__init__()
         inner = [getattr(optimizer, "inner_optimizer", optimizer) for optimizer in optimizers]
-        self._optimizers = [optimizer for optimizer in inner if falls(optimizer)]
+        self._optimizers = [optimizer for optimizer in inner if decays_over_fit(optimizer)]
         self._epochs = epochs
         self._steps = steps_per_epoch
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         for optimizer in self._optimizers if self._steps else ():
-            taken = number_of_updates(optimizer)
-            first = taken - epoch * self._steps
-            learning_rate_object(optimizer).spans(first, self._epochs * self._steps)
+            first = number_of_updates(optimizer) - epoch * self._steps
+            num_steps = self._epochs * self._steps
+            learning_rate_object(optimizer).set_decay_steps(first, num_steps)
 
-    def end(self) -> None:
-        """Brings the rates back to their initial values, however the `fit` has ended."""
+    def reset(self) -> None:
+        """Resets the rates to their initial values; called however `fit` ends."""
         for optimizer in self._optimizers:
-            learning_rate_object(optimizer).spans(0, 0)
+            learning_rate_object(optimizer).set_decay_steps(0, 0)
 
 
-def falls(optimizer: keras.optimizers.Optimizer | None) -> bool:
-    """Whether the rate of an optimizer is a `CosineOverFit`."""
+def decays_over_fit(optimizer: keras.optimizers.Optimizer | None) -> bool:
+    """Whether the learning rate of an optimizer is a `CosineOverFit`."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     return isinstance(learning_rate_object(optimizer), CosineOverFit)
 
@@ -91,8 +92,8 @@ def falls(optimizer: keras.optimizers.Optimizer | None) -> bool:
 def set_learning_rate(
     optimizer: keras.optimizers.Optimizer, learning_rate: float | LearningRateSchedule
 ) -> None:
-    """Gives an optimizer another rate; a number falls over `fit` if the old rate did."""
+    """Sets the learning rate; a number decays over `fit` if the old rate did."""
     is_schedule = isinstance(learning_rate, LearningRateSchedule)
-    if falls(optimizer) and not is_schedule:
+    if decays_over_fit(optimizer) and not is_schedule:
         learning_rate = CosineOverFit(learning_rate)
     optimizer.learning_rate = learning_rate

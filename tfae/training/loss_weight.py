@@ -1,4 +1,4 @@
-"""The weight of a loss term as an attribute of a model: a number, or a schedule of the step."""
+"""Weights of loss terms as attributes of a model: a number, or a schedule over train steps."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tfae.arguments import is_number
 class LossWeight:
     """Descriptor for such an attribute: `beta = LossWeight()` in a model's class.
 
-    A number is kept in a variable, so a new one holds from the next step on, and is saved with the
-    weights. A schedule is part of the compiled step; exchanging one makes the next `fit` compile
-    anew.
+    A number is stored in a variable, so a new value takes effect at the next step and is saved with
+    the weights. A schedule is part of the compiled step, so setting another one makes the next
+    `fit` compile again.
     """
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -29,7 +29,7 @@ class LossWeight:
         schedule = getattr(model, f"_{self._name}_schedule")
         if schedule is not None:
             return schedule
-        # The shortest number that is this float32: 0.1, not 0.10000000149.
+        # The shortest decimal number for this float32: 0.1, not 0.10000000149.
         value = keras.ops.convert_to_numpy(getattr(model, f"_{self._name}_value"))
         return float(str(np.float32(value)))
 
@@ -46,20 +46,20 @@ class LossWeight:
             )
             setattr(model, f"_{self._name}_value", variable)
         elif is_schedule or getattr(model, f"_{self._name}_schedule") is not None:
-            model.train_function = model.test_function = None  # they have the old one built in
+            model.train_function = model.test_function = None  # traced with the old one
         setattr(model, f"_{self._name}_schedule", value if is_schedule else None)
         if not is_schedule:
             getattr(model, f"_{self._name}_value").assign(value)
 
     def tensor(self, model: keras.Model) -> tf.Tensor:
-        """The weight in the present step, for `term_weights`."""
+        """Returns the weight at the present step, for `term_weights`."""
         schedule = getattr(model, f"_{self._name}_schedule")
         if schedule is None:
             return tf.convert_to_tensor(getattr(model, f"_{self._name}_value"))
         return schedule(model.optimizer.iterations if model.optimizer is not None else 0)
 
     def config(self, model: keras.Model) -> float | dict:
-        """The attribute for `get_config`."""
+        """Returns the value for `get_config`."""
         value = self.__get__(model)
         if isinstance(value, LearningRateSchedule):
             return keras.saving.serialize_keras_object(value)

@@ -1,4 +1,4 @@
-"""Copies of what a model holds, for training parts of it."""
+"""Frozen networks, new optimizers and compile options for training parts of a model."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,10 +8,10 @@ import tensorflow as tf
 
 
 def frozen(networks: Sequence[keras.layers.Layer]) -> Callable[[tf.Tensor], tf.Tensor]:
-    """The networks one after another, with the weights that they have now, in inference.
+    """Returns the chain of networks with their present weights, in inference mode.
 
     Returns:
-        A function of `(batch, ...)` to float32 codes for `Dataset.map`: its constants lie on the
+        A function from `(batch, ...)` to float32 codes, for `Dataset.map`. Its constants are on the
         CPU, where datasets are mapped.
     """
     variables = [variable for network in networks for variable in network.variables]
@@ -28,7 +28,7 @@ def frozen(networks: Sequence[keras.layers.Layer]) -> Callable[[tf.Tensor], tf.T
 
 
 def new_optimizer(optimizer: Any, model: keras.Model) -> keras.optimizers.Optimizer:
-    """A new optimizer with the configuration of the one given, or else of the model's, or Adam.
+    """Makes a new optimizer with the configuration of the given one, else the model's, else Adam.
 
     Raises:
         ValueError: If `optimizer` is a name that Keras does not know.
@@ -39,8 +39,8 @@ def new_optimizer(optimizer: Any, model: keras.Model) -> keras.optimizers.Optimi
     return type(optimizer).from_config(optimizer.get_config())
 
 
-def way_to_run(model: keras.Model) -> dict[str, Any]:
-    """Arguments of `compile` that make another tfae model run as this one does."""
+def execution_options(model: keras.Model) -> dict[str, Any]:
+    """Returns the arguments of `compile` that make another model run in the same mode."""
     return {
         "jit_compile": model._programs.requested["jit_compile"],
         "run_eagerly": model.run_eagerly,

@@ -1,4 +1,4 @@
-"""From named loss terms to what each player minimises, and to what is logged."""
+"""Computes each player's loss and the logs from the named loss terms."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,13 +17,13 @@ def player_losses(
     """Sums each player's weighted terms, averages over the batch, and adds its regularisers.
 
     With sample weights the mean is `sum(weight * loss) / batch`, as in Keras. Under a distribution
-    strategy it is divided by the size of the global batch, so that replicas with unequal shares of
-    a last batch still add up to the gradient of one device.
+    strategy the divisor is the size of the global batch, so that the replicas' gradients add up to
+    that of one device even if their shares of the last batch differ.
 
     Args:
         model: A `tfae.training.Trainer`.
         players: Its players.
-        batch: One batch, on this replica.
+        batch: The batch on this replica.
         training: Whether this is a train step.
 
     Returns:
@@ -45,15 +45,15 @@ def player_losses(
 
 
 def log_loss(model: keras.Model, losses: Sequence[tf.Tensor], x: tf.Tensor) -> None:
-    """Logs the sum of the losses, so that replicas add up to what one device would log."""
+    """Logs the sum of the losses; all replicas together log the same as one device would."""
     count, global_count = batch_sizes(x)
     total = tf.add_n([tf.cast(loss, tf.float32) for loss in losses])
-    of_replica = tf.math.divide_no_nan(total * global_count, count)
-    loss_tracker(model).update_state(of_replica, sample_weight=count)
+    replica_loss = tf.math.divide_no_nan(total * global_count, count)
+    loss_tracker(model).update_state(replica_loss, sample_weight=count)
 
 
 def batch_sizes(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Number of examples on this replica, and on all of them, float32."""
+    """Returns the numbers of examples on this replica and on all replicas, float32."""
     context = tf.distribute.get_replica_context()
     count = tf.cast(tf.shape(x)[0], tf.float32)
     if context.num_replicas_in_sync == 1:
@@ -64,21 +64,21 @@ def batch_sizes(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 def _weighted_terms(
     model: Any, batch: Batch, training: bool, count: tf.Tensor
 ) -> dict[str, tf.Tensor]:
-    """Sums of the terms over the batch with their weights; logs their means without these."""
+    """Returns the weighted sums of the terms over the batch; logs their unweighted means."""
     weights = model.term_weights()
     with losses_add_up(model, training):
         terms = model.loss_terms(batch, training)
     trackers = model._loss_term_trackers
     if set(terms) != set(trackers):
         raise ValueError(
-            f"`loss_terms` of {type(model).__name__} must give what `loss_names` and "
-            f"`monitor_names` list, {sorted(trackers)}; it gives {sorted(terms)}."
+            f"`loss_terms` of {type(model).__name__} must return the names in `loss_names` and "
+            f"`monitor_names`, {sorted(trackers)}; it returns {sorted(terms)}."
         )
     weighted = {}
     for name, per_example in terms.items():
         per_example = tf.cast(per_example, tf.float32)
         if batch.sample_weight is not None and name in model.loss_names:
-            # Not [-1]: of data that comes unchecked, weights of time steps must fail.
+            # Not to [-1]: weights of time steps, in data that is not checked, must raise.
             weight = tf.reshape(batch.sample_weight, tf.shape(per_example))
             per_example *= tf.cast(weight, tf.float32)
         term = tf.reduce_sum(per_example)

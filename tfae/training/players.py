@@ -1,4 +1,4 @@
-"""Who minimises what in a train step."""
+"""Players: the optimizers of a train step, each with its layers and loss terms."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,17 +9,17 @@ from tfae.internals import own_losses
 
 
 class Player(NamedTuple):
-    """One optimizer, the layers whose weights it changes, and the loss terms that it lowers.
+    """An optimizer, the layers that it trains, and the loss terms that it minimises.
 
-    Most models have one player. An adversarial model has several, whose aims contradict each other:
-    all take their step at once, each along the gradient of its own terms.
+    Most models have one player. An adversarial model has several with conflicting objectives. All
+    of them step at once, each along the gradient of its own terms.
 
     Attributes:
         optimizer: The Keras optimizer; `None` before `compile`.
-        layers: Layers whose trainable weights are this player's. Their regularisers count for the
+        layers: Layers whose trainable weights it changes. Their regularisers count only for the
             first player that has them.
-        terms: Names out of the model's `loss_names`.
-        model: A model whose own weights and losses, outside of any layer, are this player's too.
+        terms: Names in the model's `loss_names`.
+        model: A model whose own weights and losses, outside its layers, belong to this player too.
     """
 
     optimizer: keras.optimizers.Optimizer | None
@@ -37,7 +37,7 @@ class Player(NamedTuple):
 
     @property
     def own_losses(self) -> list:
-        """Losses of the model that belong to no layer: `add_loss`, regularised own weights."""
+        """Losses of the model outside its layers: from `add_loss` and regularised weights."""
         if self.model is None:
             return []
         own = [v for v in _own_variables(self.model) if v.regularizer is not None]
@@ -45,7 +45,7 @@ class Player(NamedTuple):
 
 
 def complete(players: Sequence[Player], model: keras.Model) -> list[Player]:
-    """Gives the first player what no player has: layers and weights that a subclass added."""
+    """Adds to the first player the layers and weights that no player has, as in a subclass."""
     first, *others = players
     if any(layer is model for layer in first.layers):
         return [first, *others]
@@ -55,5 +55,5 @@ def complete(players: Sequence[Player], model: keras.Model) -> list[Player]:
 
 
 def _own_variables(model: keras.Model) -> list[keras.Variable]:
-    of_layers = {id(v) for layer in model.layers for v in layer.trainable_variables}
-    return [v for v in model.trainable_variables if id(v) not in of_layers]
+    in_layers = {id(v) for layer in model.layers for v in layer.trainable_variables}
+    return [v for v in model.trainable_variables if id(v) not in in_layers]

@@ -1,4 +1,4 @@
-"""The compiled functions of a model: which there are, and when they are made anew."""
+"""The traced and compiled functions of a model, and when they are made again."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -19,17 +19,17 @@ from tfae.training.structure import Structure
 
 
 class Programs:
-    """What a model has traced and compiled.
+    """Keeps the functions that a model has traced and compiled.
 
-    Functions are kept for each way of running them, so that going back to one (`evaluate` after
-    `fit`) compiles nothing, until the model's structure changes: then all are dropped.
+    There is one function for each execution mode, so switching back to a mode (`evaluate` after
+    `fit`) compiles nothing. When the model's structure changes, all are dropped.
 
     Args:
         model: A `tfae.training.Trainer`.
 
     Attributes:
-        requested: What `compile` was asked for; `"auto"` is resolved for each `fit`.
-        steps_per_epoch: Batches of an epoch of an endless dataset, else `None`.
+        requested: The arguments of `compile`; `"auto"` is resolved for each `fit`.
+        steps_per_epoch: Batches per epoch of an endless dataset, otherwise `None`.
     """
 
     def __init__(self, model: Any):
@@ -43,16 +43,18 @@ class Programs:
     # ------------------------------------------------------------------ what is kept
 
     def function(self, kind: str, make: Callable, force: bool = False) -> Callable:
-        """The function of Keras' "train", "test" or "predict" for how the model runs now.
+        """Returns the function for the model's present execution mode.
 
         Args:
-            kind: Which.
+            kind: "train", "test" or "predict".
             make: Keras' own `make_..._function`.
-            force: Whether to make it anew.
+            force: Whether to make it again.
         """
         model = self._model
-        self.drop_stale()
-        if force or getattr(model, f"{kind}_function") is None:  # Keras' sign that it is stale
+        self._drop_outdated()
+        if (
+            force or getattr(model, f"{kind}_function") is None
+        ):  # Keras marks outdated functions with None
             self._functions = {k: f for k, f in self._functions.items() if k[0] != kind}
         key = (kind, model.steps_per_execution, model.jit_compile, model.run_eagerly)
         if key not in self._functions:
@@ -60,12 +62,12 @@ class Programs:
         return self._functions[key]
 
     def graphs(self) -> dict[str, Callable]:
-        """The functions traced for other uses, by whatever names; those of this structure."""
-        self.drop_stale()
+        """Returns the dictionary of functions traced for other purposes, by name."""
+        self._drop_outdated()
         return self._graphs
 
-    def drop_stale(self) -> None:
-        """Drops all functions if what they have built in has changed."""
+    def _drop_outdated(self) -> None:
+        """Drops all functions if the structure with which they were traced has changed."""
         if not self._model.built:
             return
         structure = Structure(self._model)
@@ -77,7 +79,7 @@ class Programs:
         self._structure = structure
 
     def forget_data(self) -> None:
-        """Lets go of the batches that were read ahead."""
+        """Drops the batches that were read ahead."""
         for function in self._functions.values():
             if isinstance(function, FusedSteps):
                 function.forget_data()
@@ -85,14 +87,14 @@ class Programs:
     # ------------------------------------------------------------------ how they run
 
     @contextlib.contextmanager
-    def of_fit(self, callbacks: Any, data: Any, num_steps: int | None) -> Iterator[None]:
-        """Resolves what is `"auto"` for the length of one `fit`.
+    def for_fit(self, callbacks: Any, data: Any, num_steps: int | None) -> Iterator[None]:
+        """Resolves the options that are `"auto"` while one `fit` runs.
 
         Args:
-            callbacks: What the user gave to `fit`.
-            data: What Keras will be given.
-            num_steps: Of the whole `fit`, those of epochs that are skipped or were run before it
-                was interrupted included; `None` if nobody knows.
+            callbacks: The user's argument of `fit`.
+            data: The data that Keras' `fit` gets.
+            num_steps: Number of steps of the whole `fit`, including epochs that are skipped or were
+                run before an interruption; `None` if unknown.
         """
         model = self._model
         before = model.jit_compile, model.steps_per_execution
@@ -116,7 +118,7 @@ class Programs:
             and loops_well_with_xla(model)
             and not model.run_eagerly
             and model.distribute_strategy.num_replicas_in_sync == 1
-            # A user's own step may return other logs than the metrics: Keras' loop keeps them.
+            # A user's own step may return other logs than the metrics: only Keras' loop keeps them.
             and model.train_step.__func__.__module__.startswith("tfae.")
         )
 
@@ -135,8 +137,8 @@ class Programs:
             tf.distribute.has_strategy()
             or model.distribute_strategy is not tf.distribute.get_strategy()
         )
-        nests = kind != "predict" and steps == 1  # a traced function in another one
-        if model.run_eagerly or distributed or not (model.jit_compile or nests):
+        is_nested = kind != "predict" and steps == 1  # Keras calls a traced function in another
+        if model.run_eagerly or distributed or not (model.jit_compile or is_nested):
             make(force=True)
             return getattr(model, f"{kind}_function")
         if not model.jit_compile:
@@ -147,7 +149,7 @@ class Programs:
 
 
 class FreshPrograms(keras.callbacks.Callback):
-    """Lets what a callback has changed between two epochs, such as `model.penalty`, take effect."""
+    """Makes changes by callbacks between epochs, such as `model.penalty = 5`, take effect."""
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.model.make_train_function()

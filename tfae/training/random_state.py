@@ -1,6 +1,6 @@
-"""The random state of a model in its weight files: Keras leaves it out, and a run needs it.
+"""Saves the random state of a model in its weight files, which Keras' own files lack.
 
-With it a run that is resumed goes on with the noise and the order that it would have had.
+So a resumed run has the same noise and the same order of the data as one that was not interrupted.
 """
 
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ import keras
 
 
 def save(model: keras.Model, store: Any) -> None:
-    """Writes a model's seed and the states of all seed generators into an open store."""
+    """Writes the model's seed and the states of all its seed generators to an open store."""
     store[_ORDER_KEY] = model.seed
     for i, state in enumerate(seed_states(model)):
         store[f"{_SEED_KEY}{i}"] = state
 
 
 def load(model: keras.Model, store: Mapping[str, Any]) -> dict[str, Any]:
-    """Reads what `save` wrote, where it is there.
+    """Reads what `save` wrote, if it is there.
 
     Returns:
         The rest of the store, for Keras.
@@ -33,7 +33,7 @@ def load(model: keras.Model, store: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def seed_states(model: keras.Model) -> list[keras.Variable]:
-    """The states of all seed generators, those of the user's layers included."""
+    """Returns the states of all seed generators, including those of the user's layers."""
     return [v for v in model.variables if v.name == "seed_generator_state"]
 
 

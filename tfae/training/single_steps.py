@@ -1,4 +1,4 @@
-"""Steps that run one by one."""
+"""Runs steps one by one."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,21 +11,21 @@ from tfae.training.compilation import ProgramBudget
 
 
 class SingleSteps:
-    """A Keras train, test or predict function that runs one step a program.
+    """A Keras train, test or predict function that runs each step as a separate program.
 
-    XLA compiles a program for every shape of a batch, and never frees it. Batches of further shapes
-    than the budget allows run without XLA, with the same results up to rounding.
+    XLA compiles a program for every batch shape and never frees it. When the budget is used up,
+    batches of new shapes run without XLA, with the same results up to rounding.
 
-    No function that is traced here calls another one: TensorFlow keeps the graph of a function that
-    is called in a graph for the life of the process, for its gradient.
+    No traced function here calls another one: TensorFlow would keep the graph of the inner one
+    until the process ends, for its gradient.
 
     Args:
-        step: Runs one step on one batch and gives its results.
-        steps: Most batches that one call takes.
-        joins_results: Whether the results of all batches are joined, as for "predict", whose
-            batches come in a list; else the last one's are given, and batches come from an
+        step: Runs one step on one batch and returns its results.
+        steps: Maximum number of batches per call.
+        joins_results: Whether to join the results of all batches, as for "predict", whose batches
+            come in a list. Otherwise only the last result is returned, and batches come from an
             iterator.
-        xla: Whether XLA compiles.
+        xla: Whether to compile with XLA.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class SingleSteps:
         """Runs the next batches.
 
         Raises:
-            StopIteration, tf.errors.OutOfRangeError: Where there are none.
+            StopIteration, tf.errors.OutOfRangeError: If there are none.
         """
         if not self._xla and self._steps == 1 and isinstance(batches, tf.data.Iterator):
             return self._run_next(batches)
@@ -68,7 +68,7 @@ class SingleSteps:
         return self._traced[key](batch)
 
     def _run_next(self, iterator: tf.data.Iterator) -> Any:
-        """Reads a batch and runs its step in one go."""
+        """Reads a batch and runs its step in one traced function."""
         key = repr(iterator.element_spec)
         if key not in self._traced:
             function = tf.function(

@@ -1,7 +1,8 @@
-"""What a traced function has built in: it is stale once that has changed.
+"""Detects changes of a model that its traced functions do not see.
 
-TensorFlow traces Python once and keeps the graph. `model.penalty = 5`, LoRA, `quantize`, another
-activation or another encoder then change nothing, unless the functions are traced anew.
+TensorFlow traces Python once and keeps the graph. After that, `model.penalty = 5`, LoRA,
+`quantize`, another activation or another encoder have no effect until the functions are traced
+again.
 """
 
 from typing import Any
@@ -13,12 +14,12 @@ from tfae.internals import all_layers, learning_rate_object
 
 
 class Structure:
-    """A picture of a model: what of it a graph depends on, beside the values of its variables.
+    """A snapshot of everything that a model's graphs depend on, except the values of variables.
 
-    Of every layer at any depth, of its optimizers, and of objects such as likelihoods and
-    regularisers: all public attributes, numbers and texts by value, others by identity; and the
-    variables, precisions and what is trainable. Objects are kept, so that no new one gets the
-    address of an old one.
+    It covers every layer at any depth, the optimizers, and objects such as likelihoods and
+    regularisers. It holds all their public attributes (numbers and strings by value, others by
+    identity), their variables, their dtype policies, and what is trainable. It keeps references, so
+    that no new object can have the address of an old one.
     """
 
     def __init__(self, model: keras.Model):
@@ -27,7 +28,7 @@ class Structure:
         for layer in all_layers(model):
             self._objects.append(layer)
             self._values.append(layer.trainable)
-            self._look_into(layer)
+            self._add_attributes(layer)
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -39,8 +40,8 @@ class Structure:
 
     __hash__ = None
 
-    def _look_into(self, thing: Any) -> None:
-        for name, value in vars(thing).items():
+    def _add_attributes(self, owner: Any) -> None:
+        for name, value in vars(owner).items():
             if isinstance(value, keras.Variable):
                 self._objects.append(value)
                 self._values.append(value.trainable)
@@ -59,7 +60,7 @@ class Structure:
             self._objects.extend(value.values())
         elif isinstance(value, keras.optimizers.Optimizer):
             self._objects.append(learning_rate_object(value))
-            self._look_into(value)
+            self._add_attributes(value)
         elif (
             not isinstance(value, keras.layers.Layer | tf.Variable | type)
             and type(value).__module__.startswith(("keras.", "tfae."))
@@ -73,9 +74,9 @@ class Structure:
 
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
-# The policies of layers. (`dtype_policy` is a property.)
+# The dtype policies of layers, whose public name, `dtype_policy`, is a property.
 _PRIVATE = {"_dtype_policy"}
-# Keras sets these as it runs; of a tfae model the seed is data, which files bring along.
+# Keras sets these while it runs. The seed of a tfae model is data, which is loaded from files.
 _CHANGES_WHILE_RUNNING = {
     "built",
     "compiled",

@@ -29,8 +29,8 @@ from tfae.internals import forget_layer, has_compiled_metrics, start_fit_at
 from tfae.layers.seeds import random_seed
 from tfae.training import objective, random_state
 from tfae.training.callbacks import with_callbacks
-from tfae.training.divergence import DivergenceWarning, warn_of_lost_weights
-from tfae.training.learning_rate import Fall
+from tfae.training.divergence import DivergenceWarning, warn_of_nonfinite_weights
+from tfae.training.learning_rate import DecayOverFit
 from tfae.training.players import Player, complete
 from tfae.training.programs import FreshPrograms, Programs
 
@@ -38,13 +38,13 @@ from tfae.training.programs import FreshPrograms, Programs
 class Trainer(keras.Model):
     """A `keras.Model` whose loss is a sum of named terms.
 
-    A subclass gives `loss_terms` (and, where a term has a weight, `term_weights`), lists the names
-    in `loss_names`, and answers `data_contract`. What `loss_terms` gives under a name of
-    `monitor_names` is logged in the same way, and is no part of the loss. Everything else is Keras:
-    `fit` takes arrays, `tf.data` and `PyDataset`s, callbacks and metrics.
+    A subclass defines `loss_terms` (and `term_weights` if a term has a weight), lists the terms'
+    names in `loss_names`, and defines `data_contract`. Terms whose names are in `monitor_names` are
+    logged in the same way, but are not part of the loss. Everything else is as in Keras: `fit`
+    takes arrays, `tf.data` and `PyDataset`s, callbacks and metrics.
 
     Args:
-        seed: Integer from which the order of the data follows; `None` takes one from Keras' global
+        seed: Integer that determines the order of the data; `None` takes one from Keras' global
             seed (`keras.utils.set_random_seed`). It is saved with the model.
         **kwargs: Passed to `keras.Model`.
     """
@@ -62,31 +62,31 @@ class Trainer(keras.Model):
         names = (*self.loss_names, *self.monitor_names)
         self._loss_term_trackers = {name: keras.metrics.Mean(name=name) for name in names}
 
-    # ------------------------------------------------------------------ what a variant gives
+    # ------------------------------------------------------------------ what a variant defines
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
         """Computes every term of the objective for each example.
 
         Args:
-            batch: Inputs, targets and, where given, labels.
+            batch: Inputs, targets and, if given, labels.
             training: Whether this is a train step.
 
         Returns:
-            Tensors of shape `(batch,)` by the names in `loss_names`, before their weights, and in
+            Tensors `(batch,)` by name, for all names in `loss_names`, without their weights, and in
             `monitor_names`.
         """
         raise NotImplementedError
 
     def term_weights(self) -> dict[str, tf.Tensor | float]:
-        """Weights of the terms in the loss; a term that is not named has weight 1."""
+        """Returns the weights of the terms in the loss; terms that are not named have weight 1."""
         return {}
 
     def players(self) -> Sequence[Player]:
-        """Who minimises which terms; one player for all of them, if a variant does not say."""
+        """Returns the players; by default there is one, which minimises all terms."""
         return (Player(self.optimizer, (self,), self.loss_names),)
 
     def data_contract(self) -> DataContract:
-        """What `fit` and `evaluate` accept."""
+        """Describes the data that `fit` and `evaluate` accept."""
         raise NotImplementedError
 
     # ------------------------------------------------------------------ loss and steps
@@ -99,16 +99,17 @@ class Trainer(keras.Model):
         sample_weight: tf.Tensor | None = None,
         training: bool = True,
     ) -> tf.Tensor:
-        """The loss to differentiate on this replica, a scalar; of several players the sum.
+        """Computes the loss on this replica, a scalar; with several players, their sum.
 
-        With sample weights it is `sum(weight * loss) / batch`, as in Keras, and the regularisers.
+        It includes the regularisers. With sample weights it is `sum(weight * loss) / batch`, as in
+        Keras.
         """
         del y_pred  # The terms are computed from the networks' raw outputs.
         batch = unpack((x, y, sample_weight))
         return tf.add_n(objective.player_losses(self, self._all_players(), batch, training))
 
     def _all_players(self) -> list[Player]:
-        """The players, who together have all weights of the model."""
+        """Returns the players, which together have all weights of the model."""
         return complete(self.players(), self)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
@@ -116,15 +117,15 @@ class Trainer(keras.Model):
         batch = unpack(data)
         players = self._all_players()
         with tf.GradientTape(persistent=len(players) > 1) as tape:
-            if len(players) == 1:  # where a subclass of the user's may have its own `compute_loss`
+            if len(players) == 1:  # a user's subclass may override `compute_loss`
                 losses = [self.compute_loss(x, y, None, sample_weight, training=True)]
             elif type(self).compute_loss is Trainer.compute_loss:
                 losses = objective.player_losses(self, players, batch, training=True)
             else:
                 raise ValueError(
                     f"{type(self).__name__} has several losses, one for each of its players; "
-                    "instead of `compute_loss` override `loss_terms`, and `players` for whose they "
-                    "are."
+                    "instead of `compute_loss` override `loss_terms`, and `players`, which assigns "
+                    "the terms."
                 )
             scaled = [p.optimizer.scale_loss(loss) for p, loss in zip(players, losses, strict=True)]
         objective.log_loss(self, losses, batch.x)
@@ -135,7 +136,7 @@ class Trainer(keras.Model):
         if not any(gradients):
             warnings.warn(f"{type(self).__name__} has no trainable weights.", stacklevel=2)
         for player, gradient in zip(players, gradients, strict=True):
-            if gradient:  # else all of the player's layers are frozen
+            if gradient:  # otherwise all of the player's layers are frozen
                 player.optimizer.apply_gradients(zip(gradient, player.variables, strict=True))
         return self._logs(x, y, sample_weight)
 
@@ -149,11 +150,11 @@ class Trainer(keras.Model):
         return self(self._inputs(unpack(data)), training=False)
 
     def _inputs(self, batch: Batch) -> Any:
-        """What the model is called on."""
+        """Returns the argument of `call` for a batch."""
         return batch.x
 
     def _logs(self, x: Any, y: Any, sample_weight: Any) -> dict[str, tf.Tensor]:
-        """Feeds the metrics given to `compile`, if any, with the model's reconstruction."""
+        """Updates the metrics given to `compile`, if any, with the model's reconstruction."""
         if not has_compiled_metrics(self):
             return self.get_metrics_result()
         batch = unpack((x, y, sample_weight))
@@ -178,12 +179,12 @@ class Trainer(keras.Model):
 
         Args:
             optimizer: As in Keras.
-            loss, loss_weights: Not accepted: the model owns its objective.
-            metrics, weighted_metrics: As in Keras; they see the target and the reconstruction.
+            loss, loss_weights: Not accepted, since the model defines its own loss.
+            metrics, weighted_metrics: As in Keras; they compare target and reconstruction.
             run_eagerly: As in Keras.
-            steps_per_execution: Number of train steps that run as one program. `"auto"` takes
-                several where no callback looks at single batches, else 1.
-            jit_compile: Whether XLA compiles the steps. `"auto"` decides by what is faster for
+            steps_per_execution: Number of train steps that run as one program. `"auto"` chooses
+                several if no callback uses single batches, otherwise 1.
+            jit_compile: Whether to compile the steps with XLA. `"auto"` chooses what is faster for
                 this network on this machine; it is saved as `"auto"`.
             auto_scale_loss: As in Keras: loss scaling under `mixed_float16`.
 
@@ -192,8 +193,8 @@ class Trainer(keras.Model):
         """
         if loss is not None or loss_weights is not None:
             raise ValueError(
-                f"{type(self).__name__} owns its objective: choose the reconstruction loss with "
-                "the constructor's `likelihood`, and other weights there too. "
+                f"{type(self).__name__} defines its own loss: choose the reconstruction loss with "
+                "the constructor's `likelihood`, and the weights of terms there too. "
                 f"Received loss={loss!r}, loss_weights={loss_weights!r}; leave both out."
             )
         if steps_per_execution != "auto":
@@ -214,14 +215,14 @@ class Trainer(keras.Model):
         self._build_optimizers()
 
     def _scaled(self, optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-        """Gives a further optimizer the loss scaling that Keras gives to `optimizer`."""
+        """Adds to another optimizer the loss scaling that Keras adds to `optimizer`."""
         scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
         if scaled or self.dtype_policy.name != "mixed_float16":
             return optimizer
         return keras.optimizers.LossScaleOptimizer(optimizer)
 
     def _build_optimizers(self) -> None:
-        """Makes the slots exist before anything is saved, loaded or traced."""
+        """Creates the optimizers' slots before anything is saved, loaded or traced."""
         for player in self._all_players() if self.built else ():
             if player.optimizer is not None and not player.optimizer.built:
                 player.optimizer.build(player.variables)
@@ -233,7 +234,7 @@ class Trainer(keras.Model):
             forget_layer(self, old)
 
     def structure_changed(self) -> None:
-        """Is called when a layer or an attribute that graphs have built in is another one."""
+        """Called when a layer or an attribute on which traced functions depend has changed."""
 
     def make_train_function(self, force: bool = False) -> None:
         self._build_optimizers()
@@ -251,7 +252,7 @@ class Trainer(keras.Model):
     def get_compile_config(self) -> dict:
         config = super().get_compile_config()
         if config:
-            # What was asked for, not what it meant on this machine.
+            # As requested, not as resolved on this machine.
             config.update(self._programs.requested)
         return config
 
@@ -281,17 +282,17 @@ class Trainer(keras.Model):
     ) -> keras.callbacks.History:
         """Trains the model; all arguments as in `keras.Model.fit`.
 
-        `y`, when given, is the data to reconstruct. Arrays are checked before training starts,
-        datasets and generators batch by batch as they are read; a distributed dataset is not
-        checked. The order of arrays is a function of the model's seed and the epoch.
+        `y`, if given, is the data to reconstruct. Arrays are checked before training starts,
+        datasets and generators batch by batch while they are read; a distributed dataset is not
+        checked. The order of arrays depends only on the model's seed and the epoch.
 
         Raises:
             ValueError: If the data does not fit the model, or `class_weight` is given.
         """
         if class_weight is not None:
             raise ValueError(
-                f"{type(self).__name__} reconstructs its input and has no classes to weigh; give "
-                "each example its weight with `sample_weight` instead of `class_weight`."
+                f"{type(self).__name__} reconstructs its input and has no classes to weight; use "
+                "`sample_weight`, one weight for each example, instead of `class_weight`."
             )
         for name, value in (
             ("batch_size", batch_size),
@@ -320,17 +321,17 @@ class Trainer(keras.Model):
             )
         optimizers = [player.optimizer for player in self.players()] if self.compiled else []
         steps = steps_per_epoch or num_batches(data)
-        fall = Fall(optimizers, epochs, steps)
+        decay = DecayOverFit(optimizers, epochs, steps)
         programs = self._programs
-        with programs.of_fit(callbacks, data, steps and epochs * steps):
+        with programs.for_fit(callbacks, data, steps and epochs * steps):
             if not is_in_batches(x) and not steps_per_epoch and programs.keeps_epochs_apart():
-                # One iterator for all epochs: to make one takes as long as many small steps.
+                # One iterator for all epochs: making one takes as long as many small steps.
                 steps_per_epoch = int(data.cardinality())
                 data = data.repeat()
             programs.steps_per_epoch = steps_per_epoch
             after = [SeededOrder(data, seed)] if isinstance(data, tf.data.Dataset) else []
             after += [FreshPrograms(), DivergenceWarning()]
-            callbacks = with_callbacks(callbacks, [fall], after, self)
+            callbacks = with_callbacks(callbacks, [decay], after, self)
             try:
                 with clear_data_errors():
                     return super().fit(
@@ -346,8 +347,8 @@ class Trainer(keras.Model):
                         validation_freq=validation_freq,
                     )
             finally:
-                fall.end()
-                start_fit_at(self, None)  # where a callback had set it
+                decay.reset()
+                start_fit_at(self, None)  # a callback may have set it
 
     def evaluate(
         self,
@@ -387,7 +388,7 @@ class Trainer(keras.Model):
         return_dict: bool = False,
     ) -> Any:
         if class_weight is not None:
-            raise ValueError("`class_weight` is not used here; see `fit`.")
+            raise ValueError("`class_weight` is not supported; see `fit`.")
         self._check_optimizers()
         batch = self._single_batch(x, y, sample_weight)
         return super().train_on_batch(*batch, return_dict=return_dict)
@@ -402,7 +403,7 @@ class Trainer(keras.Model):
         players = self.players() if self.compiled and self.needs_optimizer else ()
         if any(player.optimizer is None for player in players):
             raise ValueError(
-                f"{type(self).__name__} was compiled with optimizer=None, which is enough to "
+                f"{type(self).__name__} was compiled with optimizer=None, which is only enough to "
                 "evaluate; to train, compile it with an optimizer, such as 'adam'."
             )
 
@@ -439,7 +440,7 @@ class Trainer(keras.Model):
         return self._predict_no_rows(tf.nest.map_structure(tf.TensorSpec.from_tensor, batch))
 
     def _predict_no_rows(self, spec: Any) -> Any:
-        """Outputs of no rows, of the shape that those of one have."""
+        """Returns outputs with zero rows, in the shape of the outputs for one row."""
         outputs = super().predict_on_batch(one_row_of_zeros(spec))
         return tf.nest.map_structure(lambda output: np.asarray(output)[:0], outputs)
 
@@ -452,10 +453,10 @@ class Trainer(keras.Model):
         return single_batch(self.data_contract(), x, y, sample_weight)
 
     def _built_for(self, x: Any) -> Any:
-        """Builds a model whose encoder declares no input for the shape of its first data.
+        """Builds the model for the shape of its first data, unless it is built.
 
         Returns:
-            The data, still whole where a first batch of a generator was looked at.
+            The data; for a generator, another one that still yields the first batch.
         """
         if self.built:
             return x
@@ -466,11 +467,11 @@ class Trainer(keras.Model):
     # ------------------------------------------------------------------ files
 
     def save(self, filepath: Any, overwrite: bool = True, **kwargs) -> None:
-        """Saves the model as in Keras, to a `.keras` file, which appears whole or not at all.
+        """Saves the model as in Keras; a `.keras` file is written completely or not at all.
 
         Raises:
-            ValueError: If it is to be an HDF5 file, which holds neither optimizers nor random state
-                of a tfae model.
+            ValueError: If the path is an HDF5 file, which would hold neither the optimizers nor the
+                random state of a tfae model.
         """
         if str(filepath).endswith((".h5", ".hdf5")):
             raise ValueError(
@@ -485,7 +486,7 @@ class Trainer(keras.Model):
             super().save(new, **kwargs)
 
     def save_own_variables(self, store: Any) -> None:
-        warn_of_lost_weights(self)
+        warn_of_nonfinite_weights(self)
         super().save_own_variables(store)
         random_state.save(self, store)
 
