@@ -345,8 +345,8 @@ def test_atoms_as_part_of_another_model_keep_length_one(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((0, 0.1), "`num_atoms` must be a whole number.*received 0"),
-        ((2.5, 0.1), "`num_atoms` must be a whole number.*received 2.5"),
+        ((0, 0.1), "`num_atoms` must be an integer.*received 0"),
+        ((2.5, 0.1), "`num_atoms` must be an integer.*received 2.5"),
         ((8, 0), "`penalty` must be a positive number; received 0"),
         ((8, -1.0), "`penalty`"),
         ((8, float("nan")), "`penalty`.*nan"),

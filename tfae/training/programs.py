@@ -52,9 +52,8 @@ class Programs:
         """
         model = self._model
         self._drop_outdated()
-        if (
-            force or getattr(model, f"{kind}_function") is None
-        ):  # Keras marks outdated functions with None
+        # Keras sets outdated functions to None.
+        if force or getattr(model, f"{kind}_function") is None:
             self._functions = {k: f for k, f in self._functions.items() if k[0] != kind}
         key = (kind, model.steps_per_execution, model.jit_compile, model.run_eagerly)
         if key not in self._functions:
