@@ -59,8 +59,8 @@ def test_what_they_give_can_be_decoded(few_digits):
         (lambda: interpolate([np.nan], [1.0]), "without NaN"),
         (lambda: traverse([[1.0]], 0, [1.0]), "`code` must have shape"),
         (lambda: traverse([1.0, 2.0], 2, [1.0]), "`dimension` must be 0 to 1; received 2"),
-        (lambda: traverse([1.0, 2.0], 1.0, [1.0]), "`dimension` must be an integer"),
-        (lambda: traverse([1.0, 2.0], -1, [1.0]), "`dimension` must be an integer"),
+        (lambda: traverse([1.0, 2.0], 1.0, [1.0]), "`dimension` must be a non-negative integer"),
+        (lambda: traverse([1.0, 2.0], -1, [1.0]), "`dimension` must be a non-negative integer"),
     ],
 )
 def test_what_leads_nowhere_is_refused(call, message):

@@ -311,7 +311,7 @@ def test_it_survives_a_file(rows, trained, tmp_path, module):
         ({"learning_rate": -1.0}, "`learning_rate` must be a positive number; received -1.0"),
         ({"learning_rate": "much"}, "`learning_rate` must be a positive number"),
         ({"epochs": 1.5}, "`epochs` must be an integer"),
-        ({"prefit": True}, "takes a trained tfae model"),
+        ({"prefit": True}, "needs a trained tfae model"),
         ({"input_shape": (7, 7)}, r"64 features.*\(7, 7\) has 49"),
         ({"layer": "hidden_9"}, "no layer 'hidden_9'; it has 'hidden_1', 'hidden_2', 'code'"),
     ],

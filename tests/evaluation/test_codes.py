@@ -89,7 +89,7 @@ def test_the_linear_probe_is_as_good_as_the_best_line():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda x, y: mutual_information(x, x[:5]), "of the same examples; received 9 and 5"),
+        (lambda x, y: mutual_information(x, x[:5]), "the same number of rows; received 9 and 5"),
         (lambda x, y: mutual_information(x, x, num_samples=0), "`num_samples`"),
         (lambda x, y: active_units(x[:1]), "`mean` must be an array"),
         (lambda x, y: linear_probe(x, y[:5], x, y), "`labels` must be 9 integers"),

@@ -234,7 +234,7 @@ def test_progress_names_the_layer(flat, capsys):
         ({"epochs": [1, 2, 3]}, "`epochs` must be one value for all layers or a list of 2"),
         ({"corruption": "fog"}, "`corruption` must be one of"),
         ({"corruption": ["masking"]}, "`corruption` must be one value"),
-        ({"patience": 3}, "`patience` waits for the validation loss"),
+        ({"patience": 3}, "`patience` needs a validation loss"),
         ({"patience": 0, "validation_split": 0.1}, "`patience` must be an integer"),
         ({"optimizer": "adamant"}, "adamant"),
         ({"validation_data": np.full((5, 64), 2.0)}, "must lie in"),
