@@ -279,7 +279,7 @@ def test_weights_are_one_number_an_example(check, batch_size):
             check(CONTRACT, (X, X, weights), **options).sample_weight, WEIGHTS
         )
     for weights in (np.ones((6, 2)), np.ones((6, 2, 3)), np.ones((6, 1, 1))):
-        with pytest.raises(ValueError, match="`sample_weight` must have one weight an example"):
+        with pytest.raises(ValueError, match="`sample_weight` must have one weight for each example"):
             check(CONTRACT, (X, X, weights), **options)
 
 
@@ -365,7 +365,7 @@ def test_labels_that_are_no_classes_are_refused(check, label, message):
 
 
 def test_one_label_for_all_is_refused():
-    with pytest.raises(ValueError, match=r"one an example. Received int64 of shape \(\)\.$"):
+    with pytest.raises(ValueError, match=r"one for each example. Received int64 of shape \(\)\.$"):
         of_arrays(WITH_LABELS, {"x": X, "label": 7})
 
 

@@ -277,7 +277,7 @@ def test_labels_reach_a_conditional_model_and_no_label_is_taken_for_another():
     assert (with_labels != model.predict(X, verbose=0)).any()
     methods = (model.predict, model.predict_on_batch, model.encode, model.fit, model.evaluate)
     for method in methods:
-        for label, message in ((7, "one an example"), (np.full(24, 7), "labels from 0 to 7"),
+        for label, message in ((7, "one for each example"), (np.full(24, 7), "labels from 0 to 7"),
                                (LABELS / 2, "float64")):  # fmt: skip
             with pytest.raises(ValueError, match=f"`label` must hold integer labels .*{message}"):
                 method({"x": X, "label": label})

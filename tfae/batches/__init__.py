@@ -1,1 +1,1 @@
-"""From whatever Keras takes as data to checked batches, in an order that can be resumed."""
+"""Turns all kinds of data that Keras takes into checked batches, in a resumable order."""

@@ -1,4 +1,4 @@
-"""Arrays in memory, in an order that depends on (seed, epoch) only."""
+"""Batches of arrays in memory."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfae.arguments import between
 from tfae.batches.batch import Batch
-from tfae.batches.order import BatchRows, carrying, ordered_rows
+from tfae.batches.order import BatchRows, ordered_rows, with_epoch
 
 
 def epoch_ordered(
@@ -20,26 +20,27 @@ def epoch_ordered(
     drop_remainder: bool = False,
     finish: Callable[[Any], Any] = lambda batch: batch,
 ) -> tf.data.Dataset:
-    """Batches of arrays in memory, in an order that depends on (seed, epoch) only.
+    """Batches arrays in memory in an order that depends only on (seed, epoch).
 
     Args:
-        arrays: an array or tensor, or a tuple, list or dict of them, nested at will, all with the
-            same leading dimension `n`. `None` entries stay `None`, so `(x, None, weights)` works.
-        batch_size: rows a batch; the last batch of a pass holds what is left.
-        seed: any integer of up to 64 bits, or an int64 variable on the CPU that is read at the
+        arrays: An array or tensor, or any nesting of tuples, lists and dictionaries of them, all
+            with the same leading dimension `n`. `None` entries stay `None`, so
+            `(x, None, weights)` works.
+        batch_size: Rows per batch; the last batch of a pass holds the rest.
+        seed: An integer of up to 64 bits, or an int64 variable on the CPU that is read at the
             beginning of each pass (a model's seed may be restored after its data was prepared).
-        epoch: the variable that says which pass it is, from `epoch_variable()`; a new one, in
-            counting state, when `None`.
+        epoch: The variable that holds the number of the pass, from `epoch_variable()`; `None` for a
+            new one that counts passes.
         shuffle: `False` gives the rows in their own order in every pass.
-        drop_remainder: leaves out the last batch where it is smaller than `batch_size`.
-        finish: makes of a batch what the dataset gives.
+        drop_remainder: Whether to leave out the last batch if it is smaller than `batch_size`.
+        finish: Maps a batch to an element of the dataset.
 
     Returns:
-        A dataset of known cardinality with the structure of `arrays` (lists become tuples), which
-        carries its epoch variable as `.tfae_epoch`.
+        A dataset of known cardinality with the structure of `arrays` (lists become tuples), with
+        its epoch variable as `.tfae_epoch`.
 
     Raises:
-        ValueError: when there is no array, one is a scalar, or leading dimensions differ.
+        ValueError: If there is no array, one is a scalar, or leading dimensions differ.
     """
     tensors = [None if a is None else _on_host(a) for a in keras.tree.flatten(arrays)]
     n = _common_length(arrays, tensors)
@@ -51,7 +52,7 @@ def epoch_ordered(
     dataset = ordered_rows(n, batch_size, seed, epoch, shuffle, drop_remainder)
     epoch = dataset.tfae_epoch
     dataset = dataset.map(fetch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return carrying(dataset.prefetch(tf.data.AUTOTUNE), epoch)
+    return with_epoch(dataset.prefetch(tf.data.AUTOTUNE), epoch)
 
 
 def _on_host(array: Any) -> tf.Tensor:
@@ -61,7 +62,7 @@ def _on_host(array: Any) -> tf.Tensor:
 
 
 def _common_length(arrays: Any, tensors: list[tf.Tensor | None]) -> int:
-    """The leading dimension that all arrays share, or `ValueError`."""
+    """Returns the leading dimension of all arrays; raises `ValueError` if they differ."""
     shapes = [tuple(t.shape) for t in tensors if t is not None]
     if not shapes:
         raise ValueError(f"arrays must hold at least one array, received {arrays!r}.")
@@ -78,7 +79,7 @@ def split_off_last(arrays: Batch, fraction: float) -> tuple[Batch, Batch]:
     """Holds out the last `fraction` of arrays, as Keras does.
 
     Raises:
-        ValueError: If `fraction` does not lie between 0 and 1, or one side would be empty.
+        ValueError: If `fraction` is not between 0 and 1, or one side would be empty.
     """
     fraction = between("validation_split", fraction, 0, 1)
     size = int(arrays.x.shape[0])
@@ -92,6 +93,6 @@ def split_off_last(arrays: Batch, fraction: float) -> tuple[Batch, Batch]:
 
 
 def rows_of(arrays: Batch, rows: slice) -> Batch:
-    """Some rows of arrays; a target that is `x` stays the same array."""
+    """Returns some rows of arrays; if the target is `x`, it stays the same array as `x`."""
     x, target, label, weights = (None if a is None else a[rows] for a in arrays)
     return Batch(x, target if arrays.has_own_target else x, label, weights)

@@ -1,8 +1,8 @@
-"""What a batch is.
+"""The `Batch` that is passed around in this package.
 
-Keras hands batches on as `x`, `(x, target)` or `(x, target, sample_weight)`, where `x` is a tensor
-`(batch, ...)` or a dictionary `{"x": x, "label": label}`. In this package a batch is a `Batch`:
-`unpack` makes one of what Keras hands on, and `pack` goes back.
+Keras passes batches as `x`, `(x, target)` or `(x, target, sample_weight)`, where `x` is a tensor
+`(batch, ...)` or a dictionary `{"x": x, "label": label}`. `unpack` turns these into a `Batch`, and
+`pack` turns it back.
 """
 
 from typing import Any, NamedTuple
@@ -14,11 +14,11 @@ from tfae.internals import is_spec_of_none
 
 
 class Batch(NamedTuple):
-    """One batch, or arrays of as many rows as there are examples.
+    """A batch, or all the arrays of a data set.
 
     Attributes:
         x: Model inputs `(batch, ...)`; for decoders, codes.
-        target: What to reconstruct, `(batch, ...)`; `unpack` puts `x` where nothing else is given.
+        target: Data to reconstruct, `(batch, ...)`; `unpack` sets it to `x` if none is given.
         label: Class labels `(batch,)`, -1 where unknown, or `None`.
         sample_weight: Weights `(batch,)`, or `None`.
     """
@@ -30,15 +30,15 @@ class Batch(NamedTuple):
 
     @property
     def has_own_target(self) -> bool:
-        """Whether something else than `x` is to be reconstructed."""
+        """Whether the target is another tensor than `x`."""
         return self.target is not None and self.target is not self.x
 
 
 def unpack(data: Any) -> Batch:
-    """Takes apart what Keras hands to a step, or the `element_spec` of a dataset.
+    """Converts what Keras passes to a step, or the `element_spec` of a dataset, to a `Batch`.
 
     Raises:
-        ValueError: If there is no one `x`, or a dictionary has an unknown key.
+        ValueError: If there is not exactly one `x`, or a dictionary has an unknown key.
     """
     x, target, sample_weight = map(_or_none, keras.utils.unpack_x_y_sample_weight(data))
     label = None
@@ -52,17 +52,17 @@ def unpack(data: Any) -> Batch:
     elif isinstance(x, list | tuple):
         if len(x) != 1:
             raise ValueError(
-                f"`x` must be one array, as the models here have one input; received {len(x)} in a "
-                f"{type(x).__name__}."
+                f"`x` must be one array, since tfae's models have one input; received {len(x)} in "
+                f"a {type(x).__name__}."
             )
         (x,) = x
     return Batch(x, x if target is None else target, label, sample_weight)
 
 
 def pack(batch: Batch) -> tuple:
-    """The tuple that Keras takes: `(x,)`, `(x, target)` or `(x, target, sample_weight)`.
+    """Converts a batch for Keras: `(x,)`, `(x, target)` or `(x, target, sample_weight)`.
 
-    Nothing in it is `None`, which `tf.distribute` cannot pass on.
+    The tuple never holds `None`, which `tf.distribute` does not accept.
     """
     x = batch.x if batch.label is None else {"x": batch.x, "label": batch.label}
     if batch.sample_weight is not None:
@@ -71,5 +71,5 @@ def pack(batch: Batch) -> tuple:
 
 
 def _or_none(part: Any) -> Any:
-    """`None` also for the specification of a `None`."""
+    """Returns `None` also for the type specification of `None`."""
     return None if is_spec_of_none(part) else part

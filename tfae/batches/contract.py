@@ -1,4 +1,4 @@
-"""What a model accepts, and clear errors for everything else."""
+"""The contract of a model's data, and clear errors for data that breaks it."""
 
 import dataclasses
 import warnings
@@ -28,23 +28,23 @@ from tfae.batches.values import (
 
 @dataclasses.dataclass(frozen=True)
 class DataContract:
-    """What a model accepts.
+    """The data that a model accepts.
 
-    Arrays are checked by `checked`. What a dataset declares is checked by `check_spec`, and its
-    values by `asserted`, which stands in its pipeline.
+    `checked` checks arrays. `check_spec` checks the shapes and types that a dataset declares, and
+    `asserted` checks its values in the input pipeline.
 
     Attributes:
-        input_shape: Shape of one input example; `None` entries are free.
+        input_shape: Shape of one input example; `None` entries allow any size.
         target_shape: Shape of one target example.
         support: Closed interval of the targets, or `None`.
-        num_classes: Of a model that uses labels: they are 0 to `num_classes - 1`, or -1 where
-            unknown. `None` for one that does not look at them.
-        expects_labels: Whether data without labels is likely to be a mistake.
-        takes_noise: Whether inputs may lie outside `support` where they are no targets, as those of
-            a denoising model may. Integers may not: they are images that nobody has scaled.
-        dtype: What the model computes in; data is cast to it.
-        x_is_target: Whether `x` must lie in `support` as what is to be reconstructed, where there
-            is no other target.
+        num_classes: Number of classes for a model that uses labels: 0 to `num_classes - 1`, or -1
+            where unknown. `None` for a model that ignores labels.
+        expects_labels: Whether missing labels are likely to be a mistake.
+        takes_noise: Whether inputs that are not targets may lie outside `support`, as for a
+            denoising model. Integers may not: they are most likely images that were not scaled.
+        dtype: Dtype in which the model computes; data is cast to it.
+        x_is_target: Whether `x` is reconstructed, and so must lie in `support`, if there is no
+            other target.
     """
 
     input_shape: tuple[int | None, ...]
@@ -57,33 +57,33 @@ class DataContract:
     x_is_target: bool = True
 
     def of_inputs(self, for_scores: bool = False) -> Self:
-        """The contract of data without targets: for codes, or for scores, whose target `x` is."""
+        """Returns the contract for data without targets; for scores `x` itself is the target."""
         return dataclasses.replace(self, expects_labels=False, x_is_target=for_scores)
 
     def from_keras(self, batch: Batch) -> Batch:
-        """What `unpack` gave, with labels where this contract looks for them."""
+        """Moves labels from where Keras has them to where this contract has them."""
         return batch
 
     def inputs(self, batch: Batch) -> Batch:
-        """The part of what `unpack` gave that predictions and codes are made of."""
+        """Returns only what predictions and codes need: `x`, and labels if the model uses them."""
         return Batch(batch.x, label=None if self.num_classes is None else batch.label)
 
     def to_keras(self, batch: Batch) -> tuple:
-        """What Keras hands on to the steps."""
+        """Converts a batch to the tuple that Keras passes to the steps."""
         return pack(batch)
 
     def checked(self, batch: Batch, name: str = "x") -> Batch:
         """Checks arrays and returns them; parts that are `None` stay `None`.
 
         Args:
-            batch: Arrays, or what becomes one, such as lists of numbers.
-            name: Of `x`, for errors.
+            batch: Arrays, or what can be converted to arrays, such as lists of numbers.
+            name: Name of `x` in errors.
 
         Returns:
-            NumPy arrays or tensors, in their own types, but no more precise than `dtype`.
+            NumPy arrays or tensors of unchanged dtype, except that float64 becomes `dtype`.
 
         Raises:
-            ValueError: If a shape, a type or a value does not fit, or the number of rows differs.
+            ValueError: If a shape, a type or a value does not fit, or numbers of rows differ.
         """
         x = array_of_numbers(name, batch.x)
         check_shape(name, x.shape, self.input_shape)
@@ -107,10 +107,10 @@ class DataContract:
         return Batch(narrow_x, target, label, weights)
 
     def check_spec(self, spec: Batch, name: str = "x") -> None:
-        """Checks what a dataset declares.
+        """Checks the shapes and types that a dataset declares.
 
         Raises:
-            ValueError: If the data is not in batches, or a shape or a type does not fit.
+            ValueError: If the data is not batched, or a shape or a type does not fit.
         """
         check_spec(name, spec.x, self.input_shape)
         if spec.has_own_target:
@@ -121,7 +121,7 @@ class DataContract:
         self._check_label_spec(spec.label)
 
     def asserted(self, batch: Batch, name: str = "x") -> Batch:
-        """The batch behind assertions of its values; for the graph of an input pipeline."""
+        """Returns the batch with assertions of its values, for the graph of an input pipeline."""
         support = self._support_of_x(batch, batch.x.dtype)
         x = target = self._asserted(name, batch.x, support, self.input_shape)
         if batch.has_own_target:
@@ -137,7 +137,7 @@ class DataContract:
         return Batch(x, target, label, weights)
 
     def cast(self, batch: Batch) -> Batch:
-        """The batch in the types that the model sees, of arrays or of tensors."""
+        """Casts a batch of arrays or of tensors to the model's dtypes."""
         x = target = cast(batch.x, self.dtype)
         if batch.has_own_target:
             target = cast(batch.target, self.dtype)
@@ -156,7 +156,7 @@ class DataContract:
         return None if may_be_noisy else self.support
 
     def _narrowed(self, array: np.ndarray | tf.Tensor) -> np.ndarray | tf.Tensor:
-        """Halves what a copy of float64 data takes; small integers stay small until their batch."""
+        """Casts float64 to save memory; small integers stay as they are until they are batched."""
         is_double = tf.as_dtype(array.dtype) == tf.float64 and self.dtype != "float64"
         return cast(array, self.dtype) if is_double else array
 
@@ -196,7 +196,7 @@ class DataContract:
     def _warn_of_missing_labels(self) -> None:
         if self.num_classes is not None and self.expects_labels:
             warnings.warn(
-                "The model uses labels and the data has none: every class counts as unknown. Give "
+                "The model uses labels, but the data has none: every class counts as unknown. Give "
                 '{"x": x, "label": label} instead of x.',
                 stacklevel=2,
             )

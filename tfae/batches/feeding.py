@@ -1,7 +1,7 @@
-"""From whatever Keras takes as data to checked batches: one entry for each use.
+"""Entry points from the user's data to checked batches, one for each use.
 
 `training_batches` serves `fit` and `evaluate`, `single_batch` serves `train_on_batch`,
-`prediction_batches` serves `predict`, and `checked_inputs` serves `encode` and its like.
+`prediction_batches` serves `predict`, and `checked_inputs` serves `encode` and similar methods.
 """
 
 import contextlib
@@ -39,16 +39,16 @@ def training_batches(
     seed: int | tf.Variable = 0,
     validation_split: float = 0.0,
 ) -> tuple[Any, tf.data.Dataset | None]:
-    """Checks data for `fit` or `evaluate`: arrays now, other data as it is read.
+    """Checks data for `fit` or `evaluate`: arrays at once, other data while it is read.
 
     Args:
         contract: What the model accepts.
         x, y, sample_weight, batch_size, shuffle, validation_split: As in `keras.Model.fit`.
-        seed: Decides, with the epoch, the order of arrays.
+        seed: Determines, with the epoch, the order of arrays.
 
     Returns:
-        Batches for Keras, and those that `validation_split` holds out, or `None`. A distributed
-        dataset and a PyTorch loader are passed on unchecked.
+        Batches for Keras, and the batches held out by `validation_split`, or `None`. A distributed
+        dataset and a PyTorch loader are not checked.
 
     Raises:
         ValueError: If the data does not fit the contract.
@@ -81,7 +81,7 @@ def single_batch(contract: DataContract, x: Any, y: Any = None, sample_weight: A
     """Checks the arrays of one batch, for `train_on_batch` and `test_on_batch`.
 
     Returns:
-        The batch as Keras takes it, `(x,)` to `(x, y, sample_weight)`.
+        The batch for Keras: `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
 
     Raises:
         ValueError: If the data does not fit the contract.
@@ -90,7 +90,7 @@ def single_batch(contract: DataContract, x: Any, y: Any = None, sample_weight: A
 
 
 def prediction_batches(contract: DataContract, x: Any, batch_size: int | None = None) -> Any:
-    """Checks data for `predict`, which takes whatever `fit` takes; targets are left out.
+    """Checks data for `predict`, which takes the same data as `fit`; targets are left out.
 
     Raises:
         ValueError: If the data does not fit the contract.
@@ -107,7 +107,7 @@ def prediction_batch(contract: DataContract, x: Any) -> Any:
     """Checks the arrays of one batch, for `predict_on_batch`.
 
     Returns:
-        Tensors, as the model is called on them.
+        Tensors with which the model can be called.
 
     Raises:
         ValueError: If the data does not fit the contract.
@@ -121,21 +121,22 @@ class Inputs(NamedTuple):
     """Checked data without targets.
 
     Attributes:
-        data: Arrays, or a dataset that is checked as it is read.
-        contract: Of them; `None` for what is no data, such as indices, and keeps its type.
+        data: Arrays, or a dataset that is checked while it is read.
+        contract: The contract of the data; `None` for other arrays, such as indices, whose type
+            stays as it is.
     """
 
     data: Batch | tf.data.Dataset
     contract: DataContract | None = None
 
     def batches(self, batch_size: int, with_label: bool = False) -> Iterator[Batch]:
-        """Batches of tensors, with labels where these are wanted: -1 where the data has none.
+        """Yields batches of tensors, on request with labels, which are -1 if the data has none.
 
-        Arrays of no rows give one batch of none, so that results have their shape.
+        Arrays with zero rows give one batch with zero rows, so that results have the right shape.
 
         Raises:
-            ValueError: If `batch_size` is no positive whole number; when its batch is read, for
-                values of a dataset that do not fit the contract.
+            ValueError: If `batch_size` is not a positive integer, or, when a batch of a dataset is
+                read, its values do not fit the contract.
         """
         batch_size = whole_number("batch_size", batch_size, 1)
         if isinstance(self.data, Batch):
@@ -151,13 +152,13 @@ class Inputs(NamedTuple):
 def checked_inputs(
     contract: DataContract, x: Any, for_scores: bool = False, name: str = "x"
 ) -> Inputs:
-    """Checks data for codes, reconstructions and scores: arrays now, a dataset as it is read.
+    """Checks data for codes, reconstructions and scores: arrays at once, datasets when read.
 
     Args:
         contract: What the model accepts.
-        x: Array `(n, ...)`, dictionary of it and its labels, or batched `tf.data.Dataset`.
-        for_scores: Whether `x` is also what is to be reconstructed.
-        name: Of the argument, for errors.
+        x: Array `(n, ...)`, dictionary of an array and its labels, or batched `tf.data.Dataset`.
+        for_scores: Whether `x` is also the target.
+        name: Name of the argument in errors.
 
     Raises:
         ValueError: If the data does not fit the contract.
@@ -174,7 +175,7 @@ def checked_inputs(
 
 
 def one_row_of_zeros(element_spec: Any) -> Any:
-    """A batch of one row, for the shape of what comes out where there are no rows."""
+    """Returns a batch of one row, to find the shape of outputs if there are no rows."""
     return tf.nest.map_structure(
         lambda spec: tf.zeros([1, *(size or 1 for size in spec.shape[1:])], spec.dtype),
         element_spec,
@@ -184,7 +185,7 @@ def one_row_of_zeros(element_spec: Any) -> Any:
 def checked_arrays(
     contract: DataContract, x: Any, y: Any = None, sample_weight: Any = None
 ) -> Batch:
-    """Checks arrays for training; as Keras takes them.
+    """Checks arrays for training, given as in Keras.
 
     Raises:
         ValueError: If they do not fit the contract, or are empty.
@@ -197,7 +198,7 @@ def checked_arrays(
 
 @contextlib.contextmanager
 def clear_data_errors() -> Iterator[None]:
-    """What `DataContract.asserted` refuses is a `ValueError` of one line, as it is for arrays."""
+    """Converts errors from `DataContract.asserted` to a one-line `ValueError`, as for arrays."""
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
@@ -208,13 +209,13 @@ def clear_data_errors() -> Iterator[None]:
 
 
 def example_shape(x: Any) -> tuple[tuple[int | None, ...], Any]:
-    """The shape of one example of data, for a model that is built by its first data.
+    """Finds the shape of one example, for a model that is built by its first data.
 
     Returns:
-        The shape, and the data, of which a first batch was read where it did not declare its shape.
+        The shape, and the data; for a generator, another one that still yields the first batch.
 
     Raises:
-        ValueError: If `x` is no data, or declares no shape.
+        ValueError: If `x` is not data, or its shape is unknown.
     """
     first, x = peek(x) if is_in_batches(x) else (x, x)
     batch = unpack(first) if is_in_batches(x) or first is not x else _taken_apart(first)
@@ -224,7 +225,7 @@ def example_shape(x: Any) -> tuple[tuple[int | None, ...], Any]:
         shape = getattr(batch.x, "shape", tf.TensorShape(None))
     if not shape.rank:
         raise ValueError(
-            "`x` must have shape (n, ...), which the model is built for; received "
+            "`x` must have shape (n, ...) to build the model for it; received "
             f"{tuple(shape) if shape.rank is not None else 'an unknown rank'}."
         )
     return tuple(shape[1:]), x
@@ -241,13 +242,13 @@ def _in_order(
     contract: DataContract, arrays: Batch, batch_size: int, shuffle: bool, seed: int | tf.Variable
 ) -> tf.data.Dataset:
     own_target = arrays.has_own_target
-    once = arrays if own_target else arrays._replace(target=None)  # not gathered twice
+    gathered = arrays if own_target else arrays._replace(target=None)  # do not gather x twice
 
     def finish(batch: Batch) -> tuple:
         batch = batch if own_target else batch._replace(target=batch.x)
         return contract.to_keras(contract.cast(batch))
 
-    return epoch_ordered(once, batch_size, seed, shuffle=bool(shuffle), finish=finish)
+    return epoch_ordered(gathered, batch_size, seed, shuffle=bool(shuffle), finish=finish)
 
 
 def _slices(arrays: Batch, batch_size: int) -> Iterator[Batch]:

@@ -1,4 +1,4 @@
-"""What a classifier accepts: data and labels."""
+"""The contract of a classifier's data: inputs and labels."""
 
 import dataclasses
 from typing import Any
@@ -14,8 +14,8 @@ from tfae.batches.labels import LabelRange
 class LabelContract(DataContract):
     """A `DataContract` in which `y` is the label, which every example must have.
 
-    Labels may also come as `{"x": x, "label": label}`. Steps of Keras get them as the target, so
-    that metrics compare with them.
+    Labels may also come as `{"x": x, "label": label}`. Keras' steps get them as the target, so that
+    metrics can use them.
     """
 
     def from_keras(self, batch: Batch) -> Batch:
@@ -26,7 +26,7 @@ class LabelContract(DataContract):
         return Batch(batch.x)
 
     def to_keras(self, batch: Batch) -> tuple:
-        if batch.label is None:  # there are inputs only
+        if batch.label is None:  # only inputs
             return (batch.x,)
         weights = () if batch.sample_weight is None else (batch.sample_weight,)
         return batch.x, batch.label, *weights

@@ -9,12 +9,12 @@ from tfae.batches.values import array_of_numbers
 
 
 class LabelRange(NamedTuple):
-    """Which labels there are.
+    """The range of valid labels.
 
     Attributes:
         num_classes: Labels are 0 to `num_classes - 1`.
-        may_be_unknown: Whether -1 is a label, too.
-        name: Of the argument, for errors.
+        may_be_unknown: Whether -1 is valid too.
+        name: Name of the argument in errors.
     """
 
     num_classes: int
@@ -41,7 +41,7 @@ class LabelRange(NamedTuple):
         return label.astype("int64")
 
     def check_kind(self, shape: Any, dtype: Any) -> None:
-        """Raises `ValueError` for labels that are no integers `(n,)` or `(n, 1)`."""
+        """Raises `ValueError` unless labels are integers `(n,)` or `(n, 1)`."""
         shape, dtype = tf.TensorShape(shape), tf.as_dtype(dtype)
         is_flat = shape.is_compatible_with([None]) or shape.is_compatible_with([None, 1])
         if not dtype.is_integer or not is_flat:
@@ -51,7 +51,7 @@ class LabelRange(NamedTuple):
             raise ValueError(f"{self} Received {dtype.name} of shape {tuple(shape)}.{advice}")
 
     def asserted(self, label: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-        """`checked` in a graph, for the examples of `x`."""
+        """Does the same as `checked` in a graph, for the examples of `x`."""
         label = tf.reshape(tf.cast(label, tf.int64), [-1])
         inside = tf.reduce_all((label >= self._lowest) & (label < self.num_classes))
         one_each = tf.shape(label)[0] == tf.shape(x)[0]
@@ -68,5 +68,5 @@ class LabelRange(NamedTuple):
         unknown = ", or -1 where the class is unknown" if self.may_be_unknown else ""
         return (
             f"`{self.name}` must hold integer labels from 0 to {self.num_classes - 1}{unknown}, "
-            "one an example."
+            "one for each example."
         )

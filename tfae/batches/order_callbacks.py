@@ -1,4 +1,4 @@
-"""Callbacks that tell data which epoch it is."""
+"""Callbacks that set the epoch of a dataset."""
 
 from typing import Any
 
@@ -9,11 +9,15 @@ from tfae.batches.order import count_passes, epoch_variables, set_epoch
 
 
 class EpochOrder(keras.callbacks.Callback):
-    """Callback that gives epoch `e` of `fit` pass `e` of a dataset (tfae's models need none).
+    """Makes epoch `e` of `fit` read pass `e` of a dataset; tfae's models do so without it.
 
-    With it `fit(dataset, initial_epoch=k)` goes through the data as epoch `k` of an uninterrupted
-    run did. An endless dataset (`dataset.repeat()`, fitted with `steps_per_epoch`) begins at pass
-    `k` and counts from there, which is the same when `steps_per_epoch` is the length of a pass.
+    With it `fit(dataset, initial_epoch=k)` reads the data in the same order as epoch `k` of an
+    uninterrupted run. An endless dataset (`dataset.repeat()`, fitted with `steps_per_epoch`) begins
+    at pass `k` and counts from there, which is the same if `steps_per_epoch` is the length of a
+    pass.
+
+    Args:
+        dataset: The dataset that is passed to `fit`.
     """
 
     def __init__(self, dataset: tf.data.Dataset):
@@ -26,7 +30,7 @@ class EpochOrder(keras.callbacks.Callback):
         self._begun = False
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        """Sets the pass that the epoch goes through."""
+        """Sets the pass that this epoch reads."""
         if not _is_endless(self.dataset):
             set_epoch(self.dataset, epoch)
         elif not self._begun:
@@ -34,7 +38,7 @@ class EpochOrder(keras.callbacks.Callback):
         self._begun = True
 
     def on_train_end(self, logs: dict | None = None) -> None:
-        """Hands the counting back to the dataset."""
+        """Lets the dataset count again."""
         for variable in epoch_variables(self.dataset):
             state = int(variable)
             if state >= 0:
@@ -42,7 +46,7 @@ class EpochOrder(keras.callbacks.Callback):
 
 
 class SeededOrder(EpochOrder):
-    """Tells the data which pass an epoch is; the seed may have been restored at its beginning."""
+    """`EpochOrder` that also sets the seed, which may have been restored when `fit` began."""
 
     def __init__(self, dataset: tf.data.Dataset, seed: tf.Variable):
         super().__init__(dataset)

@@ -1,4 +1,4 @@
-"""Data that brings its own batches: datasets, `PyDataset`s, generators, loaders."""
+"""Data that comes in batches: datasets, `PyDataset`s, generators, loaders."""
 
 import itertools
 from typing import Any
@@ -11,7 +11,7 @@ from tfae.batches.contract import DataContract
 
 
 def is_in_batches(x: Any) -> bool:
-    """Whether `x` brings its own batches, with targets and weights in them."""
+    """Whether `x` comes in batches, which include targets and weights."""
     return (
         isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset | keras.utils.PyDataset)
         or hasattr(x, "__next__")
@@ -20,7 +20,7 @@ def is_in_batches(x: Any) -> bool:
 
 
 def peek(x: Any) -> tuple[Any, Any]:
-    """The first batch of data (of a dataset its specification), and the data, still whole."""
+    """Returns the first batch (for a dataset its specification), and the complete data."""
     if isinstance(x, tf.data.Dataset | tf.distribute.DistributedDataset):
         return x.element_spec, x
     if isinstance(x, keras.utils.PyDataset):
@@ -32,7 +32,7 @@ def peek(x: Any) -> tuple[Any, Any]:
 
 
 def num_batches(data: Any) -> int | None:
-    """How many batches a pass has; `None` where that is not known or there is no end."""
+    """Returns the number of batches of a pass; `None` if it is unknown or infinite."""
     if isinstance(data, keras.utils.PyDataset):
         return data.num_batches
     cardinality = getattr(data, "cardinality", None)
@@ -43,15 +43,15 @@ def num_batches(data: Any) -> int | None:
 
 
 def checked_source(contract: DataContract, x: Any, inputs_only: bool = False) -> Any:
-    """Batches for Keras that are checked as they are read.
+    """Returns batches for Keras that are checked while they are read.
 
     Args:
         contract: What the model accepts.
-        x: For which `is_in_batches`.
-        inputs_only: Whether targets and weights are left out.
+        x: Data for which `is_in_batches` is true.
+        inputs_only: Whether to leave out targets and weights.
 
     Returns:
-        Data of the same kind. A distributed dataset and a PyTorch loader come back unchecked.
+        Data of the same kind. A distributed dataset and a PyTorch loader are not checked.
     """
     if isinstance(x, tf.data.Dataset):
         return checked_dataset(contract, x, inputs_only)
@@ -65,15 +65,15 @@ def checked_source(contract: DataContract, x: Any, inputs_only: bool = False) ->
 def checked_dataset(
     contract: DataContract, dataset: tf.data.Dataset, inputs_only: bool = False, name: str = "x"
 ) -> tf.data.Dataset:
-    """Checks what a dataset declares now, and its values as they come.
+    """Checks the declared shapes and types of a dataset now, its values while it is read.
 
     The values are asserted in the input pipeline because XLA removes assertions from a compiled
     step.
 
     Raises:
         ValueError: If the declared shapes or types do not fit. Bad values raise
-            `tf.errors.InvalidArgumentError` when their batch is read, of which
-            `clear_data_errors` makes a `ValueError`.
+            `tf.errors.InvalidArgumentError` when their batch is read, which
+            `clear_data_errors` converts to a `ValueError`.
     """
     spec = dataset.element_spec
     contract.check_spec(_unpacked(contract, spec, inputs_only), name)
@@ -98,7 +98,7 @@ def _checked(contract: DataContract, data: Any, inputs_only: bool) -> tuple:
 
 
 class _CheckedPyDataset(keras.utils.PyDataset):
-    """A `keras.utils.PyDataset` whose batches are checked on the worker that reads them."""
+    """A `keras.utils.PyDataset` whose batches are checked by the worker that reads them."""
 
     def __init__(self, dataset: keras.utils.PyDataset, contract: DataContract, inputs_only: bool):
         super().__init__(

@@ -1,6 +1,6 @@
-"""Checks of data: of arrays now, of tensors in an input pipeline as they come.
+"""Checks of data: of arrays, and of tensors in an input pipeline.
 
-XLA removes assertions from a compiled step, so they stand in the pipeline in front of it.
+XLA removes assertions from a compiled step, so they are made in the pipeline before it.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 Support = tuple[Any, Any] | None
-"""A closed interval that values must lie in, or `None`; its ends are numbers, or arrays that
+"""A closed interval in which values must lie, or `None`; its bounds are numbers, or arrays that
 broadcast to an example."""
 
 _UNBATCHED = " A dataset must be batched: call dataset.batch(n) first."
@@ -39,8 +39,8 @@ def array_of_numbers(name: str, value: Any) -> np.ndarray | tf.Tensor:
         array = value if tf.is_tensor(value) else np.asarray(value)
     except ValueError as error:
         raise ValueError(
-            f"`{name}` must be an array of numbers; a {type(value).__name__} was given that NumPy "
-            f"cannot make one of: {error}"
+            f"`{name}` must be an array of numbers; received a {type(value).__name__} that NumPy "
+            f"cannot convert: {error}"
         ) from None
     check_number_type(name, array.dtype)
     return array
@@ -48,7 +48,7 @@ def array_of_numbers(name: str, value: Any) -> np.ndarray | tf.Tensor:
 
 def check_number_type(name: str, dtype: Any) -> None:
     """Raises `ValueError` for text, objects, times and complex numbers."""
-    if dtype == tf.bfloat16:  # which NumPy counts as none of its kinds
+    if dtype == tf.bfloat16:  # not a number for NumPy
         return
     numpy_dtype = dtype.as_numpy_dtype if isinstance(dtype, tf.DType) else dtype
     if np.dtype(numpy_dtype).kind in "fiub":
@@ -63,14 +63,14 @@ def check_number_type(name: str, dtype: Any) -> None:
 
 
 def cast(array: np.ndarray | tf.Tensor, dtype: str) -> np.ndarray | tf.Tensor:
-    """The array in another type; NumPy arrays stay such."""
+    """Casts an array or a tensor; NumPy arrays stay NumPy arrays."""
     return (
         array.astype(dtype, copy=False) if isinstance(array, np.ndarray) else tf.cast(array, dtype)
     )
 
 
 def check_spec(name: str, spec: Any, expected: tuple | None) -> None:
-    """Checks what a dataset declares of one of its parts; `expected` is the shape of one example.
+    """Checks the declared type and shape of a part of a dataset, given the shape of one example.
 
     Raises:
         ValueError: If it is not a dense tensor of numbers, or has another shape.
@@ -84,13 +84,13 @@ def check_spec(name: str, spec: Any, expected: tuple | None) -> None:
 
 
 def check_shape(name: str, shape: Any, expected: tuple, hint: str = "") -> None:
-    """Compares a shape with its leading batch axis against the shape of one example.
+    """Checks a shape with a leading batch axis against the shape of one example.
 
     Args:
-        name: Of the argument.
-        shape: With the batch axis; unknown sizes fit all.
-        expected: Without the batch axis.
-        hint: What to do where the batch axis is missing.
+        name: Name of the argument in errors.
+        shape: Shape with the batch axis; unknown sizes match any size.
+        expected: Shape without the batch axis.
+        hint: Advice for a missing batch axis.
 
     Raises:
         ValueError: If the shapes differ.
@@ -116,7 +116,7 @@ def check_shape(name: str, shape: Any, expected: tuple, hint: str = "") -> None:
 def check_values(name: str, array: Any, support: Support) -> None:
     """Checks that all values are finite and within `support`.
 
-    One pass each for the minimum and the maximum is enough: NaN and infinity show in them.
+    The minimum and the maximum are enough: NaN and infinity show in them.
 
     Raises:
         ValueError: If one is not.
@@ -140,13 +140,13 @@ def check_values(name: str, array: Any, support: Support) -> None:
 
 
 def value_assertions(name: str, tensor: tf.Tensor, support: Support) -> list[tf.Operation]:
-    """`check_values` in a graph."""
+    """Does the same as `check_values` in a graph."""
     tensor = tf.cast(tensor, tf.float32)
     finite = tf.reduce_all(tf.math.is_finite(tensor))
     message = f"`{name}` holds NaN or infinite values; remove or impute them first."
     checks = [tf.debugging.Assert(finite, [message])]
     if support is not None:
-        # NaN is what the first assertion is for.
+        # These comparisons are false for NaN, which the first assertion finds.
         outside = tf.reduce_any((tensor < support[0]) | (tensor > support[1]))
         low, high = tf.reduce_min(tensor), tf.reduce_max(tensor)
         received = [tf.strings.as_string(bound, shortest=True) for bound in (low, high)]
@@ -163,7 +163,7 @@ def value_assertions(name: str, tensor: tf.Tensor, support: Support) -> list[tf.
 
 
 def shape_assertions(name: str, tensor: tf.Tensor, expected: tuple) -> list[tf.Operation]:
-    """`check_shape` in a graph, for what a dataset does not declare."""
+    """Does the same as `check_shape` in a graph, for shapes that a dataset does not declare."""
     if tensor.shape.rank is not None and None not in tensor.shape[1:].as_list():
         return []
     sizes = tf.shape(tensor)[1:]
@@ -188,10 +188,10 @@ def equal_length_assertions(x: tf.Tensor, y: tf.Tensor) -> list[tf.Operation]:
 
 
 def check_weights(weights: Any, n: int) -> np.ndarray | tf.Tensor:
-    """Returns sample weights `(n,)`, of an array `(n,)` or `(n, 1)`.
+    """Returns sample weights `(n,)`, given an array `(n,)` or `(n, 1)`.
 
     Raises:
-        ValueError: If there is not one finite number an example.
+        ValueError: If there is not one finite number for each example.
     """
     weights = array_of_numbers("sample_weight", weights)
     check_weight_shape(weights.shape)
@@ -205,21 +205,21 @@ def check_weights(weights: Any, n: int) -> np.ndarray | tf.Tensor:
 
 
 def check_weight_shape(shape: Any) -> None:
-    """Raises `ValueError` for weights of time steps or pixels, which the losses do not take."""
+    """Raises `ValueError` for weights of time steps or pixels, which losses do not support."""
     shape = tf.TensorShape(shape)
     if not (shape.is_compatible_with([None]) or shape.is_compatible_with([None, 1])):
         raise ValueError(
-            "`sample_weight` must have one weight an example, shape (n,); received shape "
+            "`sample_weight` must have one weight for each example, shape (n,); received shape "
             f"{tuple(shape)}."
         )
 
 
 def asserted_weights(weights: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-    """`check_weights` in a graph, for the examples of `x`."""
+    """Does the same as `check_weights` in a graph, for the examples of `x`."""
     n = tf.shape(x)[0]
     fits = (tf.size(weights) == n) & (tf.shape(weights)[0] == n)
     one_each = tf.debugging.Assert(
-        fits, ["`sample_weight` must have one weight an example, shape (n,)."]
+        fits, ["`sample_weight` must have one weight for each example, shape (n,)."]
     )
     with tf.control_dependencies([one_each, *value_assertions("sample_weight", weights, None)]):
         return tf.reshape(tf.cast(weights, tf.float32), [-1])
@@ -234,12 +234,12 @@ def _range_message(name: str, support: tuple[Any, Any]) -> str:
 
 
 def _refuse_sparse_and_ragged(name: str, value: Any) -> None:
-    if hasattr(value, "toarray"):  # a matrix of SciPy
+    if hasattr(value, "toarray"):  # a SciPy matrix
         advice = f"a sparse matrix; make it dense: {name}.toarray()."
     elif isinstance(value, tf.SparseTensor | tf.SparseTensorSpec):
         advice = "a sparse tensor; make it dense: tf.sparse.to_dense."
     elif isinstance(value, tf.RaggedTensor | tf.RaggedTensorSpec):
-        advice = "a ragged tensor; pad or cut its rows to one length: to_tensor(shape=...)."
+        advice = "a ragged tensor; pad or cut its rows to the same length: to_tensor(shape=...)."
     else:
         return
     raise ValueError(f"`{name}` must be a dense array; received {advice}")
