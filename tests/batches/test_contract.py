@@ -185,7 +185,7 @@ def test_parts_of_different_lengths_are_refused(contract, data, message):
     [
         (lambda x, other: (x, x[:2]), "`x` and `y`"),
         (lambda x, other: (x, x, other[:2]), "`sample_weight` must have one"),
-        (lambda x, other: {"x": x, "label": tf.cast(other[:2], tf.int32)}, "`label` .*one an ex"),
+        (lambda x, other: {"x": x, "label": tf.cast(other[:2], tf.int32)}, "`label` .*one for"),
     ],
     ids=["y", "weights", "labels"],
 )
@@ -279,7 +279,7 @@ def test_weights_are_one_number_an_example(check, batch_size):
             check(CONTRACT, (X, X, weights), **options).sample_weight, WEIGHTS
         )
     for weights in (np.ones((6, 2)), np.ones((6, 2, 3)), np.ones((6, 1, 1))):
-        with pytest.raises(ValueError, match="`sample_weight` must have one weight for each example"):
+        with pytest.raises(ValueError, match="`sample_weight` must have one weight for"):
             check(CONTRACT, (X, X, weights), **options)
 
 
