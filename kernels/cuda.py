@@ -1,13 +1,13 @@
-"""How the kernels for NVIDIA GPUs are compiled, and a library of them that needs no TensorFlow.
+"""Finds the CUDA compiler, and builds a library of the GPU kernels without TensorFlow.
 
-    python kernels/cuda.py               says which nvcc there is, as JSON (for Bazel)
+    python kernels/cuda.py               prints the CUDA toolkit as JSON (for Bazel)
     python kernels/cuda.py LIBRARY.so    builds a library for the GPU of this machine
 
-The library has the C interface (kernels/c/tfae_cuda.h) and, where JAX is installed, foreign
-functions for it (kernels/xla/gaussian_sample_kl_ffi.h).
+The library has the C interface (kernels/c/tfae_cuda.h) and, if JAX is installed, foreign functions
+for JAX (kernels/xla/gaussian_sample_kl_ffi.h).
 
-Needs nothing but Python. Environment variables:
-    TFAE_CUDA: 0 leaves the kernels out, 1 makes it an error that there is no nvcc.
+It needs only Python's standard library. Environment variables:
+    TFAE_CUDA: 0 leaves the kernels out, 1 makes a missing nvcc an error.
     NVCC: the compiler, if it is not on the PATH.
 """
 
@@ -23,17 +23,17 @@ from pathlib import Path
 
 SOURCES = ["kernels/core/gaussian_sample_kl_cuda.cu"]
 
-# Code for 7.0 runs on 7.5, and code for 8.0 on 8.6 and 8.9. Drivers compile the PTX of the last one
-# for later GPUs.
+# Code for 7.0 also runs on 7.5, and code for 8.0 on 8.6 and 8.9. For later GPUs, drivers compile
+# the PTX of the last architecture.
 ARCHITECTURES = (70, 75, 80, 90)
 
 FLAGS = [
     "-std=c++17",
     "-O3",
     "-I.",
-    "--prec-sqrt=false",  # to 1 ulp, for less than half the instructions
+    "--prec-sqrt=false",  # 1 ulp, with less than half the instructions
     "-Xcompiler=-fPIC,-Wall,-Wextra",
-    "-Xptxas=--warn-on-spills",  # registers must suffice
+    "-Xptxas=--warn-on-spills",  # there must be none
 ]
 
 
@@ -42,12 +42,13 @@ class Toolkit:
     """A CUDA toolkit.
 
     Attributes:
-        nvcc: Its compiler.
-        version: Of it.
-        missing: The architectures that it cannot compile for any more, such as "7.0".
-        compile_flags: For .cu files, with code for all others of `ARCHITECTURES`.
-        link_flags: For the linker, before those for TensorFlow's libraries, which have functions by
-            the names of CUDA's runtime. They link that runtime statically, for this library alone.
+        nvcc: Path of the compiler.
+        version: Version of the compiler.
+        missing: The architectures that it no longer supports, such as "7.0".
+        compile_flags: Flags for .cu files, with code for all other `ARCHITECTURES`.
+        link_flags: Flags for the linker, which must come before those of TensorFlow's libraries,
+            since these define functions with the names of CUDA's runtime. They link that runtime
+            statically, for this library only.
     """
 
     nvcc: str
@@ -79,7 +80,7 @@ def _find_nvcc() -> str | None:
 
 
 def toolkit() -> Toolkit | None:
-    """The CUDA toolkit to build with, or None.
+    """Returns the CUDA toolkit to build with, or None.
 
     Raises:
         ValueError: If TFAE_CUDA asks for one and there is none.
@@ -94,7 +95,7 @@ def toolkit() -> Toolkit | None:
     flags = [f"-gencode=arch=compute_{code},code=sm_{code}" for code in built]
     flags.append(f"-gencode=arch=compute_{built[-1]},code=compute_{built[-1]}")
 
-    # Where its libraries are, it tells in the commands that it would run.
+    # nvcc shows the folders of its libraries only in the commands that it would run.
     dry_run = subprocess.run(
         [nvcc, "--dryrun", "--link", "none.o"], capture_output=True, text=True, check=True
     )
@@ -115,7 +116,7 @@ def toolkit() -> Toolkit | None:
 
 
 def build_standalone(library: str) -> None:
-    """Builds the library that `python kernels/cuda.py LIBRARY.so` is for."""
+    """Builds the library of `python kernels/cuda.py LIBRARY.so`."""
     found = toolkit()
     if found is None:
         raise SystemExit("there is no nvcc on the PATH")

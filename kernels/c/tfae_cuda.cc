@@ -1,4 +1,4 @@
-// Adapts C's pointers to the core, in libraries that are built with CUDA.
+// The C interface of the core, only in libraries that are built with CUDA.
 
 #if defined(TFAE_CUDA)
 
@@ -12,9 +12,9 @@ namespace tfae {
 namespace {
 
 constexpr char kBadArguments[] =
-    "type must be one of TFAE_FLOAT32 ... TFAE_BFLOAT16, samples at least 1, no size negative";
+    "type must be one of TFAE_FLOAT32 ... TFAE_BFLOAT16, samples at least 1, sizes at least 0";
 
-// Returns what `function` returns for a value of the type that the core has for `type`, or `error`.
+// Returns the result of `function` for a value of the core's type for `type`, or `error`.
 template <typename Result, typename Function>
 Result WithElement(int32_t type, SampleShape shape, Result error, Function&& function) {
   if (shape.samples < 1 || shape.rows < 0 || shape.columns < 0) return error;

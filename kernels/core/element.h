@@ -10,8 +10,8 @@
 
 namespace tfae {
 
-// Numbers of 16 bits: memory to read and write, never to compute with. GPUs have instructions that
-// convert them; a NaN may become another NaN there.
+// 16-bit numbers, for storage only. GPUs convert them with instructions, which may turn a NaN into
+// another NaN.
 struct Half {
   uint16_t bits;
 };
@@ -19,7 +19,7 @@ struct Bfloat16 {
   uint16_t bits;
 };
 
-// The type in which a kernel computes, and in which KL divergences are.
+// The type in which a kernel computes, also the type of KL divergences.
 template <typename T>
 struct ComputeTypeOf {
   using Type = float;
@@ -45,8 +45,8 @@ TFAE_INLINE float Load(Half value) {
   const uint32_t shifted = (value.bits & 0x7FFFu) << 13;
   const uint32_t exponent = shifted & 0x0F800000;
   const uint32_t rebias = 112u << 23;
-  // A subnormal half is a normal float. The subtraction finds it with no subnormal operand, which
-  // threads of TensorFlow would take for zero.
+  // A subnormal half is a normal float. The subtraction has no subnormal operand, since
+  // TensorFlow's threads treat subnormal numbers as zero.
   const uint32_t smallest = 113u << 23;
   const uint32_t subnormal =
       BitsOfFloat(FloatOfBits(shifted + smallest) - FloatOfBits(smallest));
@@ -60,7 +60,7 @@ TFAE_INLINE float Load(Half value) {
 TFAE_INLINE void Store(float value, float* target) { *target = value; }
 TFAE_INLINE void Store(double value, double* target) { *target = value; }
 
-// Rounds to the nearest, and in a tie to the even number.
+// Rounds to the nearest number, ties to even.
 TFAE_INLINE void Store(float value, Bfloat16* target) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
   asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(target->bits) : "f"(value));
@@ -96,15 +96,15 @@ TFAE_INLINE double Exp(double x) { return std::exp(x); }
 
 TFAE_INLINE int32_t Least(int32_t a, int32_t b) { return a < b ? a : b; }
 
-// To 1 ulp; 0 where the result would be a subnormal number or nearly one (below -86.9).
+// Accurate to 1 ulp; 0 for x below about -86.9, where the result is (almost) subnormal.
 TFAE_INLINE float Exp(float x) {
 #if defined(__CUDA_ARCH__)
-  return expf(x);  // half as many instructions there; subnormal results, too, to 2 ulp
+  return expf(x);  // half as many instructions; accurate to 2 ulp, subnormal results included
 #else
-  // x = n * log(2) + r. Adding `shift` rounds n to an integer, in the lowest bits. It is at least
-  // -126, whose power of 2 below is 0, and at most 128, with which r may be large and the product
-  // below infinite. NaN passes the first bound, and the second leaves r to be NaN. (Why masks are
-  // used is told in philox.h.)
+  // x = n * log(2) + r. Adding `shift` rounds n to an integer, in the lowest bits. n is at least
+  // -126, for which the power of 2 below is 0, and at most 128; above that, r may be large and the
+  // product below infinite. NaN passes the first bound, and stays in r at the second. (philox.h
+  // says why masks are used.)
   const uint32_t low = -static_cast<uint32_t>(x < -87.0f);
   const float bounded = FloatOfBits((BitsOfFloat(x) & ~low) | (0xC2AE0000 & low));  // bits of -87
   const float shift = 12582912.0f;
@@ -113,7 +113,7 @@ TFAE_INLINE float Exp(float x) {
   const uint32_t shifted = static_cast<uint32_t>(Least(sum, most));
   const float n = FloatOfBits(shifted) - shift;
   const float r = (bounded - n * 0.693359375f) + n * 2.12194440e-4f;
-  // Twice exp(r) times half of 2^n, for 2^n overflows before the product does.
+  // 2 exp(r) times 2^(n - 1), since 2^n overflows before the product does.
   float p = 2.7629192e-3f;
   p = p * r + 1.67374342e-2f;
   p = p * r + 8.33367762e-2f;

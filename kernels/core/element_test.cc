@@ -39,8 +39,7 @@ TEST(Exp, EndsAsTheExponentialFunctionDoes) {
   EXPECT_TRUE(std::isnan(Exp(-std::nanf(""))));
 }
 
-// Every number of 16 bits is its own nearest one, and the middle between two neighbours goes to the
-// even one of them.
+// Every 16-bit number rounds to itself, and the middle between two neighbours to the even one.
 template <typename T>
 void ExpectRoundTrips(uint16_t infinity) {
   for (uint32_t sign = 0; sign <= 0x8000; sign += 0x8000) {

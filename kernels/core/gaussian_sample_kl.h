@@ -1,5 +1,5 @@
-// The fused op without a framework: samples diagonal Gaussians and measures their KL divergence
-// to N(0, I), and the gradient of both.
+// The fused op, independent of any framework: samples diagonal Gaussians, computes their KL
+// divergence to N(0, I), and the gradients of both.
 //
 // Tensors are dense, the last axis fastest:
 //
@@ -7,9 +7,9 @@
 //   z                       [samples, rows, columns]   mean + exp(log_variance / 2) * noise
 //   kl                      [rows]    sum of (mean^2 + exp(log_variance) - 1 - log_variance) / 2
 //
-// T is float, double, Half or Bfloat16. The noise is float32 for each of them, that of element i
-// of z in the stream (philox.h). Everything is computed in ComputeType<T> and rounded once.
-// Results do not depend on the number of threads.
+// T is float, double, Half or Bfloat16. The noise is float32 for all of them; that of element i of
+// z is element i of the stream (philox.h). Everything is computed in ComputeType<T> and rounded
+// once. Results do not depend on the number of threads.
 
 #ifndef TFAE_KERNELS_CORE_GAUSSIAN_SAMPLE_KL_H_
 #define TFAE_KERNELS_CORE_GAUSSIAN_SAMPLE_KL_H_
@@ -28,10 +28,10 @@ struct SampleShape {
   int64_t columns;
 };
 
-// Variants of the CPU code, in the order in which a processor has them.
+// Variants of the CPU code; a processor that has one also has those before it.
 enum class InstructionSet { kBaseline, kAvx2, kAvx512 };
 
-// The last one that this processor has.
+// The best one that this processor has.
 InstructionSet BestInstructionSet();
 
 // What runs the CPU code.
@@ -40,7 +40,7 @@ struct CpuDevice {
   InstructionSet instruction_set = BestInstructionSet();
 };
 
-// `Noise` says which noise: a stream, or a seed in the memory of a GPU.
+// `Noise` is a stream, or a seed in GPU memory.
 template <typename T, typename Noise = PhiloxStream>
 struct ForwardTensors {
   const T* mean;
@@ -54,15 +54,14 @@ template <typename T>
 void GaussianSampleKl(const CpuDevice& device, SampleShape shape,
                       const ForwardTensors<T>& tensors);
 
-// The gradients of a loss, shaped as what they are the gradients with respect to. Those of z and
-// kl come from above:
+// The gradients of a loss, each with the shape of its tensor, given those of z and kl:
 //
 //   mean_gradient           sum over samples of z_gradient, + kl_gradient * mean
 //   log_variance_gradient   half of: sum over samples of z_gradient * noise * exp(log_variance / 2)
 //                           + kl_gradient * (exp(log_variance) - 1)
 //
-// The noise is found in z where that is accurate, and drawn again elsewhere. With one sample,
-// `mean_gradient` may be the memory of `z_gradient`, and `log_variance_gradient` that of `z`.
+// The noise is recovered from z where that is accurate, and drawn again elsewhere. With one sample,
+// `mean_gradient` may share its memory with `z_gradient`, and `log_variance_gradient` with `z`.
 template <typename T, typename Noise = PhiloxStream>
 struct BackwardTensors {
   const T* mean;

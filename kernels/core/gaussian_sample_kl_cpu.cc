@@ -1,5 +1,5 @@
-// Cuts tensors into tiles, which threads share out among themselves and compute with the best
-// instructions of the processor (gaussian_sample_kl_tile.h).
+// Splits tensors into tiles, which are distributed over threads and computed with the processor's
+// best instruction set (gaussian_sample_kl_tile.h).
 
 #include "kernels/core/gaussian_sample_kl.h"
 
@@ -17,7 +17,7 @@
 // Tells the compiler that no element depends on an earlier one of the same loop.
 #if defined(__clang__)
 #define TFAE_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
-#pragma clang diagnostic ignored "-Wpass-failed"  // not in double, whose exp() is a call
+#pragma clang diagnostic ignored "-Wpass-failed"  // not for double, where exp() is a call
 #else
 #define TFAE_INDEPENDENT _Pragma("GCC ivdep")
 #endif
@@ -25,12 +25,12 @@
 namespace tfae {
 namespace {
 
-// A tile with its intermediate results fits in 32 kB.
+// A tile and its intermediate results fit in 32 kB.
 constexpr int kTileElements = 512;
-// Blocks of noise that it takes, the unused ends of the first and the last vectors included.
+// Blocks of noise of a tile, including the unused ends of the first and last vectors.
 constexpr int kTileBlocks = kTileElements / 4 + 32;
 
-// Elements of a tensor: whole rows, or part of one row.
+// A range of elements: whole rows, or a part of one row.
 struct Tile {
   int64_t begin;
   int count;
@@ -66,7 +66,7 @@ namespace baseline {
    : (instruction_set) == InstructionSet::kAvx2 ? &avx2::function   \
                                                 : &baseline::function)
 
-// Before anything that follows, makes streamed results visible to other threads.
+// Makes streamed results visible to other threads before anything that follows.
 void FinishStreaming() { _mm_sfence(); }
 #else
 namespace baseline {
@@ -82,14 +82,14 @@ namespace baseline {
 void FinishStreaming() {}
 #endif
 
-// How a tensor of rows is cut: several rows a tile, or several tiles a row.
+// How the rows of a tensor are split: several rows per tile, or several tiles per row.
 class Tiling {
  public:
   Tiling(int64_t rows, int64_t columns) : rows_(rows), columns_(columns) {
     rows_a_tile_ = std::max<int64_t>(1, kTileElements / columns);
-    // Tiles that begin with a block of noise waste none of it.
+    // Tiles that begin at a block of noise waste none of it.
     if (rows_a_tile_ > 4) rows_a_tile_ = rows_a_tile_ / 4 * 4;
-    // Parts of about one length, in whole vectors.
+    // Parts of about equal length, in whole vectors.
     const int64_t parts = (columns + kTileElements - 1) / kTileElements;
     part_ = ((columns + parts - 1) / parts + 15) / 16 * 16;
     tiles_a_row_ = (columns + part_ - 1) / part_;
@@ -120,10 +120,10 @@ class Tiling {
   int64_t part_;
 };
 
-// About 10 microseconds of work, what it costs to wake a thread.
+// About 10 microseconds of work, the cost of waking a thread.
 constexpr int64_t kTilesPerThread = 32;
 
-// Larger tensors will not stay in the caches until somebody reads them.
+// Larger tensors would not stay in the caches until they are read.
 constexpr int64_t kStreamedBytes = 8 << 20;
 
 }  // namespace
@@ -155,7 +155,7 @@ void GaussianSampleKl(const CpuDevice& device, SampleShape shape,
   const auto run = TFAE_SELECT(device.instruction_set, ForwardTile<T>);
   const Tiling tiling(shape.samples * shape.rows, shape.columns);
   const int64_t parts = tiling.tiles_a_row();
-  // The sums of parts of long rows are added up in the end.
+  // The sums of the parts of long rows are added at the end.
   std::vector<C> sums(parts > 1 ? shape.rows * parts : 0);
   ParallelFor(device.threads, tiling.tiles(), kTilesPerThread, [&](int64_t begin, int64_t end) {
     for (int64_t index = begin; index < end; ++index) {

@@ -1,4 +1,4 @@
-// The kernels. gaussian_sample_kl_plan.h tells which threads work on which elements.
+// The CUDA kernels. gaussian_sample_kl_plan.h assigns elements to threads.
 
 #include "kernels/core/gaussian_sample_kl_cuda.h"
 
@@ -10,8 +10,8 @@
 namespace tfae {
 namespace {
 
-// Registers are limited to what lets a multiprocessor hold so many blocks of threads: the larger
-// groups of the other types need more.
+// Limits registers so that a multiprocessor can hold this many blocks of threads. The larger groups
+// of the other types need more registers.
 template <typename T>
 constexpr int kResidentBlocks = sizeof(T) == 4 ? 4 : 3;
 #define TFAE_KERNEL __global__ void __launch_bounds__(kCudaThreads, kResidentBlocks<T>)
@@ -40,7 +40,7 @@ __device__ PhiloxStream StreamOf(const DeviceSeed& seed) {
   return StreamOfSeed(int64_t{words[0]}, int64_t{words[1]});
 }
 
-// The elements of a group that are a team's: [begin, end) of it.
+// The elements of a group that belong to a team: [begin, end) of the group.
 struct Span {
   int begin;
   int end;
@@ -53,8 +53,8 @@ __device__ __forceinline__ Span SpanOf(const Part& part, int64_t group) {
           part.end - first < kGroup<T> ? static_cast<int>(part.end - first) : kGroup<T>};
 }
 
-// Loads a team's elements of a group from `source` on, as numbers to compute with, and zeros
-// elsewhere. kVector: the group is aligned to 16 bytes.
+// Loads a team's elements of the group at `source`, converted to the type of the computation, with
+// zeros for other elements. kVector: the group is aligned to 16 bytes.
 template <typename T, bool kVector>
 __device__ __forceinline__ void LoadGroup(const T* source, Span span,
                                           ComputeType<T> (&values)[kGroup<T>]) {
@@ -111,8 +111,8 @@ __device__ __forceinline__ void DrawNoise(const PhiloxStream& stream, int64_t fi
     BoxMuller(words[2], words[3], &drawn[i + 2], &drawn[i + 3]);
   }
   if constexpr (!kAligned) {
-    // A shift by 0 to 3 in two steps: an index that only the thread knows would put the array into
-    // memory.
+    // Shifts by 0 to 3 in two steps: an index known only at run time would move the array from
+    // registers to memory.
 #pragma unroll
     for (int i = 0; i + 1 < kDrawn; ++i) drawn[i] = first & 1 ? drawn[i + 1] : drawn[i];
 #pragma unroll
@@ -122,7 +122,7 @@ __device__ __forceinline__ void DrawNoise(const PhiloxStream& stream, int64_t fi
   for (int i = 0; i < kCount; ++i) noise[i] = drawn[i];
 }
 
-// The sum over a team, in every thread of it. All threads of a block call it together.
+// The sum over a team, returned to all its threads. All threads of a block must call it together.
 template <typename C>
 __device__ C SumOfTeam(C sum, int lanes) {
   for (int distance = (lanes < kWarp ? lanes : kWarp) / 2; distance > 0; distance /= 2) {
@@ -135,13 +135,12 @@ __device__ C SumOfTeam(C sum, int lanes) {
     sum = 0;
 #pragma unroll
     for (int warp = 0; warp < kCudaThreads / kWarp; ++warp) sum += of_warps[warp];
-    __syncthreads();  // before the next sum is put there
+    __syncthreads();  // before the next sum is written there
   }
   return sum;
 }
 
-// kVector: in all tensors and all samples every group is aligned to 16 bytes, and to blocks of
-// noise.
+// kVector: every group is aligned to 16 bytes and to blocks of noise, in all tensors and samples.
 template <typename T, bool kVector>
 TFAE_KERNEL ForwardKernel(const ForwardCall<T> call) {
   using C = ComputeType<T>;
@@ -150,11 +149,11 @@ TFAE_KERNEL ForwardKernel(const ForwardCall<T> call) {
   const PhiloxStream stream = StreamOf(tensors.noise);
   const int64_t sample_size = call.shape.rows * call.shape.columns;
   const int64_t teams = call.shape.rows * plan.parts;
-  const int64_t first_of_block = static_cast<int64_t>(blockIdx.x) * plan.teams_a_block();
-  const int64_t step = static_cast<int64_t>(gridDim.x) * plan.teams_a_block();
+  const int64_t first_of_block = static_cast<int64_t>(blockIdx.x) * plan.teams_per_block();
+  const int64_t step = static_cast<int64_t>(gridDim.x) * plan.teams_per_block();
   const int lane = threadIdx.x & (plan.lanes() - 1);
 
-  // The loop runs equally often for all threads of a block, since they meet in SumOfTeam.
+  // All threads of a block run the same number of iterations, since they synchronise in SumOfTeam.
   for (int64_t first_team = first_of_block; first_team < teams; first_team += step) {
     const int64_t team = first_team + (threadIdx.x >> plan.log2_lanes);
     int64_t row = 0;
@@ -170,7 +169,7 @@ TFAE_KERNEL ForwardKernel(const ForwardCall<T> call) {
         LoadGroup<T, kVector>(tensors.log_variance + first, span, deviation);
 #pragma unroll
         for (int i = 0; i < kGroup<T>; ++i) {
-          // An element that is not the team's adds 0 + 1 - 1 - 0.
+          // An element that does not belong to the team adds 0 + 1 - 1 - 0.
           const C log_variance = deviation[i];
           deviation[i] = Exp(C{0.5} * log_variance);
           sum += mean[i] * mean[i] + deviation[i] * deviation[i] - C{1} - log_variance;
@@ -201,7 +200,7 @@ TFAE_KERNEL ForwardKernel(const ForwardCall<T> call) {
   }
 }
 
-// The second stage for rows of several parts: a warp adds up the sums of each row.
+// The second stage, for rows of several parts: one warp adds the sums of each row.
 template <typename T>
 TFAE_KERNEL SumPartsKernel(const ForwardCall<T> call) {
   using C = ComputeType<T>;
@@ -225,8 +224,8 @@ TFAE_KERNEL BackwardKernel(const BackwardCall<T> call) {
   const PhiloxStream stream = StreamOf(tensors.noise);
   const int64_t sample_size = call.shape.rows * call.shape.columns;
   const int64_t teams = call.shape.rows * plan.parts;
-  const int64_t first_of_block = static_cast<int64_t>(blockIdx.x) * plan.teams_a_block();
-  const int64_t step = static_cast<int64_t>(gridDim.x) * plan.teams_a_block();
+  const int64_t first_of_block = static_cast<int64_t>(blockIdx.x) * plan.teams_per_block();
+  const int64_t step = static_cast<int64_t>(gridDim.x) * plan.teams_per_block();
   const int lane = threadIdx.x & (plan.lanes() - 1);
 
   for (int64_t team = first_of_block + (threadIdx.x >> plan.log2_lanes); team < teams;
@@ -259,7 +258,7 @@ TFAE_KERNEL BackwardKernel(const BackwardCall<T> call) {
         step_sum[i] =
             C{0.5} * (step_sum[i] * deviation + kl_gradient * (deviation * deviation - C{1}));
       }
-      // Only now, for these may be the tensors that were read.
+      // Stored only now, since they may share memory with the tensors that were read.
       StoreGroup<T, kVector>(gradient_sum, span, tensors.mean_gradient + first);
       StoreGroup<T, kVector>(step_sum, span, tensors.log_variance_gradient + first);
     }
@@ -271,7 +270,7 @@ bool AreAligned(const Pointers*... pointers) {
   return ((reinterpret_cast<uintptr_t>(pointers) % sizeof(uint4) == 0) && ...);
 }
 
-// Whether groups of elements of mean are groups of elements of z.
+// Whether groups of elements of mean are also groups of elements of z.
 template <typename T>
 bool SamplesAreAligned(SampleShape shape) {
   return shape.samples <= 1 || shape.rows * shape.columns % kGroup<T> == 0;

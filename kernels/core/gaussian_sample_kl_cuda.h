@@ -1,7 +1,7 @@
-// The fused op on NVIDIA GPUs, with the tensors of gaussian_sample_kl.h in the memory of the GPU.
+// The fused op on NVIDIA GPUs, with the tensors of gaussian_sample_kl.h in GPU memory.
 //
-// Kernels are launched in the current CUDA context, which must be that of the stream. Nothing waits
-// for them, and nothing allocates memory. Results are bit-identical from run to run.
+// Kernels are launched in the current CUDA context, which must be that of the stream. The functions
+// do not wait for the kernels and allocate no memory. Results are bit-identical from run to run.
 
 #ifndef TFAE_KERNELS_CORE_GAUSSIAN_SAMPLE_KL_CUDA_H_
 #define TFAE_KERNELS_CORE_GAUSSIAN_SAMPLE_KL_CUDA_H_
@@ -14,8 +14,8 @@ struct CUstream_st;  // CUDA's; a cudaStream_t is a pointer to one
 
 namespace tfae {
 
-// The two words of a seed, in the memory of the GPU: it is read when the kernel runs, so a graph of
-// launches draws new noise for each seed that it finds there.
+// The two words of a seed, in GPU memory. It is read when the kernel runs, so a CUDA graph draws
+// new noise for each seed that is there.
 struct DeviceSeed {
   const void* words;
   bool wide;  // int64_t, not int32_t
@@ -23,22 +23,22 @@ struct DeviceSeed {
 
 struct CudaDevice {
   CUstream_st* stream;
-  // Of the size that WorkspaceBytes gives, and free for other use when the kernels have run.
+  // WorkspaceBytes gives its size. It is free for other use when the kernels have run.
   void* workspace = nullptr;
 };
 
-// What the forward pass needs for the sums of parts of rows: nothing but for few long rows. The
-// backward pass needs none.
+// The bytes that the forward pass needs for the sums of parts of rows: zero except for a few long
+// rows. The backward pass needs none.
 template <typename T>
 int64_t WorkspaceBytes(SampleShape shape);
 
-// Returns null, or CUDA's message about why the kernel was not launched.
+// Returns null, or CUDA's message that says why the kernel was not launched.
 template <typename T>
 const char* GaussianSampleKl(const CudaDevice& device, SampleShape shape,
                              const ForwardTensors<T, DeviceSeed>& tensors);
 
-// As above. `z` is not read and may be null: to draw the noise again takes less time than to read
-// one more tensor.
+// Likewise. `z` is not read and may be null: drawing the noise again is faster than reading another
+// tensor.
 template <typename T>
 const char* GaussianSampleKlGradient(const CudaDevice& device, SampleShape shape,
                                      const BackwardTensors<T, DeviceSeed>& tensors);

@@ -1,5 +1,5 @@
-// The kernels for GPUs, run on the CPU: what they compute, where they read and write (see the
-// sanitizers), and which threads wait for each other. What only a GPU can show is in tests/gpu.
+// The kernels for GPUs, run on the CPU: their results, their memory accesses (under sanitizers) and
+// their synchronisation. Tests that need a GPU are in tests/gpu.
 
 #include "kernels/core/test_cuda.h"
 // After it, as C++:
@@ -19,7 +19,7 @@ const DeviceSeed kWide = {kSeed, true};
 
 template <typename T>
 struct Tolerance {
-  static constexpr double kValue = 4e-6;  // double, too, has the noise of float
+  static constexpr double kValue = 4e-6;  // the noise is float for double too
 };
 template <>
 struct Tolerance<Half> {
@@ -33,7 +33,7 @@ struct Tolerance<Bfloat16> {
 template <typename T>
 void RunCuda(Problem<T>* problem, const ForwardTensors<T, DeviceSeed>& forward,
              const BackwardTensors<T, DeviceSeed>& backward) {
-  // Exactly as large as it must be, for a sanitizer to see what lies outside.
+  // Exactly as large as necessary, so that a sanitizer sees accesses outside.
   std::vector<char> workspace(WorkspaceBytes<T>(problem->shape));
   const CudaDevice device = {nullptr, workspace.data()};
   EXPECT_EQ(GaussianSampleKl<T>(device, problem->shape, forward), nullptr);
@@ -59,7 +59,7 @@ TYPED_TEST(CudaElementTypes, KeepTheContract) {
   }
 }
 
-// Shapes that the plan treats each in its way, in units of whole groups and between.
+// Shapes for every path of the plan, of whole groups and in between.
 TYPED_TEST(CudaElementTypes, KeepTheContractOnEveryPath) {
   const SampleShape shapes[] = {
       {1, 33, 8},     {1, 9, 16},     {4, 5, 24},      {1, 3, 128},    {1, 600, 200},
@@ -153,7 +153,7 @@ TYPED_TEST(CudaElementTypes, EmptyTensorsAreNoProblem) {
   EXPECT_EQ(no_columns.kl, (std::vector<ComputeType<TypeParam>>(4, 0)));
 }
 
-TEST(Cuda, SeedsOfBothWidthsAreOne) {
+TEST(Cuda, SeedsOfBothWidthsGiveTheSameNoise) {
   const int32_t words[2] = {static_cast<int32_t>(kSeed[0]), static_cast<int32_t>(kSeed[1])};
   Problem<float> wide({1, 3, 10}), narrow({1, 3, 10});
   RunCuda(&wide);

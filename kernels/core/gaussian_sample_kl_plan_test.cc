@@ -12,7 +12,7 @@ const int64_t kColumns[] = {1,  2,   3,   4,   5,   7,    8,    10,   31,    32,
                             100, 128, 256, 500, 513, 1000, 1024, 4096, 16384, 16385, 99991};
 const int64_t kRows[] = {1, 2, 3, 8, 64, 127, 1024, 5000};
 
-// How often teams work on each element, and each group of a team has at least one of its elements.
+// Counts how often teams work on each element; each group of a team has at least one element.
 template <int kGroupSize>
 void ExpectEachElementOnce(SampleShape shape) {
   const CudaPlan plan = PlanOf(shape, kGroupSize, true);
@@ -73,7 +73,7 @@ TEST(Plan, IsSoundForEveryShape) {
   }
 }
 
-TEST(Plan, SharesOutRowsByTheirLength) {
+TEST(Plan, DistributesRowsByTheirLength) {
   EXPECT_EQ(PlanOf({1, 128, 2}, 4, true).lanes(), 1);
   EXPECT_EQ(PlanOf({1, 1024, 20}, 4, true).lanes(), 8);
   EXPECT_EQ(PlanOf({1, 1024, 128}, 4, true).lanes(), 32);
@@ -105,7 +105,7 @@ TEST(Plan, SizesBeyond32BitsAreNoProblem) {
   int64_t end = 0;
   for (int64_t team = 0; team < 3 * plan.parts; ++team) {
     const Part part = PartOf<4>(plan, columns, team);
-    // Without gaps, but for the group that two rows share.
+    // Without gaps; two rows may share a group.
     EXPECT_TRUE(part.first_group == end || (part.begin % 4 != 0 && part.first_group == end - 1));
     end = part.end_group;
   }

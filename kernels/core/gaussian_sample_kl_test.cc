@@ -45,7 +45,7 @@ TEST_P(InstructionSets, KeepTheContractInDouble) {
   for (const SampleShape& shape : kShapes) {
     Problem<double> problem(shape);
     problem.Run(device_);
-    ExpectContract(problem, 4e-6);  // the noise has no more
+    ExpectContract(problem, 4e-6);  // the accuracy of the noise
   }
 }
 

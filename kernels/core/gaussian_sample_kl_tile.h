@@ -1,15 +1,15 @@
-// The arithmetic of one tile, a range of elements small enough for the first-level cache, for one
-// instruction set. It has no include guard: gaussian_sample_kl_cpu.cc includes it once for each
-// instruction set, in a namespace of its own, with these macros, which end with it:
+// The computation for one tile, a range of elements that fits in the first-level cache, for one
+// instruction set. There is no include guard: gaussian_sample_kl_cpu.cc includes this file once for
+// each instruction set, each time in another namespace, with these macros, which it undefines:
 //
 //   TFAE_TARGET            the attribute of functions that selects the instruction set
-//   TFAE_LANES             64-bit lanes of a vector
+//   TFAE_LANES             number of 64-bit lanes of a vector
 //   TFAE_MULTIPLY(a, b)    the products of the lower halves of the lanes of two vectors
-//   TFAE_STREAM(to, from)  stores a vector past the caches, to where it is aligned
+//   TFAE_STREAM(to, from)  stores a vector to aligned memory, bypassing the caches
 //
-// Functions of other files are used here only where they are always inlined, and thus compiled
-// for the instruction set of their caller. Loops are left to the compiler to vectorise, but for
-// Philox: from 32-bit multiplications with a 64-bit result, compilers make poor vector code.
+// Functions of other files are used here only if they are always inlined, and so compiled for the
+// instruction set of the caller. The compiler vectorises the loops, except for Philox: compilers
+// make poor vector code of 32-bit multiplications with a 64-bit result.
 
 #if TFAE_LANES > 1
 typedef uint64_t Lanes __attribute__((vector_size(8 * TFAE_LANES)));
@@ -21,9 +21,9 @@ typedef uint64_t Lanes;
 template <int kPairs>
 TFAE_TARGET inline void DrawWordsAtOnce(const PhiloxStream& stream, uint64_t first,
                                         uint32_t* const words[4]) {
-  // Each lane computes one block; of its words only the lower halves of lanes count. A pair of
-  // vectors, of even and of odd blocks, is merged in the end. Several pairs keep the processor
-  // busy, for the multiplications of one round wait for those of the round before.
+  // Each lane computes one block; only the lower half of a lane is used. The vectors of even and
+  // odd blocks are merged at the end. Several such pairs keep the processor busy, since the
+  // multiplications of a round depend on those of the round before.
   constexpr uint64_t kLow = 0xFFFFFFFF;
   const uint64_t kTwiceLane[8] = {0, 2, 4, 6, 8, 10, 12, 14};
   const Lanes zero = {};
@@ -59,7 +59,7 @@ TFAE_TARGET inline void DrawWordsAtOnce(const PhiloxStream& stream, uint64_t fir
   }
 }
 
-// Draws the noise of elements [begin, begin + count) into `buffer`; returns where it starts there.
+// Draws the noise of elements [begin, begin + count) into `buffer`; returns a pointer to its start.
 TFAE_TARGET inline const float* DrawNoise(const PhiloxStream& stream, int64_t begin, int count,
                                           float buffer[4 * kTileBlocks]) {
   const int offset = static_cast<int>(begin % 4);
@@ -86,7 +86,7 @@ TFAE_TARGET inline const float* DrawNoise(const PhiloxStream& stream, int64_t be
   return buffer + offset;
 }
 
-// The sum of a vector's lanes, by halves.
+// The sum of a vector's lanes, computed by halving.
 template <typename C, int kWidth, typename Vector>
 TFAE_TARGET inline __attribute__((always_inline)) C SumOfLanes(const Vector& vector) {
   if constexpr (kWidth == 1) {
@@ -101,7 +101,7 @@ TFAE_TARGET inline __attribute__((always_inline)) C SumOfLanes(const Vector& vec
   }
 }
 
-// The sum of a range, in an order that depends on its length alone.
+// The sum of a range, in an order that depends only on its length.
 template <typename C>
 TFAE_TARGET inline C Sum(const C* terms, int64_t count) {
   constexpr int kWidth = sizeof(Lanes) / sizeof(C);
@@ -129,8 +129,8 @@ TFAE_TARGET inline C Sum(const C* terms, int64_t count) {
   return sum;
 }
 
-// Sets z in [tile.begin, tile.begin + tile.count) and, where this is part of the first sample, the
-// sums of the KL divergence's terms over each row's part of it, from kl_sums[0] on.
+// Sets z in [tile.begin, tile.begin + tile.count). If the tile is in the first sample, also sums
+// the terms of the KL divergence over each row's part of the tile, into kl_sums[0] and following.
 template <typename T>
 TFAE_TARGET void ForwardTile(Tile tile, SampleShape shape, const ForwardTensors<T>& tensors,
                              ComputeType<T>* kl_sums) {
@@ -138,7 +138,7 @@ TFAE_TARGET void ForwardTile(Tile tile, SampleShape shape, const ForwardTensors<
   alignas(64) float buffer[4 * kTileBlocks];
   const float* noise = DrawNoise(tensors.noise, tile.begin, tile.count, buffer);
 
-  // A tile may have parts of several samples, which share mean and log_variance.
+  // A tile may span several samples, which share mean and log_variance.
   const int64_t sample_size = shape.rows * shape.columns;
   int64_t source = tile.begin % sample_size;
   for (int64_t done = 0; done < tile.count; source = 0) {
@@ -164,7 +164,7 @@ TFAE_TARGET void ForwardTile(Tile tile, SampleShape shape, const ForwardTensors<
   }
 }
 
-// Copies a tile, past the caches but for the ends.
+// Copies a tile, bypassing the caches except at its ends.
 template <typename T>
 TFAE_TARGET inline void Stream(const T* from, int count, T* to) {
   constexpr int kWidth = sizeof(Lanes) / sizeof(T);
@@ -181,7 +181,8 @@ TFAE_TARGET inline void Stream(const T* from, int count, T* to) {
   for (; i < count; ++i) to[i] = from[i];
 }
 
-// The gradients of one element, of whose samples `z_gradient` and `z_gradient * step` are summed.
+// The gradients of one element, given the sums of `z_gradient` and of `z_gradient * step` over its
+// samples.
 template <typename T>
 TFAE_TARGET inline __attribute__((always_inline)) void StoreGradients(
     ComputeType<T> gradient_sum, ComputeType<T> step_sum, ComputeType<T> kl_gradient,
@@ -201,16 +202,16 @@ TFAE_TARGET void BackwardTile(Tile tile, SampleShape shape, const BackwardTensor
   const T* mean = tensors.mean + tile.begin;
   const T* log_variance = tensors.log_variance + tile.begin;
 
-  alignas(64) C kl_gradient[kTileElements];  // each row's for all its elements
+  alignas(64) C kl_gradient[kTileElements];  // repeated for all elements of a row
   const C* of_row = tensors.kl_gradient + tile.begin / shape.columns;
   const int64_t width = count < shape.columns ? count : shape.columns;
   for (int64_t i = 0; i < count; i += width, ++of_row) {
     for (int64_t j = 0; j < width; ++j) kl_gradient[i + j] = *of_row;
   }
 
-  // The step, deviation * noise, is z - mean but for the rounding of z. That is no worse than the
+  // The step, deviation * noise, equals z - mean up to the rounding of z. That error is within the
   // tolerance of the noise, 4e-6 deviations, unless the mean is many deviations from 0, or z may
-  // have overflowed. In that case the bound is negative, and NaN does not keep it either.
+  // have overflowed. In that case the bound is negative; NaN does not satisfy it either.
   alignas(64) C deviation[kTileElements];
   int inaccurate = sizeof(T) < sizeof(C);
   for (int i = 0; i < count; ++i) {
@@ -220,7 +221,7 @@ TFAE_TARGET void BackwardTile(Tile tile, SampleShape shape, const BackwardTensor
   }
 
   alignas(64) T results[2][kTileElements];
-  // Memory that was just read is in the caches already.
+  // Memory that was just read is already in the caches.
   T* mean_gradient = stream_results && tensors.mean_gradient != tensors.z_gradient
                          ? results[0]
                          : tensors.mean_gradient + tile.begin;

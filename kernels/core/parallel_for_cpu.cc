@@ -9,7 +9,7 @@
 namespace tfae {
 namespace {
 
-// Outlives ParallelFor where a thread of the pool begins only after all work is done.
+// Outlives ParallelFor if a thread of the pool begins only after all work is done.
 struct Work {
   const std::function<void(int64_t, int64_t)>* body;
   int64_t tasks;
@@ -19,14 +19,14 @@ struct Work {
   std::mutex mutex;
   std::condition_variable finished;
 
-  // Takes turns until no task is left.
+  // Takes ranges of tasks until none is left.
   void Run() {
     for (;;) {
       const int64_t begin = next.fetch_add(tasks_per_turn, std::memory_order_relaxed);
       if (begin >= tasks) return;
       const int64_t end = std::min(begin + tasks_per_turn, tasks);
       (*body)(begin, end);
-      // Whoever sees that nothing is left sees all results.
+      // A thread that sees that nothing is left also sees all results.
       if (unfinished.fetch_sub(end - begin, std::memory_order_acq_rel) == end - begin) {
         std::lock_guard<std::mutex> lock(mutex);
         finished.notify_all();
@@ -37,7 +37,7 @@ struct Work {
   bool Done() const { return unfinished.load(std::memory_order_acquire) == 0; }
 
   void Wait() {
-    // The others are within one turn of the end, which is sooner than a sleeping thread wakes.
+    // The others are busy with their last range, which takes less time than waking a thread.
     for (int spin = 0; spin < 2000; ++spin) {
       if (Done()) return;
 #if defined(__x86_64__)
@@ -62,7 +62,7 @@ void ParallelFor(const Threads& threads, int64_t tasks, int64_t tasks_per_thread
   auto work = std::make_shared<Work>();
   work->body = &body;
   work->tasks = tasks;
-  // Several turns for each thread, since some may be late or interrupted.
+  // Several ranges for each thread, since some threads may be late or interrupted.
   work->tasks_per_turn = std::max<int64_t>(1, tasks / (8 * workers));
   work->unfinished = tasks;
   for (int64_t i = 1; i < workers; ++i) {

@@ -1,11 +1,11 @@
 // The noise: the Philox 4x32-10 generator of Salmon et al., "Parallel Random Numbers: As Easy as
 // 1, 2, 3" (2011), and the transform of Box and Muller (1958), as TensorFlow's CPU kernel of
 // stateless_normal uses them. Element i of a tensor is word i % 4 of block i / 4, so any part of
-// it can be drawn, again or elsewhere.
+// the noise can be drawn at any time and in any order.
 //
-// Scalar code for one thread of a GPU or one lane of a CPU vector. So that compilers vectorise
-// loops over it there are no branches, and masks instead of a choice between floats, which they may
-// turn into a branch or into work on both sides.
+// Scalar code for one thread of a GPU or one lane of a CPU vector. It has no branches, so that
+// compilers can vectorise loops over it, and selects between floats with masks, since compilers may
+// turn a conditional expression into a branch or compute both sides.
 
 #ifndef TFAE_KERNELS_CORE_PHILOX_H_
 #define TFAE_KERNELS_CORE_PHILOX_H_
@@ -19,7 +19,7 @@
 #define TFAE_INLINE __host__ __device__ __forceinline__
 #else
 #define TFAE_INLINE inline __attribute__((always_inline))
-// A square root that may set errno is a call, which ends the vectorisation of any loop around it.
+// A square root that may set errno is a function call, which prevents vectorising loops around it.
 extern "C" float sqrtf(float) noexcept __attribute__((const));
 #endif
 
@@ -52,7 +52,7 @@ TFAE_INLINE void PhiloxBlock(uint32_t key0, uint32_t key1, uint32_t words[4]) {
   }
 }
 
-// The stream of a seed of TensorFlow's stateless random ops, whose two words it scrambles so that
+// The stream for a seed of TensorFlow's stateless random ops. Its two words are scrambled, so that
 // similar seeds give unrelated streams.
 TFAE_INLINE PhiloxStream StreamOfSeed(uint64_t seed0, uint64_t seed1) {
   uint32_t words[4] = {static_cast<uint32_t>(seed0), static_cast<uint32_t>(seed0 >> 32),
@@ -75,7 +75,7 @@ TFAE_INLINE uint32_t BitsOfFloat(float value) {
 
 TFAE_INLINE int32_t Greatest(int32_t a, int32_t b) { return a > b ? a : b; }
 
-// -2 log(x) of a positive normal number, to 1e-7 of itself.
+// -2 log(x) of a positive normal number, with a relative error of 1e-7.
 TFAE_INLINE float MinusTwoLog(float x) {
   // x = 2^exponent * (1 + t), where 1 + t lies in [sqrt(1/2), sqrt(2)).
   const uint32_t bits = BitsOfFloat(x);
@@ -95,16 +95,16 @@ TFAE_INLINE float MinusTwoLog(float x) {
 
 // Two standard normal numbers from the lower 23 bits of each of two random words.
 TFAE_INLINE void BoxMuller(uint32_t word0, uint32_t word1, float* normal0, float* normal1) {
-  // TensorFlow keeps the first uniform number above 1e-7. Numbers that are not negative have the
-  // order of their bits, and every processor has a maximum of integers.
+  // TensorFlow sets 1e-7 as the minimum of the first uniform number. Non-negative floats have the
+  // same order as their bits, and every processor has an integer maximum.
   const float uniform = static_cast<float>(static_cast<int32_t>(word0 & 0x7FFFFF)) * 0x1p-23f;
   const int32_t uniform_bits = static_cast<int32_t>(BitsOfFloat(uniform));
   const int32_t least_bits = 0x33D6BF95;  // of 1e-7
   const float positive = FloatOfBits(Greatest(uniform_bits, least_bits));
   const float radius = sqrtf(MinusTwoLog(positive));
 
-  // The second is an angle in turns, here in quarter turns and a rest of at most half of one,
-  // without rounding.
+  // The second is an angle in turns. It is split, without rounding, into quarter turns and a rest
+  // of at most half a quarter turn.
   const int32_t turn = static_cast<int32_t>(word1 & 0x7FFFFF);
   const int32_t quarters = (turn + (1 << 20)) >> 21;
   const float x = static_cast<float>(turn - (quarters << 21)) * (6.283185307f * 0x1p-23f);

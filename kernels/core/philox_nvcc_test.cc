@@ -1,4 +1,4 @@
-// philox.h is compiled for GPUs by another compiler. Where both compile for the CPU, they agree.
+// nvcc compiles philox.h for GPUs. Its code for the CPU must agree with the C++ compiler's.
 
 #include <gtest/gtest.h>
 

@@ -42,7 +42,7 @@ std::string CheckMean(const Argument& mean, SampleShape* shape) {
   if (mean.rank == 0) return Wrong(mean, "of at least one axis");
   shape->rows = 1;
   for (size_t axis = 0; axis + 1 < mean.rank; ++axis) {
-    // Only tensors without elements can be as large as that.
+    // Only tensors without elements can have so many rows.
     if (__builtin_mul_overflow(shape->rows, mean.sizes[axis], &shape->rows)) {
       return Wrong(mean, "of fewer than 2^63 rows");
     }
@@ -74,7 +74,7 @@ std::string CheckKl(const Argument& kl, const Argument& mean) {
   return Wrong(kl, Describe(wanted) + ", one for each row of mean");
 }
 
-// The first of several messages that says anything.
+// The first of several messages that is not empty.
 template <typename... Check>
 std::string FirstOf(const Check&... checks) {
   std::string wrong;

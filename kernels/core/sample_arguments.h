@@ -1,5 +1,5 @@
-// Checks the fused op's tensors where they come from programs that are not ours: the shape, the
-// type, and the message that says which tensor is wrong, what it is, and what it must be.
+// Checks the shapes and types of the fused op's tensors when other programs pass them. Errors say
+// which tensor is wrong, what it is, and what it must be.
 
 #ifndef TFAE_KERNELS_CORE_SAMPLE_ARGUMENTS_H_
 #define TFAE_KERNELS_CORE_SAMPLE_ARGUMENTS_H_
@@ -13,7 +13,7 @@
 
 namespace tfae {
 
-// A dense tensor without its elements.
+// The name, type and shape of a dense tensor.
 struct Argument {
   const char* name;
   std::string_view type;  // as XLA writes it: "f32", "f16", "bf16", "f64", "s32", "s64", ...
@@ -21,8 +21,8 @@ struct Argument {
   size_t rank;
 };
 
-// Both functions return an empty text and set `shape`, or return what is wrong. They check
-// everything that the core relies on: nothing is read or written past the end of a tensor, and
+// Both functions set `shape` and return an empty string, or return an error message. They check
+// everything that the core relies on: then nothing is read or written past the end of a tensor, and
 // every element of the results is written.
 std::string CheckForward(const Argument& mean, const Argument& log_variance, const Argument& seed,
                          const Argument& z, const Argument& kl, SampleShape* shape);

@@ -9,7 +9,7 @@
 namespace tfae {
 namespace {
 
-// A tensor that a test can spoil.
+// A tensor that a test can make invalid.
 struct Tensor {
   const char* name;
   std::string type;
@@ -78,7 +78,7 @@ TEST(SampleArguments, ADivergenceIsInTheTypeOfTheComputation) {
   }
 }
 
-// A tensor of the forward pass, spoiled, and what is said about it.
+// An invalid tensor of the forward pass, and the message about it.
 struct Wrong {
   Tensor Arguments::*tensor;
   std::string type;

@@ -1,8 +1,8 @@
-// CUDA on the CPU, for tests: as much of it as gaussian_sample_kl_cuda.cu uses. With this header
-// included first, a .cu file is C++, and its kernels run, without a GPU and its compiler.
+// An emulation of CUDA on the CPU, for tests: the parts that gaussian_sample_kl_cuda.cu uses. With
+// this header included first, a .cu file is C++, and its kernels run without a GPU or nvcc.
 //
-// The threads of a block are fibers, which take turns where they meet: at barriers and at shuffles.
-// Tests run them in two orders, between which results differ where a barrier is missing.
+// The threads of a block are fibers, which switch where they synchronise: at barriers and shuffles.
+// Tests run them in two orders, which give different results if a barrier is missing.
 
 #ifndef TFAE_KERNELS_CORE_TEST_CUDA_H_
 #define TFAE_KERNELS_CORE_TEST_CUDA_H_
@@ -49,7 +49,7 @@ class EmulatedGpu {
     return gpu;
   }
 
-  // The order in which the threads of a block get their turns.
+  // The order in which the threads of a block run.
   bool last_thread_first = false;
   int64_t launches = 0;
 
@@ -172,7 +172,7 @@ V __shfl_xor_sync(uint32_t mask, V value, int distance) {
 template <typename Argument>
 cudaError_t cudaLaunchKernel(void (*kernel)(Argument), dim3 grid, dim3 block, void** arguments,
                              size_t, CUstream_st*) {
-  // The limits of a real one.
+  // The limits of a real GPU.
   if (grid.x == 0 || grid.x > 0x7FFFFFFF || grid.y == 0 || grid.y > 0xFFFF) {
     return cudaErrorInvalidConfiguration;
   }

@@ -1,4 +1,4 @@
-// Noise for a test, as each of two compilers makes it.
+// Noise for a test that compares two compilers.
 
 #ifndef TFAE_KERNELS_CORE_TEST_NOISE_H_
 #define TFAE_KERNELS_CORE_TEST_NOISE_H_

@@ -15,7 +15,7 @@
 
 namespace tfae {
 
-// Runs what it is given in the order in which it came, and all of it before it goes.
+// Runs its work in the order in which it was given, and completes it before it is destroyed.
 class TestPool {
  public:
   explicit TestPool(int count) {

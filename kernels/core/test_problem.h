@@ -1,4 +1,4 @@
-// The tensors of the fused op, and its contract, for the tests of its implementations.
+// The tensors of the fused op and a check of its contract, for the tests of all implementations.
 
 #ifndef TFAE_KERNELS_CORE_TEST_PROBLEM_H_
 #define TFAE_KERNELS_CORE_TEST_PROBLEM_H_
@@ -88,7 +88,7 @@ inline float NoiseAt(int64_t index) {
   return normal[index % 2];
 }
 
-// The contract, in double precision and the simplest way.
+// Checks the contract against a simple computation in double precision.
 template <typename T>
 void ExpectContract(const Problem<T>& p, double tolerance) {
   const auto near = [tolerance](double value, double expected) {

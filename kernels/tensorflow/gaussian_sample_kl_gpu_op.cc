@@ -1,4 +1,4 @@
-// The fused op's kernels for NVIDIA GPUs, in libraries that are built with CUDA.
+// The fused op's kernels for NVIDIA GPUs, only in libraries that are built with CUDA.
 
 #if defined(TFAE_CUDA)
 
@@ -24,7 +24,7 @@ absl::Status StatusOf(const char* error) {
 }
 
 struct Gpu {
-  // The seed, too, is in the GPU's memory: to bring it here would mean to wait for the GPU.
+  // The seed is in GPU memory too: copying it here would mean waiting for the GPU.
   using Noise = DeviceSeed;
 
   static DeviceSeed NoiseOf(const Tensor& seed) {
@@ -35,7 +35,7 @@ struct Gpu {
   static absl::Status Run(OpKernelContext* context, SampleShape shape,
                           const ForwardTensors<T, DeviceSeed>& tensors) {
     CudaDevice device = {StreamOf(context)};
-    Tensor workspace;  // its memory goes to later kernels of this stream only
+    Tensor workspace;  // only later kernels of this stream can reuse its memory
     if (const int64_t bytes = WorkspaceBytes<T>(shape); bytes > 0) {
       TF_RETURN_IF_ERROR(
           context->allocate_temp(tensorflow::DT_UINT8, TensorShape({bytes}), &workspace));

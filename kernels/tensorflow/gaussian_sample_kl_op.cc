@@ -16,8 +16,8 @@
 #include "tensorflow/core/platform/types.h"
 #include "tensorflow/core/public/version.h"
 
-// Read by tfae/ops/library.py, out of the file, before it loads this library. Each minor version of
-// TensorFlow has a graph version of its own, the only number of the kind among its headers.
+// tfae/ops/library.py reads this from the file before it loads the library. Each minor version of
+// TensorFlow has another graph version, and the headers have no better version number.
 #define TFAE_STRING_(x) #x
 #define TFAE_STRING(x) TFAE_STRING_(x)
 extern "C" __attribute__((visibility("default"), used)) const char tfae_built_for[] =
@@ -41,7 +41,7 @@ absl::Status MergeNamed(InferenceContext* context, const char* name, ShapeHandle
                          " has shape ", context->DebugString(other)));
 }
 
-// The shapes that both ops know: of mean and log_variance, of z, and of kl.
+// The shapes that both ops share: those of mean and log_variance, of z, and of kl.
 absl::Status InferShapes(InferenceContext* context, ShapeHandle* mean, ShapeHandle* z,
                          ShapeHandle* kl) {
   TF_RETURN_IF_ERROR(MergeNamed(context, "log_variance", context->input(1), "mean",

@@ -1,7 +1,7 @@
 // The fused op's TensorFlow kernels, for any device.
 //
-// A Device has the type `Noise`, of the tensors in kernels/core/gaussian_sample_kl.h, and functions
-// `NoiseOf(seed)` and `Run(context, shape, tensors)` for the tensors of each pass.
+// A Device defines the type `Noise` (see kernels/core/gaussian_sample_kl.h), the function
+// `NoiseOf(seed)`, and `Run(context, shape, tensors)` for the tensors of each pass.
 
 #ifndef TFAE_KERNELS_TENSORFLOW_SAMPLE_KERNELS_H_
 #define TFAE_KERNELS_TENSORFLOW_SAMPLE_KERNELS_H_
@@ -22,7 +22,7 @@ using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
 using tensorflow::TensorShape;
 
-// What the core calls T.
+// The core's type for TensorFlow's T.
 template <typename T>
 struct ElementOf {
   using Type = T;
@@ -45,14 +45,15 @@ T* Data(Tensor* tensor) {
   return reinterpret_cast<T*>(tensor->data());
 }
 
-// What both ops have in common.
+// The base class of both ops.
 class SampleKernel : public OpKernel {
  public:
   explicit SampleKernel(OpKernelConstruction* context) : OpKernel(context) {
     OP_REQUIRES_OK(context, context->GetAttr("num_samples", &num_samples_));
   }
 
-  // Expensive kernels are handed to another thread, for little: this one has threads of its own.
+  // TensorFlow hands expensive kernels to another thread, which costs time and gains nothing: this
+  // kernel distributes its work itself.
   bool IsExpensive() override { return false; }
 
  protected:
@@ -100,7 +101,7 @@ class GaussianSampleKlGradOp : public SampleKernel {
     const TensorShape& shape = context->input(0).shape();
     Tensor* mean_gradient = nullptr;
     Tensor* log_variance_gradient = nullptr;
-    // As a rule nobody else needs z_gradient any more, and often nobody needs z.
+    // Usually nothing else needs z_gradient any more, and often nothing needs z.
     OP_REQUIRES_OK(context, context->forward_input_or_allocate_output({4}, 0, shape,
                                                                       &mean_gradient));
     OP_REQUIRES_OK(context, context->forward_input_or_allocate_output(
@@ -114,7 +115,7 @@ class GaussianSampleKlGradOp : public SampleKernel {
   }
 };
 
-// Registers both kernels for a device type of TensorFlow and the Device that runs them.
+// Registers both kernels for a TensorFlow device type and the Device that runs them.
 #define TFAE_REGISTER_KERNELS(DEVICE, Class)                           \
   TFAE_REGISTER_KERNELS_OF_TYPE(DEVICE, Class, float, float)           \
   TFAE_REGISTER_KERNELS_OF_TYPE(DEVICE, Class, Eigen::half, float)     \

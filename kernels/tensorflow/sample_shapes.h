@@ -1,4 +1,4 @@
-// The shapes of the fused op's tensors, checked when it runs or is compiled.
+// The shapes of the fused op's tensors, checked when the op runs or is compiled.
 
 #ifndef TFAE_KERNELS_TENSORFLOW_SAMPLE_SHAPES_H_
 #define TFAE_KERNELS_TENSORFLOW_SAMPLE_SHAPES_H_

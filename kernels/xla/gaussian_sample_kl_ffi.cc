@@ -1,4 +1,4 @@
-// Adapts XLA's buffers, threads and streams to the core. There is nothing of TensorFlow here.
+// Adapts XLA's buffers, threads and streams to the core, without TensorFlow.
 
 #include "kernels/xla/gaussian_sample_kl_ffi.h"
 
@@ -25,7 +25,7 @@ CpuDevice DeviceOf(ffi::ThreadPool* pool) {
   return device;
 }
 
-// As XLA writes it, where a program is likely to have it.
+// XLA's name of a type, for the types that are likely to occur.
 const char* NameOf(ffi::DataType type) {
   switch (type) {
     case ffi::F32:
@@ -54,7 +54,7 @@ Argument ArgumentOf(const char* name, const ffi::AnyBuffer& buffer) {
   return {name, NameOf(buffer.element_type()), sizes.begin(), sizes.size()};
 }
 
-// An attribute such as num_samples would be ignored in silence.
+// Attributes such as num_samples would otherwise be ignored silently.
 ffi::Error ErrorOfCheck(const ffi::Dictionary& attributes, const std::string& wrong) {
   if (attributes.size() > 0) {
     return ffi::Error::InvalidArgument("there are no attributes, but the call has one named " +
@@ -102,8 +102,7 @@ T* Data(const ffi::AnyBuffer& buffer) {
   return static_cast<T*>(buffer.untyped_data());
 }
 
-// Calls `function` with a value of the type that the core has for a buffer's elements, and returns
-// what it returns.
+// Calls `function` with a value of the core's type for a buffer's elements; returns its result.
 template <typename Function>
 ffi::Error WithElement(const ffi::AnyBuffer& buffer, Function&& function) {
   switch (buffer.element_type()) {
@@ -120,7 +119,7 @@ ffi::Error WithElement(const ffi::AnyBuffer& buffer, Function&& function) {
   }
 }
 
-// What both passes take and give, but for what comes from XLA itself.
+// The arguments and results of both passes, without those that come from XLA itself.
 template <typename T, typename Noise>
 ForwardTensors<T, Noise> TensorsOf(Noise noise, const ffi::AnyBuffer& mean,
                                    const ffi::AnyBuffer& log_variance, const ffi::AnyBuffer& z,
@@ -237,7 +236,7 @@ ffi::Error BackwardCuda(CUstream_st* stream, ffi::Dictionary attributes, ffi::An
 }
 #endif  // TFAE_CUDA
 
-// Adds the tensors of each pass to what it takes from XLA.
+// Adds the tensors of each pass to the arguments from XLA.
 template <typename Binding>
 auto BindForward(Binding binding) {
   return std::move(binding)

@@ -1,5 +1,5 @@
-// The fused op as functions of XLA's foreign function interface, for TensorFlow and JAX. Those for
-// GPUs are in libraries that are built with CUDA.
+// The fused op as functions of XLA's foreign function interface, for TensorFlow and JAX. The ones
+// for GPUs are only in libraries that are built with CUDA.
 
 #ifndef TFAE_KERNELS_XLA_GAUSSIAN_SAMPLE_KL_FFI_H_
 #define TFAE_KERNELS_XLA_GAUSSIAN_SAMPLE_KL_FFI_H_
@@ -9,11 +9,12 @@
 extern "C" {
 
 // (mean, log_variance, seed) -> (z, kl), with the tensors of kernels/core/gaussian_sample_kl.h.
-// mean and log_variance are f32, f16, bf16 or f64, s32 or s64 the seed. z has one axis more than
-// mean if it has an axis of samples. A GPU reads the seed from its own memory, too.
+// mean and log_variance are f32, f16, bf16 or f64; the seed is s32 or s64. z has one axis more than
+// mean if it has an axis of samples. On a GPU, the seed is in GPU memory too.
 //
-// Shapes and types are checked: an error names the tensor that is wrong. Layouts cannot be, for XLA
-// does not tell them: all are descending, which is the default of jax.ffi. There are no attributes.
+// Shapes and types are checked; errors name the tensor that is wrong. Layouts cannot be checked,
+// since XLA does not pass them: all must be row-major, the default of jax.ffi. There are no
+// attributes.
 XLA_FFI_Error* TfaeGaussianSampleKlCpu(XLA_FFI_CallFrame* call_frame);
 XLA_FFI_Error* TfaeGaussianSampleKlCuda(XLA_FFI_CallFrame* call_frame);
 

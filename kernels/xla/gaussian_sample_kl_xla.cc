@@ -1,4 +1,4 @@
-// The fused op in functions that TensorFlow compiles with XLA: a call of the functions in
+// The fused op in functions that TensorFlow compiles with XLA: custom calls of the functions in
 // gaussian_sample_kl_ffi.cc.
 
 // TensorFlow's package lacks a header that this one includes. Only its name is needed.
@@ -34,7 +34,7 @@ using tensorflow::XlaOpKernelContext;
 constexpr char kForward[] = "TfaeGaussianSampleKl";
 constexpr char kBackward[] = "TfaeGaussianSampleKlGrad";
 
-// "Host" is XLA's name for the CPU. A GPU's functions go by the same names.
+// "Host" is XLA's name for the CPU. The functions for GPUs have the same names.
 XLA_FFI_REGISTER_HANDLER(XLA_FFI_GetApi(), kForward, "Host", TfaeGaussianSampleKlCpu);
 XLA_FFI_REGISTER_HANDLER(XLA_FFI_GetApi(), kBackward, "Host", TfaeGaussianSampleKlGradCpu);
 #if defined(TFAE_CUDA)
@@ -42,14 +42,14 @@ XLA_FFI_REGISTER_HANDLER(XLA_FFI_GetApi(), kForward, "CUDA", TfaeGaussianSampleK
 XLA_FFI_REGISTER_HANDLER(XLA_FFI_GetApi(), kBackward, "CUDA", TfaeGaussianSampleKlGradCuda);
 #endif
 
-// The core wants dense tensors with the last axis fastest.
+// The core needs dense row-major tensors.
 xla::Shape DenseShape(xla::PrimitiveType type, const TensorShape& shape) {
   const auto sizes = shape.dim_sizes();
   return xla::ShapeUtil::MakeShapeWithDescendingLayout(
       type, std::vector<int64_t>(sizes.begin(), sizes.end()));
 }
 
-// What both ops have in common.
+// The base class of both ops.
 class SampleXlaKernel : public XlaOpKernel {
  public:
   explicit SampleXlaKernel(tensorflow::OpKernelConstruction* context) : XlaOpKernel(context) {
@@ -121,8 +121,8 @@ class GaussianSampleKlGradXlaOp : public SampleXlaKernel {
   }
 };
 
-// REGISTER_XLA_OP would come too late where the program compiled anything before it loaded this
-// library: TensorFlow makes kernels of these registrations only once. So these are the kernels.
+// REGISTER_XLA_OP would be too late if the program had compiled anything before it loaded this
+// library, since TensorFlow turns such registrations into kernels only once. So register kernels.
 REGISTER_KERNEL_BUILDER(Name("Tfae>GaussianSampleKl").Device(tensorflow::DEVICE_CPU_XLA_JIT),
                         GaussianSampleKlXlaOp);
 REGISTER_KERNEL_BUILDER(Name("Tfae>GaussianSampleKlGrad").Device(tensorflow::DEVICE_CPU_XLA_JIT),
