@@ -208,7 +208,7 @@ def test_batches_whose_parts_differ_in_length_are_refused(build, message):
         (np.array(None), "array of numbers"),
         (X + 1j, "array of numbers; received dtype complex64"),
         (np.array(["2020-01-01"], "datetime64[D]"), "array of numbers"),
-        ([[0.1, 0.2], [0.3]], "array of numbers; a list was given"),
+        ([[0.1, 0.2], [0.3]], "array of numbers; received a list"),
         (scipy.sparse.csr_matrix(X[0]), r"sparse matrix; make it dense: x.toarray\(\)"),
         (scipy.sparse.csr_array(X[0]), "sparse matrix"),
         (tf.sparse.from_dense(X), "sparse tensor; make it dense: tf.sparse.to_dense"),
