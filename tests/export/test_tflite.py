@@ -396,7 +396,7 @@ def test_the_device_refuses_what_a_signature_cannot_take(files, unseen):
 
 
 def test_without_a_threshold_there_is_no_decision(written, unseen):
-    with pytest.raises(ValueError, match="no threshold: call "):
+    with pytest.raises(ValueError, match="The file has no threshold"):
         DeviceModel(written()[1]).is_anomaly(unseen)
 
 
