@@ -75,7 +75,7 @@ def test_all_layers():
     assert network not in list(internals.all_layers(network, include_self=False))
 
 
-def test_let_go_of():
+def test_forget_gradient():
     @tf.custom_gradient
     def doubled(x):
         return 2.0 * x, lambda upstream: 2.0 * upstream
@@ -87,15 +87,47 @@ def test_let_go_of():
             y = doubled(x) ** 2
         return tape.gradient(y, x)
 
+    def forget_all(graph):
+        for operation in graph.get_operations():
+            if "_gradient_op_type" in operation.node_def.attr:
+                internals.forget_gradient(operation.get_attr("_gradient_op_type").decode())
+
     graphs = []
-    for let_go in (lambda function: function, internals.let_go_of):
-        function = let_go(tf.function(gradient).get_concrete_function())
+    for forget in (lambda graph: None, forget_all):
+        function = tf.function(gradient).get_concrete_function()
+        forget(function.graph)
         graphs.append(weakref.ref(function.graph))
         assert float(function()) == 24.0
         del function
     gc.collect()
     assert graphs[0]() is not None  # the reason
     assert graphs[1]() is None
+
+
+def test_function_definition():
+    function = tf.function(lambda x: x + 1.0).get_concrete_function(tf.constant(1.0))
+    name = function.name.decode()
+    assert internals.function_definition(name).signature.name == name
+    with pytest.raises(tf.errors.NotFoundError):
+        internals.function_definition("no_such_function")
+
+
+def test_registered_function():
+    ours, others = tf.Variable(2.0), tf.Variable(5.0)
+    traced = tf.function(lambda x: {"product": x * ours}).get_concrete_function(tf.constant(1.0))
+    definition = traced.function_def
+    definition.signature.name = "tfae_test_of_a_name"
+    function, same = (
+        internals.RegisteredFunction("tfae_test_of_a_name", {"tfae_test_of_a_name": definition})
+        for _ in range(2)
+    )
+    del same
+    three = (tf.constant(3.0),)
+    assert float(function(three, traced.captured_inputs, traced.function_type)["product"]) == 6.0
+    assert float(function(three, [others.handle], traced.function_type)["product"]) == 15.0
+    del function
+    with pytest.raises(tf.errors.NotFoundError):
+        internals.function_definition("tfae_test_of_a_name")
 
 
 def test_forget_layer():

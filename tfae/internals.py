@@ -4,7 +4,10 @@ Each function says why there is no public way. `tests/test_internals.py` has a t
 an upgrade breaks one of them, the failing test names it.
 """
 
+import collections
 import contextlib
+import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +16,7 @@ import keras
 import tensorflow as tf
 from keras.src.trainers.trainer import model_supports_jit
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+from tensorflow.python.eager import context, record
 from tensorflow.python.framework.none_tensor import NoneTensorSpec
 from tensorflow.python.framework.ops import gradient_registry
 from tensorflow.python.ops.resource_variable_ops import ResourceVariable
@@ -51,24 +55,78 @@ def supports_xla(model: keras.Model) -> bool:
     return model_supports_jit(model)
 
 
-def let_go_of(function: Any) -> Any:
-    """Lets the graph of a traced function be freed together with the function.
+def function_definition(name: str) -> Any:
+    """The `FunctionDef` of any function that TensorFlow knows, such as the body of a loop.
+
+    The public `ConcreteFunction.function_def` does not tell those of the functions that it calls.
+
+    Raises:
+        tf.errors.NotFoundError: If there is none of this name.
+    """
+    return context.context().get_function_def(name)
+
+
+def forget_gradient(name: str) -> None:
+    """Lets the graph of a traced function die with it, where nothing differentiates it any more.
 
     TensorFlow registers each custom gradient in a graph (Keras' own losses have some) under a name
     for as long as the process lives, and that keeps the graph and its weights alive.
 
     Args:
-        function: What `get_concrete_function` returned. Nothing may differentiate it any more;
-            gradients that are taken inside of it are fine.
-
-    Returns:
-        The same function.
+        name: The attribute "_gradient_op_type" of an operation.
     """
-    for operation in function.graph.get_operations():
-        with contextlib.suppress(ValueError):  # the operation has no such attribute
-            name = operation.get_attr("_gradient_op_type").decode()
-            gradient_registry._registry.pop(name, None)
-    return function
+    gradient_registry._registry.pop(name, None)
+
+
+class RegisteredFunction:
+    """A function that TensorFlow knows by a given name, until this object goes.
+
+    Nothing public registers a function by its definition, or runs one on other variables than
+    those for which it was traced.
+
+    Args:
+        name: Of the function.
+        definitions: `FunctionDef`s by name: of it, and of all functions that it calls.
+    """
+
+    def __init__(self, name: str, definitions: dict[str, Any]):
+        self.name = name
+        self._context = context.context()
+        with _uses_lock:
+            for part, definition in definitions.items():
+                _uses[part] += 1  # first, for an old function may be collected meanwhile
+                if not self._context.has_function(part):
+                    self._context.add_function_def(definition)
+        weakref.finalize(self, _forget, self._context, list(definitions)).atexit = False
+
+    def __call__(self, args: tuple, captured: list[tf.Tensor], function_type: Any) -> Any:
+        """Runs it, eagerly.
+
+        Args:
+            args: As the traced function took them.
+            captured: Its `captured_inputs`, or those of another one like it.
+            function_type: Its `function_type`.
+        """
+        tensors = function_type.unpack_inputs(function_type.bind(*args))
+        with record.stop_recording():  # by an outer tape: there is no gradient
+            outputs = self._context.call_function(
+                self.name.encode(), [*tensors, *captured], len(function_type.flat_outputs)
+            )
+        return function_type.pack_output(outputs or [])
+
+
+# Functions of equal contents, such as the bodies of loops, are parts of several ones.
+_uses: collections.Counter[str] = collections.Counter()
+_uses_lock = threading.RLock()
+
+
+def _forget(where: Any, names: list[str]) -> None:
+    with _uses_lock:
+        for name in names:
+            _uses[name] -= 1
+            if not _uses[name]:
+                del _uses[name]
+                where.remove_function(name)
 
 
 def loss_tracker(model: keras.Model) -> keras.metrics.Mean:

@@ -1,7 +1,10 @@
 """When XLA compiles, and how much of it a process is left with."""
 
+import warnings
+
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import tfae
@@ -47,10 +50,26 @@ def test_convolutions_are_never_looped_over_by_xla_on_a_cpu(watch):
 
 
 def test_a_budget_ends_at_its_limit_and_where_the_process_has_no_mappings_left(monkeypatch):
+    monkeypatch.setattr(compilation.ProgramBudget, "_compiled", set())
     budget = compilation.ProgramBudget(limit=2)
-    assert budget.allows(((1,),))
-    assert budget.allows(((2,),))
-    assert not budget.allows(((3,),))
-    assert budget.allows(((1,),))  # it is there already
+    assert budget.allows("train", ((1,),))
+    assert budget.allows("train", ((2,),))
+    assert not budget.allows("train", ((3,),))
+    assert budget.allows("train", ((1,),))  # it is there already
     monkeypatch.setattr(compilation, "_mappings_are_left", lambda: False)
-    assert not compilation.ProgramBudget().allows(((1,),))
+    other = compilation.ProgramBudget()
+    assert other.allows("train", ((1,),))  # of an equal function of another model
+    with pytest.warns(UserWarning, match="memory mappings"):
+        assert not other.allows("test", ((1,),))
+
+
+def test_a_process_without_mappings_left_trains_on_and_says_so_once(tiny, few_digits, monkeypatch):
+    monkeypatch.setattr(compilation, "_most_mappings", lambda: 100)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for units in (1, 3, 4, 5):  # nothing to share
+            model = tfae.Autoencoder.from_shape((8, 8, 1), units, hidden_units=(), seed=1)
+            model.compile(jit_compile=True)
+            history = model.fit(few_digits, epochs=2, verbose=0).history["loss"]
+            assert history[1] < history[0]
+    assert len([w for w in caught if "memory mappings" in str(w.message)]) == 1

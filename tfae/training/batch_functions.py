@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfae.batches.batch import Batch
 from tfae.training.programs import Programs
+from tfae.training.shared_functions import share
 
 
 class BatchFunctions:
@@ -74,4 +75,5 @@ def _trace(function: Callable, present: list[str], specs: list, further: tuple) 
 
     further_specs = map(tf.TensorSpec.from_tensor, further)
     # Without autograph, as in Keras: with it, errors would begin with "in user code".
-    return tf.function(call, autograph=False).get_concrete_function(*specs, *further_specs)
+    traced = tf.function(call, autograph=False)
+    return share(traced.get_concrete_function(*specs, *further_specs))

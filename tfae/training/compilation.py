@@ -1,6 +1,8 @@
 """Decides whether XLA makes a train step faster on this machine, and how much it may compile."""
 
+import warnings
 from pathlib import Path
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
@@ -75,28 +77,47 @@ class ProgramBudget:
     function or of the process is used up, new shapes run without XLA.
     """
 
+    _compiled: ClassVar[set[tuple]] = set()  # in this process, by whatever function
+
     def __init__(self, limit: int = 8):
         self._limit = limit
-        self._shapes: set[tuple] = set()
+        self._number = 0
 
-    def allows(self, shapes: tuple) -> bool:
-        """Whether inputs of these shapes have a program or may get one."""
-        if shapes in self._shapes:
+    def allows(self, name: str | bytes, shapes: tuple) -> bool:
+        """Whether there is a program, or may be another one.
+
+        Args:
+            name: Of the function: of equal ones the same.
+            shapes: Of its inputs.
+        """
+        if (name, shapes) in self._compiled:
             return True
-        if len(self._shapes) == self._limit or not _mappings_are_left():
+        if self._number == self._limit:
             return False
-        self._shapes.add(shapes)
+        if not _mappings_are_left():
+            warnings.warn(
+                "XLA has compiled so much in this process that its memory mappings run out "
+                "(vm.max_map_count). New models run on TensorFlow's own kernels from now on: the "
+                "results are the same up to rounding, small models are slower.",
+                stacklevel=2,
+            )
+            return False
+        self._number += 1
+        self._compiled.add((name, shapes))
         return True
 
 
 def _mappings_are_left() -> bool:
     """Whether this process has used less than half of the memory mappings that Linux allows."""
     try:
-        most = int(Path("/proc/sys/vm/max_map_count").read_text())
         with open("/proc/self/maps", "rb") as maps:
-            return sum(1 for _ in maps) < most // 2
+            return sum(1 for _ in maps) < _most_mappings() // 2
     except OSError:  # not Linux
         return True
+
+
+def _most_mappings() -> int:
+    return int(Path("/proc/sys/vm/max_map_count").read_text())
 
 
 def loops_well_with_xla(model: keras.Model) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfae.training.compilation import ProgramBudget
+from tfae.training.shared_functions import share
 from tfae.training.single_steps import SingleSteps
 
 
@@ -94,13 +95,18 @@ class FusedSteps:
         key = (repr(spec), "collect")
         if key not in self._traced:
             collect = tf.function(self._stack_next)
-            self._traced[key] = collect.get_concrete_function(*_source(spec))
+            self._traced[key] = share(collect.get_concrete_function(*_source(spec)))
         return self._traced[key]
 
     def _run_and_collect(self, iterator: tf.data.Iterator) -> Callable:
         spec = iterator.element_spec
-        shapes = (tuple(t.shape) for t in tf.nest.flatten(self._stacked) if t is not None)
-        xla = self._budget.allows(tuple(shapes))
+        function = self._function(spec, xla=True)
+        shapes = tuple(tuple(t.shape) for t in tf.nest.flatten(self._stacked) if t is not None)
+        if not self._budget.allows(function.name, shapes):
+            return self._function(spec, xla=False)
+        return function
+
+    def _function(self, spec: Any, xla: bool) -> Callable:
         key = (repr(spec), xla)
         if key not in self._traced:
             run = tf.function(self._run, jit_compile=xla or None)
@@ -119,8 +125,8 @@ class FusedSteps:
                 spec,
             )
             count = tf.TensorSpec([], tf.int32)
-            self._traced[key] = run_and_collect.get_concrete_function(
-                stacked, count, *_source(spec)
+            self._traced[key] = share(
+                run_and_collect.get_concrete_function(stacked, count, *_source(spec))
             )
         return self._traced[key]
 

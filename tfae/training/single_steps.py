@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfae.internals import let_go_of
 from tfae.training.compilation import ProgramBudget
+from tfae.training.shared_functions import share
 
 
 class SingleSteps:
@@ -55,8 +55,14 @@ class SingleSteps:
 
     def _run(self, batch: Any) -> Any:
         batch = keras.tree.map_structure(_as_tensor, batch)
-        tensors = [t for t in tf.nest.flatten(batch) if t is not None]
-        xla = self._xla and self._budget.allows(tuple(tuple(t.shape) for t in tensors))
+        function = self._function(batch, self._xla)
+        if self._xla:
+            shapes = tuple(tuple(t.shape) for t in tf.nest.flatten(batch) if t is not None)
+            if not self._budget.allows(function.name, shapes):
+                function = self._function(batch, xla=False)
+        return function(batch)
+
+    def _function(self, batch: Any, xla: bool) -> Callable:
         # One trace for all batch sizes.
         specs = keras.tree.map_structure(
             lambda t: None if t is None else tf.TensorSpec([None, *t.shape[1:]], t.dtype), batch
@@ -64,8 +70,8 @@ class SingleSteps:
         key = (repr(specs), xla)
         if key not in self._traced:
             function = tf.function(self._step, jit_compile=xla or None)
-            self._traced[key] = let_go_of(function.get_concrete_function(specs))
-        return self._traced[key](batch)
+            self._traced[key] = share(function.get_concrete_function(specs))
+        return self._traced[key]
 
     def _run_next(self, iterator: tf.data.Iterator) -> Any:
         """Reads a batch and runs its step in one traced function."""
@@ -75,7 +81,7 @@ class SingleSteps:
                 lambda it: self._step(keras.tree.map_structure(_as_tensor, it.get_next()))
             )
             spec = tf.data.IteratorSpec(iterator.element_spec)
-            self._traced[key] = let_go_of(function.get_concrete_function(spec))
+            self._traced[key] = share(function.get_concrete_function(spec))
         return self._traced[key](iterator)
 
 
