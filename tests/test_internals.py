@@ -104,6 +104,13 @@ def test_forget_gradient():
     assert graphs[1]() is None
 
 
+def test_forget_kernels():
+    double = tf.function(lambda x: 2.0 * x)
+    double(tf.constant(1.0))
+    internals.forget_kernels()
+    assert float(double(tf.constant(2.0))) == 4.0
+
+
 def test_function_definition():
     function = tf.function(lambda x: x + 1.0).get_concrete_function(tf.constant(1.0))
     name = function.name.decode()

@@ -66,6 +66,15 @@ def function_definition(name: str) -> Any:
     return context.context().get_function_def(name)
 
 
+def forget_kernels() -> None:
+    """Drops what TensorFlow keeps of operations that ran eagerly; they are prepared anew.
+
+    It keeps them for the life of the process, by their attributes too, and every dataset that is
+    made has functions with names of its own as such. Nothing public drops them.
+    """
+    context.context().clear_kernel_cache()
+
+
 def forget_gradient(name: str) -> None:
     """Lets the graph of a traced function die with it, where nothing differentiates it any more.
 

@@ -1,12 +1,14 @@
 """The traced and compiled functions of a model, and when they are made again."""
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from tfae.internals import forget_kernels
 from tfae.training.compilation import (
     faster_with_xla,
     loops_well_with_xla,
@@ -108,6 +110,7 @@ class Programs:
         finally:
             model.jit_compile, model.steps_per_execution = before
             self.forget_data()
+            _count_fit()
 
     def steps_can_be_fused(self) -> bool:
         """Whether several train steps run as one program."""
@@ -145,6 +148,16 @@ class Programs:
         if kind == "train" and steps > 1 and self.steps_can_be_fused():
             return FusedSteps(step, model.get_metrics_result, steps, lambda: self.steps_per_epoch)
         return SingleSteps(step, steps, joins_results=kind == "predict")
+
+
+_fits = itertools.count(1)
+_FITS_BETWEEN = 16
+
+
+def _count_fit() -> None:
+    """Now and then frees what TensorFlow keeps of the datasets of each `fit`, about 1 MB."""
+    if next(_fits) % _FITS_BETWEEN == 0:
+        forget_kernels()
 
 
 class FreshPrograms(keras.callbacks.Callback):

@@ -38,7 +38,13 @@ class SharedFunction:
         self.name = self._function.name
 
     def __call__(self, *args: Any) -> Any:
-        return self._function(args, self._captured, self._type)
+        try:
+            return self._function(args, self._captured, self._type)
+        except tf.errors.OutOfRangeError:  # the end of the data
+            raise
+        except tf.errors.OpError as error:
+            error.add_note("compile(run_eagerly=True) shows which line of Python it comes from.")
+            raise
 
 
 def share(function: Any) -> Callable:
