@@ -76,7 +76,7 @@ def forget_kernels() -> None:
 
 
 def forget_gradient(name: str) -> None:
-    """Lets the graph of a traced function die with it, where nothing differentiates it any more.
+    """Lets the graph of a traced function be freed with it; nothing may differentiate it any more.
 
     TensorFlow registers each custom gradient in a graph (Keras' own losses have some) under a name
     for as long as the process lives, and that keeps the graph and its weights alive.
