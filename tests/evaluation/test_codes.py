@@ -94,7 +94,7 @@ def test_the_linear_probe_is_as_good_as_the_best_line():
         (lambda x, y: active_units(x[:1]), "`mean` must be an array"),
         (lambda x, y: linear_probe(x, y[:5], x, y), "`labels` must be 9 integers"),
         (lambda x, y: linear_probe(x, y, x, y + 0.5), "`test_labels` must be 9 integers"),
-        (lambda x, y: linear_probe(x, y, x, 0 * y - 1), "`test_labels` holds no labels"),
+        (lambda x, y: linear_probe(x, y, x, 0 * y - 1), "`test_labels` holds only -1"),
         (lambda x, y: linear_probe(x, y, x[:, :1], y), "rows of the same size"),
     ],
 )
