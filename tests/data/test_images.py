@@ -261,7 +261,7 @@ def test_sizes_of_photos_are_compared_without_decoding(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(ImageFile.ImageFile, "load", lambda self: pytest.fail("decoded"))
         with pytest.raises(
-            ValueError, match=r"3000x4000.*4000x3000.*image_size=.*say to (64x85|85x64)"
+            ValueError, match=r"3000x4000.*4000x3000.*image_size=.*for example to (64x85|85x64)"
         ):
             data.find(tmp_path)
     assert only_batch(tmp_path, image_size=(64, 64)).shape == (2, 64, 64, 3)
@@ -309,5 +309,5 @@ def test_a_folder_without_images_or_with_both_kinds_is_explained(tmp_path):
         data.load(tmp_path)
     write(tmp_path / "1.png", grey(1))
     write(tmp_path / "cat" / "1.png", grey(1))
-    with pytest.raises(ValueError, match=r"itself \(1\.png, \.\.\.\) and in subfolders \(cat\)"):
+    with pytest.raises(ValueError, match=r"directly \(1\.png, \.\.\.\) and in subfolders \(cat\)"):
         data.load(tmp_path)

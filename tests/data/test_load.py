@@ -205,7 +205,7 @@ def test_a_missing_path_is_named(path):
 
 
 def test_a_file_of_an_unknown_kind_is_named(tmp_path):
-    for name, hint in (("notes.txt", "is not read"), ("one.png", "pass their folder")):
+    for name, hint in (("notes.txt", "is not a supported kind"), ("one.png", "pass their folder")):
         (tmp_path / name).write_text("hello")
         with pytest.raises(ValueError, match=f"{name}.*{hint}"):
             data.load(tmp_path / name)

@@ -107,7 +107,7 @@ def test_whitening_is_invertible_where_the_data_has_no_variance():
         (lambda: patches.join(random(36, 4, 4), (9, 9, 3), (4, 4)), "must have shape"),
         (lambda: patches.Whitening.fit(np.ones((9, 4))), "all the same"),
         (lambda: patches.Whitening.fit(np.full((9, 4), np.nan)), "all finite"),
-        (lambda: patches.Whitening.fit(random(1, 4)), "two patches or more"),
+        (lambda: patches.Whitening.fit(random(1, 4)), "at least two patches"),
     ],
 )
 def test_what_cannot_be_is_explained(call, message):

@@ -105,7 +105,7 @@ def test_arrays_that_are_left_out_are_told(tmp_path):
 def test_members_that_are_no_arrays_are_named(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
         archive.writestr("x", b"hello")
-    with pytest.raises(ValueError, match=r"x\.npz: 'x' is no array"):
+    with pytest.raises(ValueError, match=r"x\.npz: 'x' is not an array"):
         data.find(tmp_path / "x.npz")
 
 
@@ -297,7 +297,7 @@ def test_csv_label_by_header_name_or_number(tmp_path, iris_csv):
     [
         ("", {}, "is empty"),
         ("\n", {}, "is empty"),
-        ("a,b\n", {}, r"a header \(a, b\) and no examples"),
+        ("a,b\n", {}, r"a header \(a, b\) but no examples"),
         ("1,2\n3\n", {}, "line 2: 1 cells, but line 1 has 2"),
         ("a,b\n1,2\n3,4,5\n", {}, "line 3: 3 cells, but line 1 has 2"),
         ("a,b\n1,2\n3,cat\n", {}, "line 3: column 'b' holds 'cat'.*label_column='b'"),

@@ -1,4 +1,4 @@
-"""Data by name or path, as `tf.data` datasets ready for `fit`."""
+"""Loads data by name or path, as `tf.data` datasets that are ready for `fit`."""
 
 from tfae.data import patches
 from tfae.data.binarize import BINARIZE

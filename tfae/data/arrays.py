@@ -1,4 +1,4 @@
-"""Arrays in files: .npy and .npz."""
+"""Reads arrays from .npy and .npz files."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ _ADVICE = "Write it with numpy.save or numpy.savez, as an array of numbers."
 
 
 def read_arrays(path: Path, memory_limit: int) -> dict[str, InMemory | StoredArray]:
-    """Reads one array or several, whichever the file holds, whatever it is called.
+    """Reads one array (.npy) or several (.npz); the content decides, not the file's name.
 
-    In an archive (.npz) the data is under "x" (or "data", "images", "image", "arr_0", or it is the
-    only array), the labels under "y" (or "label", "labels", "target", "targets", "class"). Splits
-    come as "x_train", "y_train", "x_test", ..., as Keras writes them. See `examples_of` for what
-    the axes of an array mean.
+    In an archive (.npz) the data is called "x" (or "data", "images", "image", "arr_0", or it is the
+    only array), and the labels "y" (or "label", "labels", "target", "targets", "class"). Splits are
+    called "x_train", "y_train", "x_test", ..., as Keras writes them. `examples_of` says what the
+    axes of an array mean.
 
     Args:
-        path: the file.
-        memory_limit: bytes; an array that takes more, as float32, stays in its file, unless it is
-            compressed or in Fortran's order.
+        path: The file.
+        memory_limit: In bytes. An array that takes more as float32 stays in its file, unless it is
+            compressed or in Fortran order.
 
     Returns:
-        The splits found; "train" when the names tell none.
+        The splits found; only "train" if the names mention none.
 
     Raises:
-        ValueError: naming the file, when it cannot be read or used.
+        ValueError: If the file cannot be read or used; the message names it.
     """
     with path.open("rb") as file:
         magic = file.read(6)
     if magic[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _read_archive(path, memory_limit)
     if magic != b"\x93NUMPY":
-        what = "it is empty" if not magic else "its content is no NumPy array"
+        what = "it is empty" if not magic else "its content is not a NumPy array"
         raise ValueError(f"{path} cannot be read as NumPy data: {what}. {_ADVICE}")
     try:
         location = _stays_in_file(path, None, memory_limit)
         x = location or np.load(path, allow_pickle=False)
-    except Exception as error:  # numpy raises many kinds for a damaged file
+    except Exception as error:  # NumPy raises many kinds of errors for a damaged file
         raise ValueError(f"{path} cannot be read as NumPy data: {error}. {_ADVICE}") from error
     return {"train": examples_of(x, None, str(path), path)}
 
@@ -64,7 +64,7 @@ def _read_archive(path: Path, memory_limit: int) -> dict[str, InMemory | StoredA
         if not wanted:
             shapes = ", ".join(f"{key} {_load_member(archive, key, path).shape}" for key in keys)
             raise ValueError(
-                f"{path} holds no array under a name that says it is the data. Name it 'x' (and "
+                f"{path} holds no array with one of the names for data. Name it 'x' (and the "
                 f"labels 'y'), or 'x_train', 'x_test', ...; found: {shapes or 'nothing'}."
             )
         left_out = sorted(set(keys) - {key for pair in wanted.values() for key in pair})
@@ -76,12 +76,12 @@ def _read_archive(path: Path, memory_limit: int) -> dict[str, InMemory | StoredA
             x = _stays_in_file(path, x_key, memory_limit) or _load_member(archive, x_key, path)
             label = _load_member(archive, label_key, path) if label_key else None
             splits[split] = examples_of(x, label, f"{path}[{x_key!r}]", path, known)
-            if split == "train":  # which comes first
+            if split == "train":  # it comes first
                 known = splits[split].class_names or ()
             elif splits[split].class_names and not known and _is_labelled(splits.get("train")):
                 raise ValueError(
-                    f"{path}[{label_key!r}]: labels are names here, but numbers in the training "
-                    "split."
+                    f"{path}[{label_key!r}]: the labels are names here, but numbers in the "
+                    "training split."
                 )
         return splits
 
@@ -93,18 +93,19 @@ def examples_of(
     path: Path | None = None,
     known: tuple[str, ...] = (),
 ) -> InMemory | StoredArray:
-    """Checks an array and gives its axes a meaning.
+    """Checks an array, and makes the examples of a split from it.
 
     Args:
-        x: `(n, features)`, `(n, height, width)` or `(n, height, width, channels)`, or with more
-            axes, which stay as they are; integers, booleans or floats. In memory, or in a file.
+        x: `(n, features)`, `(n, height, width)`, `(n, height, width, channels)`, or an array with
+            more axes, which stay as they are. Integers, booleans or floats, in memory or in a file.
         label: `(n,)` or `None`.
-        origin: file and key, for messages.
-        path: the file that `x` stays in, if it does.
-        known: class names of the training split.
+        origin: File and key, for messages.
+        path: The file, if `x` stays in it.
+        known: Class names of the training split.
 
     Raises:
-        ValueError: for another dtype or shape, no examples, NaN, or labels that do not fit.
+        ValueError: If the dtype or shape is another, there are no examples, values are NaN or
+            infinite, or the labels do not fit.
     """
     if x.dtype.kind not in "biuf":
         raise ValueError(
@@ -123,7 +124,7 @@ def examples_of(
     if isinstance(x, Location):
         examples = StoredArray(path, x, shape, numbers, names)
     else:
-        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
+        with np.errstate(over="ignore"):  # values too large for float32 become infinite
             x = x.astype(dtype_in_memory(x.dtype), copy=False)
         examples = InMemory(x.reshape(-1, *shape), numbers, names)
     if examples.dtype.kind == "f":
@@ -146,15 +147,15 @@ def _check_finite(parts: Iterable[np.ndarray], origin: str) -> None:
     if count:
         raise ValueError(
             f"{origin} holds {count} NaN or infinite values (as float32), the first in example "
-            f"{first}; remove those examples or fill the values in."
+            f"{first}. Remove those examples, or fill in the values."
         )
 
 
 def _stays_in_file(path: Path, member: str | None, memory_limit: int) -> Location | None:
-    """Where in its file an array is that is too large for memory; `None` to read it now."""
+    """Returns where in its file a large array lies, or `None` if it is to be read into memory."""
     try:
         location = locate(path, member)
-    except ValueError:  # which reading it now explains
+    except ValueError:  # reading the array will raise it again, with an explanation
         return None
     if location is None or 4 * math.prod(location.shape) <= memory_limit:
         return None
@@ -167,12 +168,12 @@ def _load_member(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> np.ndar
     except Exception as error:
         raise ValueError(f"{path}: array {key!r} cannot be read: {error}") from error
     if not isinstance(x, np.ndarray):
-        raise ValueError(f"{path}: {key!r} is no array. {_ADVICE}")
+        raise ValueError(f"{path}: {key!r} is not an array. {_ADVICE}")
     return x
 
 
 def _choose_keys(keys: list[str]) -> dict[str, tuple[str, str | None]]:
-    """For each split the keys of data and labels; empty when it cannot be told."""
+    """Returns the keys of each split's data and labels; empty if the names do not tell them."""
     lower = {key.lower(): key for key in keys}
     found = {}
     for suffix, split in SPLITS.items():

@@ -1,4 +1,4 @@
-"""Black and white from grey: the values are taken as probabilities, or cut at one half."""
+"""Binarization: values become 0 or 1, by a threshold or drawn with themselves as probability."""
 
 import math
 
@@ -13,35 +13,35 @@ from tfae.data.statistics import extremes
 BINARIZE = ("threshold", "static", "dynamic")
 """Values of `binarize` besides `None`."""
 
-_PHILOX = 1  # TensorFlow's number of the algorithm, in the operations that take a key and counter
-_LANES = 4  # values drawn for one step of Philox' counter
+_PHILOX = 1  # TensorFlow's number for the algorithm, in operations that take a key and a counter
+_LANES = 4  # values drawn per step of Philox's counter
 
 
 def threshold(x: tf.Tensor) -> tf.Tensor:
-    """1 where `x >= 0.5`, else 0; float32."""
+    """Returns 1 where `x >= 0.5`, else 0; float32."""
     return tf.cast(x >= 0.5, tf.float32)
 
 
 def bernoulli(x: tf.Tensor, seed: int, number: tf.Tensor | int, first: tf.Tensor) -> tf.Tensor:
     """Draws each value: 1 with probability `x`, else 0.
 
-    The draw of an example depends on the seed, the pass and the example's position in it, and not
-    on how the pass is cut into batches.
+    What is drawn for an example depends on the seed, the number of the pass and the example's
+    position in it, but not on the batch size.
 
     Args:
-        x: probabilities, `(batch, ...)`, float32.
-        seed: any integer of up to 64 bits.
-        number: number of the pass, int64 scalar.
-        first: how many examples of the pass come before this batch, int64 scalar.
+        x: Probabilities, `(batch, ...)`, float32.
+        seed: Any integer of up to 64 bits.
+        number: Number of the pass over the data, int64 scalar.
+        first: How many examples of the pass come before this batch, int64 scalar.
 
     Returns:
-        float32 of the same shape, 0 and 1.
+        float32 of the same shape, 0 or 1.
     """
     size = math.prod(x.shape[1:])
     steps = -(-size // _LANES)
     words = tf.stack([tf.constant(as_int64(seed), tf.int64), tf.cast(number, tf.int64)])
     key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=words)
-    # Each example owns `steps` counts, so a batch starts at its own position in the pass' sequence.
+    # Each example owns `steps` counts, so a batch starts where its first example's counts do.
     counter += tf.cast(tf.stack([first * steps, tf.zeros_like(first)]), tf.uint64)
     uniform = tf.raw_ops.StatelessRandomUniformV2(
         shape=tf.stack([tf.shape(x)[0], steps * _LANES]),
@@ -55,7 +55,7 @@ def bernoulli(x: tf.Tensor, seed: int, number: tf.Tensor | int, first: tf.Tensor
 
 
 def bernoulli_once(x: np.ndarray, seed: int) -> np.ndarray:
-    """Draws a whole set in memory once: probabilities `(n, ...)` to 0 and 1, float32."""
+    """Draws 0 or 1 for all probabilities `(n, ...)` of a data set in memory, float32."""
     drawn = np.empty_like(x)
     chunk = max(1, 2**24 // max(1, math.prod(x.shape[1:])))
     for start in range(0, len(x), chunk):
@@ -65,38 +65,38 @@ def bernoulli_once(x: np.ndarray, seed: int) -> np.ndarray:
 
 
 def drawn_once(examples: Examples, scaling: Scaling, seed: int) -> InMemory:
-    """Scales a whole set and draws its values once.
+    """Scales a whole data set and draws its values once.
 
     Raises:
-        ValueError: when it is not in memory.
+        ValueError: If it is not in memory.
     """
     if not isinstance(examples, InMemory):
         raise ValueError(
             'binarize="static" keeps the data in memory, but it takes more than memory_limit '
-            'bytes: raise that, or use "threshold" or "dynamic".'
+            'bytes. Raise memory_limit, or use "threshold" or "dynamic".'
         )
     x = bernoulli_once(scaling.scale(examples.x), seed)
     return InMemory(x, examples.label, examples.class_names)
 
 
 def check_probabilities(examples: Examples, scaling: Scaling, binarize: str) -> None:
-    """Raises `ValueError` unless scaled values can be taken as probabilities."""
+    """Raises `ValueError` unless all scaled values are probabilities, in [0, 1]."""
     if examples.dtype.kind == "u" and examples.dtype.itemsize <= 2:
-        ends = 0, np.iinfo(examples.dtype).max  # mostly enough, and nothing need be read
+        ends = 0, np.iinfo(examples.dtype).max  # usually enough, without reading anything
         low, high = (scaling.scale(np.full(examples.shape, end)) for end in ends)
         if low.min() >= 0 and high.max() <= 1:
             return
-    # Scaling is monotone in each element, so the ends of each element's range are enough.
+    # Scaling is monotonic in each element, so the ends of each element's range are enough.
     low, high = (scaling.scale(end) for end in extremes(examples))
     if low.min() < 0 or high.max() > 1:
         raise ValueError(
             f"binarize={binarize!r} takes values as probabilities, but they range from "
-            f'{low.min():g} to {high.max():g}; pass scale= a number to divide by, or "minmax".'
+            f'{low.min():g} to {high.max():g}. Pass scale="minmax", or a number to divide by.'
         )
 
 
 def check_name(binarize: str | None) -> None:
-    """Raises `ValueError` for a `binarize` that there is not."""
+    """Raises `ValueError` for an unknown `binarize`."""
     if binarize is not None and binarize not in BINARIZE:
         raise ValueError(
             f"`binarize` must be None or one of {', '.join(map(repr, BINARIZE))}; received "

@@ -6,10 +6,10 @@ from tfae.data.examples import InMemory
 
 
 def read_digits() -> dict[str, InMemory]:
-    """1,797 real handwritten digits, 8x8, from the UCI repository; comes with scikit-learn.
+    """Reads 1,797 real handwritten digits, 8x8, from the UCI repository; scikit-learn has them.
 
-    The split is fixed: of each class every fifth image, in scikit-learn's order, is a test image.
-    That leaves 1,442 for training and 355 for testing. (Both hold digits of the same writers.)
+    The split is fixed: in scikit-learn's order, every fifth image of each class is a test image.
+    That makes 1,442 for training and 355 for testing. (The same people wrote digits in both.)
 
     Returns:
         The splits "train" and "test"; x float32 `(n, 8, 8, 1)` in [0, 1], labels 0 to 9.

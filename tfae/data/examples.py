@@ -1,4 +1,7 @@
-"""What a reader of data hands over: the examples of one split, in memory or read when due."""
+"""The examples of one split, as the readers of all kinds of data return them.
+
+They are in memory, or are read when they are needed.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,15 @@ import tensorflow as tf
 
 from tfae.batches.order import BatchRows, epoch_variable, ordered_rows
 
-_PART = 2**24  # bytes that are read at a time, where all is read
-_COPIED = 2**30  # bytes of an array that TensorFlow may have a copy of; larger ones are not copied
+_PART = 2**24  # bytes that are read at a time when everything is read
+_COPIED = 2**30  # bytes; TensorFlow gets a copy of arrays up to this size, but not of larger ones
 
 SPLITS = {"train": "train", "test": "test", "validation": "validation", "val": "validation"}
-"""What folders and arrays may be called, and the split that each is."""
+"""What folders and arrays may be called, and the split that each name stands for."""
 
 
 class Order(NamedTuple):
-    """How to go through the examples; see `tfae.batches.arrays.epoch_ordered`."""
+    """The order in which to go through the examples; see `tfae.batches.arrays.epoch_ordered`."""
 
     batch_size: int
     seed: int
@@ -31,21 +34,24 @@ class Order(NamedTuple):
 
 
 Finish = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor | None], Any]
-"""Takes the pass number, the number of rows before the batch, `x` as stored `(batch, *shape)` and
-the labels `(batch,)` or `None`; returns what the dataset yields."""
+"""Turns a batch as it was read into what the dataset yields.
+
+It takes the number of the pass, the number of rows before the batch, `x` as stored, `(batch,
+*shape)`, and the labels `(batch,)` or `None`.
+"""
 
 
 class Examples(abc.ABC):
     """The examples of one split.
 
     Attributes:
-        size: how many there are.
-        shape: of one example: `(height, width, channels)`, `(features,)`, ...
-        dtype: as stored, before scaling.
-        has_labels: whether each has a class number, int64, -1 for unlabelled.
-        class_names: name of each class number, or `None`.
-        num_classes: how many classes the labels tell apart; `None` without labels.
-        column_names: of a table, name of each of its columns, or `None`.
+        size: Number of examples.
+        shape: Shape of one example: `(height, width, channels)`, `(features,)`, ...
+        dtype: Data type as stored, before scaling.
+        has_labels: Whether each example has a class number, int64, -1 for unlabelled.
+        class_names: Name of each class number, or `None`.
+        num_classes: Number of classes in the labels; `None` without labels.
+        column_names: Name of each column of a table, or `None`.
     """
 
     size: int
@@ -58,14 +64,14 @@ class Examples(abc.ABC):
 
     @abc.abstractmethod
     def take(self, rows: np.ndarray) -> Examples:
-        """The examples of the given row numbers, which ascend."""
+        """Returns the examples with the given row numbers, which must ascend."""
 
     @abc.abstractmethod
     def batches(self, order: Order, finish: Finish) -> tf.data.Dataset:
-        """A dataset of finished batches that carries `order.epoch`."""
+        """Returns a dataset of batches in this order, each passed through `finish`."""
 
     def in_memory(self) -> InMemory:
-        """The same examples, all read now."""
+        """Reads all examples now."""
         x = np.empty((self.size, *self.shape), self.dtype)
         label = np.empty(self.size, np.int64) if self.has_labels else None
         batches = self._in_order(lambda number, first, x, label: (first, x, label))
@@ -76,15 +82,15 @@ class Examples(abc.ABC):
         return InMemory(x, label, self.class_names)
 
     def parts(self) -> Iterator[np.ndarray]:
-        """All x as stored, in arrays `(some, *shape)` of bounded size, for one pass in order."""
+        """Yields all x as stored, in order, in arrays `(some, *shape)` of bounded size."""
         return self._in_order(lambda number, first, x, label: x).as_numpy_iterator()
 
     def rows_a_part(self) -> int:
-        """How many examples are read at a time, where all are read."""
+        """Returns how many examples are read at a time when all are read."""
         return max(1, _PART // max(1, math.prod(self.shape) * self.dtype.itemsize))
 
     def bytes_in_memory(self) -> int:
-        """What `in_memory` takes once it is float32."""
+        """Returns the bytes that the examples take in memory as float32."""
         return 4 * self.size * math.prod(self.shape)
 
     def _in_order(self, finish: Finish) -> tf.data.Dataset:
@@ -93,11 +99,11 @@ class Examples(abc.ABC):
 
 
 class ReadByRow(Examples):
-    """Examples of which any can be read at any time, so their order is exact."""
+    """Examples with random access: any of them can be read at any time, in any order."""
 
     @abc.abstractmethod
     def reader(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor | None]]:
-        """A function from rows, int64 `(batch,)`, to `x` as stored and labels `(batch,)`."""
+        """Returns a function from rows, int64 `(batch,)`, to x as stored and labels `(batch,)`."""
 
     def batches(self, order: Order, finish: Finish) -> tf.data.Dataset:
         fetch = self.reader()
@@ -113,9 +119,9 @@ class InMemory(ReadByRow):
     """Examples held as one array.
 
     Args:
-        x: array `(size, *shape)` of integers or floats.
+        x: Array `(size, *shape)` of integers or floats.
         label: int64 `(size,)` or `None`.
-        class_names: name of each class number, or `None`.
+        class_names: Name of each class number, or `None`.
     """
 
     def __init__(
@@ -153,15 +159,39 @@ class InMemory(ReadByRow):
         return lambda rows: (take(rows), None if label is None else tf.gather(label, rows))
 
 
+class InFiles(ReadByRow):
+    """Examples whose x stays in files until it is needed, while their labels are in memory."""
+
+    label: np.ndarray | None
+
+    @abc.abstractmethod
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Reads x as stored, `(rows, *shape)`, of the given row numbers."""
+
+    def in_memory(self) -> InMemory:
+        # Not through tf.data, which would hide the message about a file that cannot be read.
+        return InMemory(self.read(np.arange(self.size)), self.label, self.class_names)
+
+    def reader(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor | None]]:
+        label = on_host(self.label)
+
+        def read(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+            x = tf.numpy_function(self.read, [rows], self.dtype, stateful=False)
+            x = tf.ensure_shape(x, (rows.shape[0], *self.shape))
+            return x, None if label is None else tf.gather(label, rows)
+
+        return read
+
+
 def count_classes(label: np.ndarray | None, class_names: tuple[str, ...] | None) -> int | None:
-    """How many classes labels tell apart: those with names, else one above the highest number."""
+    """Counts the classes: those with names, else one more than the highest label."""
     if label is None:
         return None
     return len(class_names) if class_names else int(label.max(initial=-1)) + 1
 
 
 def on_host(array: np.ndarray | None) -> tf.Tensor | None:
-    """The array as a tensor in the memory that tf.data reads; `None` stays `None`."""
+    """Returns the array as a tensor in host memory, where tf.data reads it; `None` for `None`."""
     if array is None:
         return None
     with tf.init_scope(), tf.device("CPU:0"):

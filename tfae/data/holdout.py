@@ -9,23 +9,23 @@ from tfae.data.examples import Examples
 
 
 def hold_out(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
-    """Parts the examples in two, at random but always alike.
+    """Splits the examples in two, at random but always in the same way.
 
     Args:
-        examples: all of them.
-        fraction: how many are held out, between 0 and 1.
+        examples: All examples.
+        fraction: Fraction to hold out, between 0 and 1.
 
     Returns:
-        The examples that are left for training, and those held out.
+        The examples left for training, and those held out.
 
     Raises:
-        ValueError: when one of the parts would be empty.
+        ValueError: If one of the two would be empty.
     """
     held = round(examples.size * fraction) if is_number(fraction) else 0
     if not 0 < held < examples.size or not 0 < fraction < 1:
         raise ValueError(
-            f"validation_split={fraction!r} of {examples.size} examples leaves none on one side; "
-            "give a fraction between 0 and 1 that leaves some on both."
+            f"validation_split={fraction!r} of {examples.size} examples leaves none on one side. "
+            "Pass a fraction between 0 and 1 that leaves some on both."
         )
     order = pass_order(examples.size, 0, tf.constant(0)).numpy()
     return examples.take(np.sort(order[held:])), examples.take(np.sort(order[:held]))

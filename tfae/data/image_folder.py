@@ -1,4 +1,4 @@
-"""Which images a folder holds, and the classes and splits that its subfolders are."""
+"""Finds the images in a folder, and the splits and classes that its subfolders stand for."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Found(NamedTuple):
     """The images of one split.
 
     Attributes:
-        paths: the files.
-        label: class of each, int64 `(n,)`, or `None`.
-        class_names: name of each class number, or `None`.
+        paths: The files.
+        label: Class of each, int64 `(n,)`, or `None`.
+        class_names: Name of each class number, or `None`.
     """
 
     paths: list[Path]
@@ -31,20 +31,21 @@ class Found(NamedTuple):
 def find_images(folder: Path) -> tuple[dict[str, Found], list[Path]]:
     """Finds the images of each split.
 
-    Subfolders called train, test and validation (or val) are splits, "train" first in the result;
-    without one called train, the folder itself is the training split, unless all subfolders are
-    splits. Further subfolders are classes, numbered in alphabetical order; classes that the
-    training images lack, such as the defects of anomaly detection, come after those they have.
+    Subfolders called train, test and validation (or val) are splits. If none is called train, the
+    folder itself is the training split, unless all of its subfolders are splits. Other subfolders
+    are classes, numbered in alphabetical order; classes that do not occur in the training images,
+    such as the defects in anomaly detection, come after those that do.
 
     Args:
-        folder: an existing folder.
+        folder: An existing folder.
 
     Returns:
-        The splits, and what was left out: files that are no images, and folders beside splits.
+        The splits, "train" first, and what was left out: files that are not images, and folders
+        next to those of the splits.
 
     Raises:
-        ValueError: when a split has no images, or its classes cannot be told.
-        OSError: when a folder cannot be read.
+        ValueError: If a split has no images, or its classes are not clear.
+        OSError: If a folder cannot be read.
     """
     parts, left_out = _parts(folder)
     known: tuple[str, ...] = ()
@@ -58,7 +59,7 @@ def find_images(folder: Path) -> tuple[dict[str, Found], list[Path]]:
 
 
 def _parts(folder: Path) -> tuple[dict[str, Path], list[Path]]:
-    """The folder of each split, and the images and folders that belong to none."""
+    """Returns the folder of each split, and the images and folders that belong to none."""
     children = _children(folder)
     parts: dict[str, Path] = {}
     others = []
@@ -79,7 +80,7 @@ def _parts(folder: Path) -> tuple[dict[str, Path], list[Path]]:
 
 
 def _find_classes(folder: Path, known: tuple[str, ...]) -> tuple[Found, list[Path]]:
-    """The images of one split, and the files that are none; `known` are the training classes."""
+    """Returns the images of one split, and other files; `known` are the training classes."""
     children = _children(folder)
     here = [child for child in children if _is_image(child)]
     left_out = [child for child in children if child.is_file() and not _is_image(child)]
@@ -93,13 +94,13 @@ def _find_classes(folder: Path, known: tuple[str, ...]) -> tuple[Found, list[Pat
                 classes[_printable(child.name)] = images
     if not here and not classes:
         raise ValueError(
-            f"The folder {folder} holds no images ({', '.join(SUFFIXES)}), neither itself nor in "
+            f"The folder {folder} holds no images ({', '.join(SUFFIXES)}), neither directly nor in "
             "class subfolders."
         )
     if here and classes:
         raise ValueError(
-            f"The folder {folder} holds images itself ({here[0].name}, ...) and in subfolders "
-            f"({', '.join(classes)}). Put all of them in class subfolders, or none."
+            f"The folder {folder} holds images both directly ({here[0].name}, ...) and in "
+            f"subfolders ({', '.join(classes)}). Put all of them in class subfolders, or none."
         )
     if here:
         return Found(here, None, known or None), left_out
@@ -114,10 +115,10 @@ def _children(folder: Path) -> list[Path]:
 
 
 def _files_under(folder: Path) -> list[Path]:
-    """All files, at any depth, but hidden ones."""
+    """Returns all files at any depth, except hidden ones."""
 
     def fail(error: OSError) -> None:
-        raise error  # else a folder that cannot be read would count as empty
+        raise error  # otherwise a folder that cannot be read would count as empty
 
     files = []
     for parent, folders, names in os.walk(folder, onerror=fail):
@@ -131,5 +132,5 @@ def _is_image(path: Path) -> bool:
 
 
 def _printable(name: str) -> str:
-    """A file name that is not UTF-8 as text that can be printed and kept in files."""
+    """Returns a file name that may not be UTF-8 as text that can be printed and stored."""
     return name.encode("utf-8", "backslashreplace").decode()

@@ -1,54 +1,52 @@
-"""A folder of image files."""
+"""Reads a folder of image files."""
 
 from __future__ import annotations
 
 import collections
 import warnings
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from tfae.arguments import whole_number
-from tfae.data.examples import InMemory, ReadByRow, count_classes, on_host
+from tfae.data.examples import InFiles, count_classes
 from tfae.data.image_file import Header, read_header, read_image
 from tfae.data.image_folder import Found, find_images
 
-_THREADS = 8  # files are read at a time: decoding leaves the interpreter's lock, and disks wait
+_THREADS = 8  # that read files: decoding releases the interpreter's lock, and disks are slow
 
 
 def read_folder(
     folder: Path, image_size: tuple[int, int] | None, channels: int | None
 ) -> dict[str, ImageFiles]:
-    """Opens PNG, JPEG, BMP, GIF, WebP and TIFF files; of several frames the first counts.
+    """Opens a folder of PNG, JPEG, BMP, GIF, WebP and TIFF files; the first frame of each is used.
 
-    Images are turned upright as their EXIF data says. `folder/cat/1.png` has the class "cat", and
+    Images are rotated by their EXIF orientation. `folder/cat/1.png` has the class "cat", and the
     folders train, test and validation are splits: see `tfae.data.image_folder`.
 
-    The headers of all files are read at once, and only they: they decide whether there are colours
-    and 16-bit values.
+    Only the headers of the files are read now. They decide whether the data is in colour, and
+    whether it has 16 bits.
 
     Args:
-        folder: an existing folder.
-        image_size: (height, width) to resize every image to; `None` when all have one size.
-        channels: 1 for grey, 3 for colour; `None` for colour where any image has it.
+        folder: An existing folder.
+        image_size: (height, width) to resize every image to; `None` if all have the same size.
+        channels: 1 for grey, 3 for colour; `None` for colour if any image has it.
 
     Returns:
-        The splits found, "train" when the folders tell none; x `(n, height, width, channels)`,
-        uint8, or uint16 where any image has 16 bits.
+        The splits found, or only "train" if no folder is a split. x is `(n, height, width,
+        channels)` of uint8, or uint16 if any image has 16 bits.
 
     Raises:
-        ValueError: when there are no images, or one cannot be read, or sizes differ.
-        OSError: when a folder cannot be read.
+        ValueError: If there are no images, one cannot be read, or their sizes differ.
+        OSError: If a folder cannot be read.
     """
     _check_size(image_size, channels)
     found, left_out = find_images(folder)
     if left_out:
         names = ", ".join(str(path.relative_to(folder)) for path in left_out[:3])
         warnings.warn(
-            f"Left out of {folder}, being no images that are read: {len(left_out)} "
+            f"Left out of {folder} as unsupported: {len(left_out)} "
             f"({names}{', ...' if len(left_out) > 3 else ''}).",
             stacklevel=2,
         )
@@ -62,14 +60,14 @@ def read_folder(
     return {split: ImageFiles(part, shape, dtype, resize) for split, part in found.items()}
 
 
-class ImageFiles(ReadByRow):
-    """Images that stay in their files until their batch is due.
+class ImageFiles(InFiles):
+    """Images that stay in their files until their batch is needed.
 
     Args:
-        found: the files and their classes.
-        shape: (height, width, channels) of all.
+        found: The files and their classes.
+        shape: (height, width, channels) of every image.
         dtype: uint8 or uint16.
-        resize: whether images of another size are resized; else they are an error.
+        resize: Whether images of another size are resized; if not, they are an error.
     """
 
     def __init__(self, found: Found, shape: tuple[int, int, int], dtype: np.dtype, resize: bool):
@@ -84,21 +82,7 @@ class ImageFiles(ReadByRow):
         found = Found(paths, label, self.class_names)
         return ImageFiles(found, self.shape, self.dtype, self.resize)
 
-    def reader(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor | None]]:
-        label = on_host(self.label)
-
-        def read(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-            x = tf.numpy_function(self._read, [rows], self.dtype, stateful=False)
-            x = tf.ensure_shape(x, (rows.shape[0], *self.shape))
-            return x, None if label is None else tf.gather(label, rows)
-
-        return read
-
-    def in_memory(self) -> InMemory:
-        # Not through tf.data, which would wrap the error of an image that cannot be read.
-        return InMemory(self._read(np.arange(self.size)), self.label, self.class_names)
-
-    def _read(self, rows: np.ndarray) -> np.ndarray:
+    def read(self, rows: np.ndarray) -> np.ndarray:
         x = np.empty((len(rows), *self.shape), self.dtype)
 
         def fill(i: int) -> None:
@@ -110,7 +94,7 @@ class ImageFiles(ReadByRow):
 
 
 def _common_size(folder: Path, paths: list[Path], headers: list[Header]) -> tuple[int, int]:
-    """The size of all images, or a `ValueError` that says which sizes there are."""
+    """Returns the size of all images, or raises a `ValueError` that lists their sizes."""
     counts = collections.Counter(header.size for header in headers)
     if len(counts) == 1:
         return headers[0].size
@@ -122,12 +106,12 @@ def _common_size(folder: Path, paths: list[Path], headers: list[Header]) -> tupl
     raise ValueError(
         f"The images of {folder} have {len(counts)} sizes (height x width): {sizes}"
         f"{', ...' if len(counts) > 3 else ''}. Pass image_size=(height, width) to resize all, "
-        f"say to {_advised_size(counts.most_common(1)[0][0])}."
+        f"for example to {_advised_size(counts.most_common(1)[0][0])}."
     )
 
 
 def _advised_size(size: tuple[int, int]) -> str:
-    """The same aspect, with 64 pixels on the shorter side at most."""
+    """Returns a size of the same aspect ratio, with at most 64 pixels on the shorter side."""
     factor = min(1.0, 64 / min(size))
     return f"{round(size[0] * factor)}x{round(size[1] * factor)}"
 

@@ -1,4 +1,4 @@
-"""Class labels of any kind, as numbers."""
+"""Turns class labels of any kind into numbers."""
 
 import numpy as np
 
@@ -9,24 +9,24 @@ def as_numbers(
     """Turns labels into int64.
 
     Args:
-        values: `(n,)` or `(n, 1)`: integers (-1 for unlabelled), whole floats, or strings (empty
-            for unlabelled).
-        origin: where they came from, for messages.
-        known: class names of the training split, whose numbers hold for every split.
+        values: `(n,)` or `(n, 1)`: integers (-1 for unlabelled), floats without a fraction, or
+            strings (empty for unlabelled).
+        origin: Where they came from, for messages.
+        known: Class names of the training split, whose numbers apply to every split.
 
     Returns:
-        int64 `(n,)`, and for strings the class names, sorted, new ones after those that are known;
-        the numbers count them.
+        int64 `(n,)`; and for strings, the class names that these numbers index: first the known
+        ones, then new ones in alphabetical order.
 
     Raises:
-        ValueError: for anything else.
+        ValueError: If the values are anything else.
     """
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1:
         raise ValueError(
             f"{origin}: labels must have shape (n,), one class number each; they have shape "
-            f"{values.shape}. One-hot labels become numbers with numpy.argmax(labels, axis=1)."
+            f"{values.shape}. Convert one-hot labels with numpy.argmax(labels, axis=1)."
         )
     if values.dtype.kind in "US":
         texts = np.char.strip(values.astype(str))
@@ -41,10 +41,10 @@ def as_numbers(
             numbers = {"": -1, **{name: number for number, name in enumerate(names)}}
             return np.array([numbers[text] for text in texts.tolist()], np.int64), names
     if known:
-        raise ValueError(f"{origin}: labels are numbers here, but names in the training split.")
+        raise ValueError(f"{origin}: the labels are numbers here, but names in the training split.")
     if values.dtype.kind not in "biuf" or not (values == np.floor(values)).all():
         raise ValueError(
-            f"{origin}: labels must be whole numbers or names, received values such as "
+            f"{origin}: labels must be whole numbers or names; received values such as "
             f"{values[:3].tolist()}."
         )
     numbers = values.astype(np.int64)

@@ -1,4 +1,4 @@
-"""`tfae.data.load`: a name or a path, and out comes a dataset for `fit`."""
+"""`tfae.data.load`, which turns a name or path into a dataset for `fit`."""
 
 from __future__ import annotations
 
@@ -43,56 +43,57 @@ def load(
 ) -> tf.data.Dataset:
     """Loads data as a `tf.data.Dataset` of float32.
 
-    Shuffled data comes in another order in each pass, a function of the seed and the number of the
-    pass alone. A dataset counts its passes; `fit` of tfae's models sets the number to the epoch, so
-    that `fit(dataset, initial_epoch=5)` goes on as the interrupted run would have. For other Keras
-    models there is the callback `tfae.batches.order_callbacks.EpochOrder`.
+    Shuffled data comes in a new order in each pass, which depends only on the seed and the number
+    of the pass. A dataset counts its passes. The `fit` of tfae's models sets that number to the
+    epoch, so `fit(dataset, initial_epoch=5)` continues exactly as an interrupted run would have.
+    The callback `tfae.batches.order_callbacks.EpochOrder` does the same for other Keras models.
 
     Args:
-        name_or_path: one of
+        name_or_path: One of the following; a path that exists comes first.
 
             * `"digits"`: 1,797 handwritten digits, 8x8, that come with scikit-learn (no network);
-            * a file `.npy`, `.npz` or `.csv`, see `tfae.data.arrays` and `tfae.data.tables`;
-            * a folder of images, its subfolders being classes, see `tfae.data.images`;
-            * a name of TensorFlow Datasets, such as `"mnist"`. A path that exists goes first.
+            * a `.npy`, `.npz` or `.csv` file, see `tfae.data.arrays` and `tfae.data.tables`;
+            * a folder of images, whose subfolders are classes, see `tfae.data.images`;
+            * the name of a data set in TensorFlow Datasets, such as `"mnist"`.
         split: `"train"`, `"test"`, `"validation"`, or another that the data has.
-        batch_size: examples a batch, the last one holding the rest; `None` for single examples.
-        labels: whether to yield `{"x": x, "label": label}`, labels int64, -1 meaning unlabelled.
-        data_dir: folder of prepared TensorFlow Datasets; `None` for the environment variable
+        batch_size: Examples in a batch; the last batch may be smaller. `None` for single examples.
+        labels: Whether to yield `{"x": x, "label": label}`; labels are int64, -1 for unlabelled.
+        data_dir: Folder of prepared TensorFlow Datasets; `None` for the environment variable
             `TFDS_DATA_DIR`, else `~/tensorflow_datasets`.
-        shuffle: whether to shuffle; by default only `"train"` is. Unshuffled data is the same in
-            every pass, dynamic binarization included.
-        seed: integer that orders and binarizations follow.
-        initial_epoch: number of the first pass.
-        drop_remainder: leave out a last batch that is not full.
-        validation_split: fraction of the training examples that `"train"` leaves out and
-            `"validation"` has. They are drawn at random, the same ones whatever `seed` is.
+        shuffle: Whether to shuffle; by default only `"train"` is. Unshuffled data is the same in
+            every pass, even with dynamic binarization.
+        seed: Integer that determines the order and the binarization.
+        initial_epoch: Number of the first pass.
+        drop_remainder: Whether to drop the last batch if it is not full.
+        validation_split: Fraction of the training examples that go to `"validation"` instead of
+            `"train"`. They are chosen at random, but are the same for every `seed`.
         binarize: `None`; `"threshold"`: 1 where x is at least 0.5; `"static"`: each value is drawn
             once, 1 with probability x (Larochelle and Murray, 2011); `"dynamic"`: drawn anew in
             every pass (Salakhutdinov and Murray, 2008).
-        scale: `"auto"`: unsigned 8-bit and 16-bit integers are divided by 255 and 65,535, and so
-            by 255 are images in wider integers whose values lie within 0 to 255; everything else
-            stays. `None`: nothing is scaled. A number: x is divided by it. `"minmax"`: each feature
-            goes from its range in the training split to [0, 1], values beyond are clipped.
-            `"standard"`: each feature of the training split gets mean 0 and standard deviation 1.
-        image_size: (height, width) that images are resized to; needed when their sizes differ.
-        channels: 1 for grey and 3 for colour images; `None` as stored, which for a folder is colour
-            where any image has it.
-        label_column: name or number of the column of a `.csv` that is the label; `False` or "none"
-            for no column, where one would be taken for it.
-        header: whether the first line of a `.csv` holds names; `None` to find out.
-        memory_limit: bytes. A split that takes more, as float32, is read from disk in each pass; a
-            `.csv` and compressed arrays are kept in memory all the same.
+        scale: `"auto"`: unsigned 8-bit integers are divided by 255 and unsigned 16-bit integers by
+            65,535. Images in wider integers are divided by 255 if their values lie in 0 to 255.
+            Everything else stays as it is. `None`: nothing is scaled. A number: x is divided by it.
+            `"minmax"`: each feature's range in the training split becomes [0, 1]; values outside of
+            it are clipped. `"standard"`: each feature gets mean 0 and standard deviation 1 in the
+            training split.
+        image_size: (height, width) to resize images to; needed if their sizes differ.
+        channels: 1 for grey and 3 for colour images; `None` for images as stored, which for a
+            folder means colour if any image has it.
+        label_column: Name or number of the column of a `.csv` file that holds the label; `False` or
+            "none" if no column does, although one is named like a label.
+        header: Whether the first line of a `.csv` file holds names; `None` to detect it.
+        memory_limit: In bytes. A split that takes more as float32 is read from disk in each pass;
+            `.csv` files and compressed arrays are kept in memory in any case.
 
     Returns:
-        A dataset of x: `(batch, height, width, channels)` for images, `(batch, features)` for
-        tables, and so on, of known cardinality, prefetched.
+        A prefetched dataset of known cardinality. x is `(batch, height, width, channels)` for
+        images, `(batch, features)` for tables, and so on.
 
     Raises:
-        ValueError: when the name is unknown, or the data or an argument cannot be used; the message
+        ValueError: If the name is unknown, or the data or an argument cannot be used. The message
             says what to do.
-        FileNotFoundError: when there is nothing at the path.
-        ConnectionError: when a data set must be downloaded and cannot be.
+        FileNotFoundError: If there is nothing at the path.
+        ConnectionError: If a data set must be downloaded and cannot be.
     """
     source = find(
         name_or_path,
@@ -129,19 +130,19 @@ def find(
 ) -> Source:
     """Finds out what a name or path means, and opens it.
 
-    Use it instead of `load` to take several splits from one reading, or to know shapes and sizes.
+    Use it instead of `load` if you need several splits, or their shapes and sizes.
 
     Args:
-        name_or_path, data_dir, image_size, channels, label_column, header, memory_limit: as for
-            `load`.
+        name_or_path, data_dir, image_size, channels, label_column, header, memory_limit: The same
+            as for `load`.
 
     Returns:
-        The source; `source.load(split, ...)` gives datasets, `source.describe(split)` sizes.
+        The source: `source.load(split, ...)` returns datasets, `source.describe(split)` sizes.
     """
     if not isinstance(name_or_path, (str, os.PathLike)):
         raise ValueError(
-            f"name_or_path must be a name or path, received {type(name_or_path).__name__}. Arrays "
-            "go to fit as they are."
+            f"name_or_path must be a name or path; received {type(name_or_path).__name__}. Pass "
+            "arrays to fit directly."
         )
     non_negative("memory_limit", memory_limit)
     name = os.fspath(name_or_path)
@@ -165,14 +166,14 @@ def find(
 
 
 def _check_use(name: str, path: Path, **options: Any) -> None:
-    """Raises `ValueError` for an option that this kind of data has no use for."""
+    """Raises `ValueError` for an option that does not apply to this kind of data."""
     is_table = path.suffix.lower() == ".csv"
     is_array = name == "digits" or path.is_file()
     for option, value in options.items():
         is_of_tables = option in ("label_column", "header")
         if value is not None and (not is_table if is_of_tables else is_array):
             kinds = "tables (.csv)" if is_of_tables else "images in folders or by name"
-            raise ValueError(f"{option}={value!r} is for {kinds}, and not for {name!r}.")
+            raise ValueError(f"{option}={value!r} is for {kinds}, not for {name!r}.")
 
 
 def _read_file(path: Path, memory_limit: int, **of_tables: Any) -> dict:
@@ -181,9 +182,9 @@ def _read_file(path: Path, memory_limit: int, **of_tables: Any) -> dict:
         return read_arrays(path, memory_limit)
     if suffix == ".csv":
         return read_csv(path, **of_tables)
-    hint = " For images pass their folder." if suffix in SUFFIXES else ""
+    hint = " For images, pass their folder." if suffix in SUFFIXES else ""
     kinds = f"{', '.join(_FILES)} or a folder of images"
-    raise ValueError(f"{path} is a file of a kind that is not read; use {kinds}.{hint}")
+    raise ValueError(f"{path} is not a supported kind of file; use {kinds}.{hint}")
 
 
 def _looks_like_a_path(name: str) -> bool:
@@ -198,7 +199,7 @@ def _check_name(name: str) -> None:
         return
     near = difflib.get_close_matches(base, ["digits", *names], n=3)
     raise ValueError(
-        f"{name!r} is neither 'digits', nor a name of TensorFlow Datasets, nor an existing file "
+        f"{name!r} is neither 'digits', nor a name in TensorFlow Datasets, nor an existing file "
         f"({', '.join(_FILES)}) or folder of images."
         + (f" Did you mean {' or '.join(map(repr, near))}?" if near else "")
     )

@@ -1,4 +1,4 @@
-"""Patches of images, windows of signals, and the way back."""
+"""Cuts images into patches and signals into windows, and joins them again."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ def cut(
 ) -> np.ndarray:
     """Cuts patches out of images, or windows out of signals.
 
-    Only what is returned is copied, so images may be large, and memory-mapped.
+    Only what is returned is copied, so images may be large and memory-mapped.
 
     Args:
         x: One image `(height, width)` or `(height, width, channels)`, one signal `(length,)` or
             `(length, channels)`, or a list of them, of any sizes.
-        size: Of a patch, `(height, width)`, or of a window, an integer.
-        count: Number of patches to draw, every position in every image being as likely; `None`
-            takes those of a grid.
-        stride: Distance of the patches of a grid. Its last row and column lie at the border, so
-            that everything is covered.
-        seed: Integer that decides what is drawn; `None` draws others each time.
+        size: Size of a patch, `(height, width)`, or length of a window.
+        count: Number of patches to draw, with every position in every image equally likely; `None`
+            takes the patches of a grid.
+        stride: Distance between the patches of a grid. Its last row and column lie at the border,
+            so that everything is covered.
+        seed: Integer that determines what is drawn; `None` draws different patches each time.
 
     Returns:
-        float32 patches `(n, *size)`, with the channels as a last axis where there are some; those
-        of a grid row by row.
+        float32 patches `(n, *size)`, followed by an axis for the channels if there are any. The
+        patches of a grid come row by row.
 
     Raises:
-        ValueError: If an array is not of this kind, or smaller than a patch.
+        ValueError: If an array has other axes, or is smaller than a patch.
     """
     size = _size(size)
     arrays = [np.asarray(a) for a in (x if isinstance(x, list | tuple) else [x])]
@@ -47,14 +47,14 @@ def cut(
         shapes = ", ".join(str(a.shape) for a in arrays) or "nothing"
         raise ValueError(
             f"`x` must be an array of {len(size)} axes for patches of size {size}, or one more "
-            f"for channels, or a list of such arrays; received {shapes}. Give the images of one "
-            "array as list(images)."
+            f"for channels, or a list of such arrays; received {shapes}. Pass images that are in "
+            "one array as list(images)."
         )
     if count is not None:
         whole_number("count", count, minimum=1)
     grids = [_grid(a.shape, size, stride) for a in arrays]
     axes = tuple(range(len(size)))
-    # Views (*positions, [channels], *size).
+    # Views of shape (*positions, [channels], *size).
     views = [np.lib.stride_tricks.sliding_window_view(a, size, axis=axes) for a in arrays]
     if count is None:
         positions = [tuple(p.ravel() for p in np.meshgrid(*g, indexing="ij")) for g in grids]
@@ -69,19 +69,19 @@ def cut(
 def join(
     patches: np.ndarray, shape: Sequence[int], size: int | Sequence[int], stride: int = 1
 ) -> np.ndarray:
-    """Puts an image or a signal back together; where patches overlap it takes their mean.
+    """Puts an image or a signal back together; where patches overlap, it takes their mean.
 
     Args:
-        patches: `(n, *size)`, with channels as a last axis if `shape` has them, in the order in
-            which `cut` gives those of a grid.
-        shape: Of the image or signal.
-        size, stride: Those of `cut`.
+        patches: `(n, *size)`, followed by an axis for the channels if `shape` has one, in the order
+            in which `cut` returns the patches of a grid.
+        shape: Shape of the image or signal.
+        size, stride: The same as for `cut`.
 
     Returns:
         float32 array of `shape`.
 
     Raises:
-        ValueError: If these are not all patches of the grid.
+        ValueError: If these are not exactly the patches of the grid.
     """
     patches, shape, size = np.asarray(patches), tuple(shape), _size(size)
     if patches.shape[1:] != (*size, *shape[len(size) :]):
@@ -98,7 +98,7 @@ def join(
         )
     patches = patches.reshape(*number, *patches.shape[1:])
     total, cover = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    for offset in np.ndindex(*size):  # one element of all patches at a time: these do not overlap
+    for offset in np.ndindex(*size):  # one element of every patch at a time, which never overlap
         elements = np.ix_(*(s + o for s, o in zip(starts, offset, strict=True)))
         total[elements] += patches[(slice(None),) * len(size) + offset]
         cover[elements] += 1
@@ -108,14 +108,14 @@ def join(
 
 
 def remove_mean(patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Takes its mean off every patch, which leaves contrast without brightness.
+    """Subtracts its own mean from every patch, which removes brightness and leaves contrast.
 
     Args:
         patches: `(n, ...)`.
 
     Returns:
-        Patches `(n, ...)` of mean zero, and the means, `(n, 1, ...)`, which give the patches back
-        by addition.
+        Patches `(n, ...)` of mean zero, and the means, `(n, 1, ...)`; added, they restore the
+        patches.
     """
     patches = np.asarray(patches)
     means = patches.mean(axis=tuple(range(1, patches.ndim)), keepdims=True)
@@ -132,7 +132,7 @@ def _size(size: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def _grid(shape: tuple[int, ...], size: tuple[int, ...], stride: int) -> list[np.ndarray]:
-    """Where the patches begin, for each axis."""
+    """Returns where the patches begin, for each axis."""
     whole_number("stride", stride, minimum=1)
     if any(length < part for length, part in zip(shape, size, strict=False)):
         raise ValueError(f"A patch of size {size} does not fit into an array of shape {shape}.")
@@ -143,7 +143,7 @@ def _grid(shape: tuple[int, ...], size: tuple[int, ...], stride: int) -> list[np
 def _draw(
     shapes: list[tuple[int, ...]], count: int, seed: int | None
 ) -> list[tuple[np.ndarray, ...]]:
-    """Positions in each array, `count` in all; `shapes` tell how many there are."""
+    """Draws `count` positions in all, from arrays that have as many positions as `shapes` say."""
     random = np.random.default_rng(seed)
     sizes = np.array([np.prod(shape) for shape in shapes], np.float64)
     counts = random.multinomial(count, sizes / sizes.sum())

@@ -1,4 +1,4 @@
-"""From the numbers as stored to those that a model learns from, and back."""
+"""Scales stored numbers to those that a model learns from, and back."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ NAMES = ("auto", "minmax", "standard")
 
 
 class Scaling(NamedTuple):
-    """`(x - shift) * factor` in float32, clipped to [0, 1] where asked.
+    """Computes `(x - shift) * factor` in float32, clipped to [0, 1] if asked.
 
-    `Source.scaling` fits one on the training examples.
+    `Source.scaling` fits one to the training examples.
 
     Attributes:
         shift, factor: float32 numbers, or arrays of the shape of one example; no factor is zero.
-        clip: whether results outside [0, 1] are moved to its ends.
+        clip: Whether results are clipped to [0, 1].
     """
 
     shift: np.ndarray | np.float32 = np.float32(0)
@@ -29,7 +29,7 @@ class Scaling(NamedTuple):
     clip: bool = False
 
     def scale(self, x: Any) -> Any:
-        """Scales stored numbers `(n, *shape)`; float32, a tensor for a tensor."""
+        """Scales stored numbers `(n, *shape)` to float32; a tensor gives a tensor."""
         x = tf.cast(x, tf.float32) if tf.is_tensor(x) else np.array(x, np.float32)
         if np.any(self.shift):
             x -= self.shift
@@ -40,15 +40,15 @@ class Scaling(NamedTuple):
         return tf.clip_by_value(x, 0.0, 1.0) if tf.is_tensor(x) else np.clip(x, 0, 1, out=x)
 
     def unscale(self, x: Any) -> Any:
-        """Gives scaled numbers `(n, *shape)` the units that they are stored in; float32.
+        """Converts scaled numbers `(n, *shape)` back to the units they are stored in; float32.
 
-        What was clipped stays so.
+        Values that were clipped are not restored.
         """
         x = tf.cast(x, tf.float32) if tf.is_tensor(x) else np.array(x, np.float32)
         return x / self.factor + self.shift
 
     def get_config(self) -> dict[str, Any]:
-        """The attributes as numbers and lists, which JSON can hold without loss."""
+        """Returns the attributes as numbers and lists, which JSON can hold without loss."""
         return {
             "shift": np.asarray(self.shift).tolist(),
             "factor": np.asarray(self.factor).tolist(),
@@ -57,7 +57,7 @@ class Scaling(NamedTuple):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Scaling:
-        """The scaling of which `get_config` made `config`."""
+        """Makes the scaling whose `get_config` returned `config`."""
         shift, factor = (np.array(config[name], np.float32)[()] for name in ("shift", "factor"))
         return cls(shift, factor, config["clip"])
 
@@ -67,10 +67,10 @@ def fit_scaling(scale: str | float | None, examples: Examples) -> Scaling:
 
     Args:
         scale: "auto", "minmax", "standard", a number to divide by, or `None`.
-        examples: the training examples; read once, in parts, where their values count.
+        examples: The training examples; read once, in parts, if the scaling depends on them.
 
     Raises:
-        ValueError: for another `scale`.
+        ValueError: If `scale` is anything else.
     """
     if scale is None:
         return Scaling()
@@ -90,13 +90,13 @@ def fit_scaling(scale: str | float | None, examples: Examples) -> Scaling:
 
 
 def _scaling(shift: np.ndarray, divisor: np.ndarray, clip: bool = False) -> Scaling:
-    # A feature that never changes, or too little for float32, becomes zero.
+    # A feature that never changes, or changes too little for float32, becomes zero.
     divisor = np.where(divisor > np.finfo(np.float32).tiny, divisor, 1)
     return Scaling(shift.astype(np.float32), (1 / divisor).astype(np.float32), clip)
 
 
 def _largest_pixel(examples: Examples) -> int:
-    """The largest value that this kind of image can hold; 1 for everything else."""
+    """Returns the largest value that this kind of image can hold; 1 for everything else."""
     dtype, is_image = examples.dtype, len(examples.shape) == 3
     if dtype.kind == "u" and dtype.itemsize <= 2:
         return np.iinfo(dtype).max

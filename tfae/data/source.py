@@ -1,4 +1,4 @@
-"""Data that has been found: its splits, and the datasets that can be made of them."""
+"""Data that `tfae.data.find` has opened: its splits, and datasets of them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from tfae.data.examples import Examples, InMemory, Order
 from tfae.data.holdout import hold_out
 from tfae.data.scaling import Scaling, fit_scaling
 
-_READ_AT_ONCE = 256  # examples at most, where single ones are asked for
+_READ_AT_ONCE = 256  # examples at most, when single ones are asked for
 
 
 class Description(NamedTuple):
     """What a split holds.
 
     Attributes:
-        num_examples: how many.
-        shape: of one example: `(height, width, channels)`, `(features,)`, ...
-        has_labels: whether `labels=True` works.
-        class_names: name of each class number, or `None`.
-        num_classes: how many classes the labels of this split and of "train" tell apart, named or
-            not; `None` without labels.
-        column_names: of a table, name of each of its columns, or `None`.
+        num_examples: Number of examples.
+        shape: Shape of one example: `(height, width, channels)`, `(features,)`, ...
+        has_labels: Whether `labels=True` works.
+        class_names: Name of each class number, or `None`.
+        num_classes: Number of classes in the labels of this split and of "train", named or not;
+            `None` without labels.
+        column_names: Name of each column of a table, or `None`.
     """
 
     num_examples: int
@@ -39,12 +39,12 @@ class Description(NamedTuple):
 
 
 class Source:
-    """Data by name or path, opened once; for several splits, several datasets or their sizes.
+    """Data that has been opened once, and of which datasets can be made and sizes asked.
 
     Args:
-        name: of the data, for messages.
-        splits: examples by split.
-        memory_limit: splits that take no more bytes than this as float32 are kept in memory.
+        name: Name of the data, for messages.
+        splits: Examples by split.
+        memory_limit: In bytes. Splits that take no more than this as float32 are kept in memory.
     """
 
     def __init__(self, name: str, splits: Mapping[str, Examples], memory_limit: int):
@@ -56,11 +56,11 @@ class Source:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits that there are, without those that `validation_split` makes."""
+        """The splits of the data itself, without one that `validation_split` makes."""
         return tuple(self._splits)
 
     def describe(self, split: str = "train", validation_split: float = 0.0) -> Description:
-        """What `load` with the same arguments yields; reads nothing that is not needed for it."""
+        """Describes what `load` yields for the same arguments, without reading the examples."""
         origin = self._origin(split, validation_split)
         examples = self._splits[origin]
         counts = [examples.num_classes]
@@ -78,15 +78,15 @@ class Source:
         )
 
     def scaling(self, scale: str | float | None = "auto", validation_split: float = 0.0) -> Scaling:
-        """The scaling that `load` with the same arguments applies.
+        """Returns the scaling that `load` applies for the same arguments.
 
-        It is fitted on the training examples, without those that `validation_split` holds out; on
-        all that there are where the data has no training split.
+        It is fitted to the training examples, without those that `validation_split` holds out. If
+        the data has no training split, it is fitted to its first split.
         """
         split = "train" if "train" in self._splits else next(iter(self._splits))
         key = (repr(scale), validation_split)
         if key not in self._scalings:
-            is_measured = scale in ("minmax", "standard")  # else the dtype is mostly enough
+            is_measured = scale in ("minmax", "standard")  # otherwise the dtype is usually enough
             examples = self._examples(split) if is_measured else self._unread(split)
             if validation_split and split == "train":
                 examples = hold_out(examples, validation_split)[0]
@@ -117,18 +117,19 @@ class Source:
         if labels and not examples.has_labels:
             raise ValueError(
                 f"labels=True, but {self.name!r} has none. Labels come from class subfolders of "
-                "images, an array 'y' in an .npz, or a column 'label' of a .csv (or label_column)."
+                "images, an array 'y' in an .npz file, or a column 'label' (or label_column) of a "
+                ".csv file."
             )
         scaling = self.scaling(scale, validation_split)
         if binarize:
             binarization.check_probabilities(examples, scaling, binarize)
-        if binarize == "static":  # before any are held out: each example has its own draw
+        if binarize == "static":  # before any are held out, so that each keeps its own draw
             examples = binarization.drawn_once(examples, scaling, seed)
             scaling, binarize = Scaling(), None
         if validation_split and split in ("train", "validation"):
             examples = hold_out(examples, validation_split)[split == "validation"]
         if isinstance(examples, InMemory) and examples.bytes_in_memory() <= self._memory_limit:
-            # Now, in memory, instead of in each pass.
+            # Scaled now, in memory, instead of in each pass.
             examples = InMemory(scaling.scale(examples.x), examples.label, examples.class_names)
             scaling = Scaling()
         shuffle = split == "train" if shuffle is None else shuffle
@@ -159,7 +160,7 @@ class Source:
         return dataset
 
     def _origin(self, split: str, validation_split: float) -> str:
-        """The split of the data itself that a split is taken from."""
+        """Returns the split of the data itself that a split is taken from."""
         origin = "train" if validation_split and split == "validation" else split
         if origin not in self._splits:
             hint = " Pass validation_split=0.1 to hold some out." if split == "validation" else ""
@@ -170,7 +171,7 @@ class Source:
         return origin
 
     def _unread(self, split: str) -> Examples:
-        """The examples as they are now: from disk, or from memory if they have been read."""
+        """Returns the examples without reading them into memory, if that has not been done."""
         return self._read[split] if split in self._read else self._splits[split]
 
     def _examples(self, split: str) -> Examples:

@@ -1,4 +1,4 @@
-"""Range, mean and standard deviation of each feature, from one pass through the examples."""
+"""Computes each feature's range, mean and standard deviation in one pass over the examples."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from tfae.data.examples import Examples
 
 
 def extremes(examples: Examples) -> tuple[np.ndarray, np.ndarray]:
-    """The least and the greatest value of each feature, float64 of the shape of one example."""
+    """Returns each feature's minimum and maximum, float64 of the shape of one example."""
     low, high = np.full(examples.shape, np.inf), np.full(examples.shape, -np.inf)
     for x in examples.parts():
         low, high = np.minimum(low, x.min(axis=0)), np.maximum(high, x.max(axis=0))
@@ -14,7 +14,7 @@ def extremes(examples: Examples) -> tuple[np.ndarray, np.ndarray]:
 
 
 def moments(examples: Examples) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each feature, float64 of the shape of one example.
+    """Returns each feature's mean and standard deviation, float64 of the shape of one example.
 
     A feature that never changes has a standard deviation of exactly zero.
 
@@ -33,5 +33,5 @@ def moments(examples: Examples) -> tuple[np.ndarray, np.ndarray]:
         squares += np.square(difference) * (count * len(x) / total)
         mean += difference * (len(x) / total)
         count = total
-    # Rounding leaves a constant feature a tiny deviation, and dividing by it would be noise.
+    # Rounding gives a constant feature a tiny deviation; dividing by it would amplify noise.
     return mean, np.where(high > low, np.sqrt(squares / count), 0.0)

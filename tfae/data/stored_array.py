@@ -6,22 +6,21 @@ import itertools
 import math
 import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
-from tfae.data.examples import InMemory, ReadByRow, count_classes, on_host
+from tfae.data.examples import InFiles, count_classes
 
 
 class Location(NamedTuple):
-    """Where in a file an array lies, row by row.
+    """Where an array lies in a file, row after row.
 
     Attributes:
-        offset: bytes before its first row.
-        dtype, shape: as stored.
+        offset: Number of bytes before its first row.
+        dtype, shape: As stored.
     """
 
     offset: int
@@ -30,19 +29,19 @@ class Location(NamedTuple):
 
 
 def locate(path: Path, member: str | None = None) -> Location | None:
-    """Finds the array of a `.npy` file, or the one called `member` in an `.npz`.
+    """Finds the array in a `.npy` file, or the one called `member` in an `.npz` file.
 
     Returns:
-        `None` where rows do not lie in the file one after another: it is compressed, in Fortran's
-        order, or no array of numbers.
+        `None` if rows do not lie in the file one after another: if the array is compressed, is in
+        Fortran order, or is not an array of numbers.
 
     Raises:
-        ValueError: when the file is damaged.
+        ValueError: If the file is damaged.
     """
     with path.open("rb") as file:
         try:
             return _locate(file, member)
-        except Exception as error:  # zipfile, NumPy and the system raise many kinds
+        except Exception as error:  # zipfile, NumPy and the system raise many kinds of errors
             raise ValueError(f"{path} is damaged: {error}.") from error
 
 
@@ -52,7 +51,7 @@ def _locate(file: BinaryIO, member: str | None) -> Location | None:
             entry = archive.NameToInfo.get(f"{member}.npy")
         if entry is None or entry.compress_type != zipfile.ZIP_STORED:
             return None
-        # The entry's own header, whose lengths may differ from those in the archive's list.
+        # The lengths in the entry's own header, which may differ from those in the central one.
         file.seek(entry.header_offset + 26)
         lengths = np.frombuffer(file.read(4), "<u2")
         file.seek(int(lengths.sum()), os.SEEK_CUR)
@@ -74,23 +73,23 @@ def _read_header(file: BinaryIO) -> Location | None:
 
 
 def dtype_in_memory(dtype: np.dtype) -> np.dtype:
-    """What an array becomes when it is read: float32 for floats, else the machine's byte order."""
+    """Returns the dtype that an array gets in memory: floats become float32, integers native."""
     return np.dtype(np.float32) if dtype.kind == "f" else dtype.newbyteorder("=")
 
 
-class StoredArray(ReadByRow):
-    """Rows that stay in their file until their batch is due.
+class StoredArray(InFiles):
+    """Rows that stay in their file until their batch is needed.
 
-    They are read, not mapped into memory: a file that is cut meanwhile raises an error, where a
-    mapping would end the process.
+    They are read, not mapped into memory: if the file is truncated in the meantime, that is an
+    error, whereas a mapping would crash the process.
 
     Args:
-        path: the file.
-        location: where in it.
-        shape: of one example, of as many elements as a stored row.
+        path: The file.
+        location: Where the array lies in it.
+        shape: Shape of one example, with as many elements as a stored row.
         label: int64 `(size,)` or `None`.
-        class_names: name of each class number, or `None`.
-        rows: which rows of the array these examples are; `None` for all.
+        class_names: Name of each class number, or `None`.
+        rows: Which rows of the array these examples are; `None` for all.
     """
 
     def __init__(
@@ -115,35 +114,22 @@ class StoredArray(ReadByRow):
             self.path, self.location, self.shape, label, self.class_names, self.rows[rows]
         )
 
-    def reader(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor | None]]:
-        label = on_host(self.label)
-
-        def read(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
-            x = tf.numpy_function(self._read, [rows], self.dtype, stateful=False)
-            x = tf.ensure_shape(x, (rows.shape[0], *self.shape))
-            return x, None if label is None else tf.gather(label, rows)
-
-        return read
-
-    def in_memory(self) -> InMemory:
-        return InMemory(self._read(np.arange(self.size)), self.label, self.class_names)
-
     def parts(self) -> Iterator[np.ndarray]:
         step = self.rows_a_part()
         for start in range(0, self.size, step):
-            yield self._read(np.arange(start, min(start + step, self.size)))
+            yield self.read(np.arange(start, min(start + step, self.size)))
 
-    def _read(self, rows: np.ndarray) -> np.ndarray:
+    def read(self, rows: np.ndarray) -> np.ndarray:
         rows = self.rows[rows]
         stored = np.empty((len(rows), *self.location.shape[1:]), self.location.dtype)
         content = stored.reshape(-1).view(np.uint8)
         row_size = math.prod(self.location.shape[1:]) * self.location.dtype.itemsize
-        # Rows that follow each other come in one go.
+        # Consecutive rows are read together.
         starts = np.concatenate([[0], np.flatnonzero(np.diff(rows) != 1) + 1, [len(rows)]])
         for first, last in itertools.pairwise(starts):
             wanted = memoryview(content[first * row_size : last * row_size])
             self._fill(wanted, self.location.offset + int(rows[first]) * row_size)
-        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite
+        with np.errstate(over="ignore"):  # values too large for float32 become infinite
             x = stored.astype(self.dtype, copy=False)
         return x.reshape(len(rows), *self.shape)
 

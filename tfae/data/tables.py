@@ -1,4 +1,4 @@
-"""Tables in files: .csv."""
+"""Reads tables from .csv files."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ import numpy as np
 from tfae.data.arrays import LABEL_NAMES, examples_of
 from tfae.data.examples import InMemory
 
-_LIKELY_DATA = ("y", "target", "targets")  # names that often are no class
+_LIKELY_DATA = ("y", "target", "targets")  # label names that often are not a class
 _MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-")
 
 
 def read_csv(
     path: Path, label_column: str | int | bool | None = None, header: bool | None = None
 ) -> dict[str, InMemory]:
-    """Reads a table of numbers, one example a line.
+    """Reads a table of numbers, with one example per line.
 
-    The delimiter is the comma, semicolon or tab, whichever the first line has most of. A column
-    called label, labels, class, target, targets or y (in any case) holds the labels, which may be
-    names; empty ones are unlabelled. It is never part of x, and neither is a first column without
-    a name, pandas' index.
+    The delimiter is a comma, semicolon or tab, whichever occurs most often in the first line. A
+    column called label, labels, class, target, targets or y (in upper or lower case) holds the
+    labels, which may be names; examples where it is empty are unlabelled. It is never part of x.
+    Neither is a first column without a name, which is pandas' index.
 
     Args:
-        path: the file, UTF-8.
-        label_column: name, or number counted from 0 (or from the end, negative); `False` or "none"
-            where no column is the label; `None` to go by the names above.
-        header: whether the first line holds names; `None` to find out.
+        path: The file, in UTF-8.
+        label_column: Name, or number counted from 0 (if negative, from the end); `False` or "none"
+            if no column is the label; `None` to go by the names above.
+        header: Whether the first line holds names; `None` to detect it.
 
     Returns:
-        The split "train"; x float32 `(lines, columns)`.
+        The split "train", whose x is float32 `(lines, columns)`.
 
     Raises:
-        ValueError: naming the file and the line, when it cannot be read.
+        ValueError: If the file cannot be read; the message names the file and the line.
     """
     rows = _rows(path)
     first, second = next(rows, None), next(rows, None)
     if first is None:
-        raise ValueError(f"{path} is empty; it should hold one example a line.")
+        raise ValueError(f"{path} is empty; it should hold one example per line.")
     width = len(first[1])
     if header is None:
         header = _is_header(first[1], second and second[1], label_column)
         if header and all(map(_is_number, first[1])):
             warnings.warn(
-                f"The first line of {path} ({_start_of(first[1])}) is taken for a header; `header` "
-                "declines it if it is an example.",
+                f"The first line of {path} ({_start_of(first[1])}) is taken for a header, not for an "
+                "example; `header` changes that.",
                 stacklevel=2,
             )
     names = [cell.strip() for cell in first[1]] if header else None
     if header and second is None:
-        raise ValueError(f"{path} holds a header ({_start_of(names)}) and no examples.")
+        raise ValueError(f"{path} holds a header ({_start_of(names)}) but no examples.")
     label_index = _label_index(names, width, label_column, path)
     columns = [i for i in range(width) if i != label_index]
     if names and names[0] == "" and label_index != 0 and len(columns) > 1:
@@ -85,7 +85,7 @@ def read_csv(
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Number and cells of each line that is not blank; of quoted line breaks the first line's."""
+    """Yields the cells of each row that is not blank, and the number of its first line."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = _checked_lines(file, path)
@@ -112,7 +112,7 @@ def _checked_lines(file: Any, path: Path) -> Iterator[str]:
     for number, line in enumerate(iter(file.readline, ""), 1):
         if "\0" in line:
             raise ValueError(
-                f"{path}, line {number}: a zero byte, so this is no UTF-8 text. Save it as UTF-8."
+                f"{path}, line {number}: a zero byte, so this is not UTF-8 text. Save it as UTF-8."
             )
         yield line
 
@@ -120,7 +120,7 @@ def _checked_lines(file: Any, path: Path) -> Iterator[str]:
 def _is_header(
     first: list[str], second: list[str] | None, label_column: str | int | bool | None
 ) -> bool:
-    """Whether the first line holds names; in doubt it does not, so that no example is lost."""
+    """Whether the first line holds names. If in doubt it does not, so that no example is lost."""
     if second is None:
         return not any(map(_is_number, first)) and not all(map(_is_missing, first))
     cells = [cell.strip() for cell in first]
@@ -151,8 +151,8 @@ def _label_index(
             return None
         if found in _LIKELY_DATA:
             warnings.warn(
-                f"The column {found!r} of {path} is taken for the label; pass label_column='none' "
-                "if it is data.",
+                f"The column {found!r} of {path} is taken for the label. If it is data, pass "
+                "label_column='none'.",
                 stacklevel=3,
             )
         return lower.index(found)
@@ -172,7 +172,7 @@ def _wrong_cell(cells: list[str], columns: list[int], names: list[str] | None) -
     column = names[index] if names else index
     return (
         f"column {column!r} holds {cells[index]!r}, which is not a number. Fill in or remove such "
-        f"lines; if it is the class, pass label_column={column!r}."
+        f"lines. If the column is the class, pass label_column={column!r}."
     )
 
 

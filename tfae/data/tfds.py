@@ -1,4 +1,4 @@
-"""Data sets of the TensorFlow Datasets catalogue, by name."""
+"""Opens data sets from the TensorFlow Datasets catalogue by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tfae.data.tfds_examples import Content, Indexed, Streamed
 
 
 def catalogue() -> list[str]:
-    """Names in the catalogue that comes with the installed package; needs no network."""
+    """Returns the names in the catalogue of the installed package; needs no network."""
     import tensorflow_datasets as tfds
 
     return tfds.list_builders(with_community_datasets=False)
@@ -25,21 +25,21 @@ def read_tfds(
     image_size: tuple[int, int] | None,
     channels: int | None,
 ) -> Mapping[str, Examples]:
-    """Opens a data set, preparing it first when that has not been done.
+    """Opens a data set, and prepares it first if that has not been done.
 
     Args:
-        name: as in the catalogue, also "name/config" and "name:version".
-        data_dir: folder of prepared data sets; `None` for `TFDS_DATA_DIR`, else
+        name: Name in the catalogue; "name/config" and "name:version" work, too.
+        data_dir: Folder of prepared data sets; `None` for `TFDS_DATA_DIR`, else
             `~/tensorflow_datasets`.
         image_size: (height, width) to resize images to, or `None`.
-        channels: 1 for grey, 3 for colour, `None` as stored.
+        channels: 1 for grey, 3 for colour, `None` for images as stored.
 
     Returns:
-        Splits by name, also by the catalogue's syntax, `"train[:100]"`.
+        Splits by name; slices such as `"train[:100]"` work, too.
 
     Raises:
-        ValueError: when its examples are not numbers of one shape.
-        ConnectionError: when it must be downloaded and cannot be.
+        ValueError: If its examples are not numbers, or differ in shape.
+        ConnectionError: If it must be downloaded and cannot be.
     """
     import tensorflow_datasets as tfds
 
@@ -53,7 +53,7 @@ def read_tfds(
 
 
 def data_folder() -> Path:
-    """The folder of prepared data sets where none is given, as TensorFlow Datasets has it."""
+    """Returns the default folder of prepared data sets, the same as TensorFlow Datasets'."""
     return Path(os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
 
 
@@ -88,12 +88,12 @@ class _Splits(Mapping):
 
 
 def _prepare(builder: Any, name: str) -> None:
-    """Downloads and prepares a data set, or says how to."""
+    """Downloads and prepares a data set, or raises an error that says how to."""
     folder = os.fspath(builder.data_dir)
     advice = (
         f"{name!r} is in the catalogue of TensorFlow Datasets, but not prepared in {folder}. On a "
-        f"machine with network run `tfds build {name} --data_dir DIR`; here pass data_dir=DIR (or "
-        "set TFDS_DATA_DIR), where DIR is the folder that contains the data set's folder."
+        f"machine with a network, run `tfds build {name} --data_dir DIR`; here, pass data_dir=DIR "
+        "(or set TFDS_DATA_DIR), where DIR is the folder that contains the data set's folder."
     )
     if not _network_is_reachable():
         raise ConnectionError(f"{advice} There is no network here to download it.")
@@ -106,7 +106,7 @@ def _prepare(builder: Any, name: str) -> None:
 
 
 def _network_is_reachable() -> bool:
-    """Whether names resolve, or a proxy is set. Else the download would retry for minutes."""
+    """Whether names resolve or a proxy is set; without either, a download retries for minutes."""
     if any(
         os.environ.get(key) for key in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
     ):

@@ -1,4 +1,4 @@
-"""The examples of a prepared TensorFlow Data Set, by row or as a stream."""
+"""The examples of a prepared data set of TensorFlow Datasets, read by row or as a stream."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tfae.data.examples import Examples, Finish, Order, ReadByRow, on_host
 from tfae.data.image_file import resized
 
 SHUFFLE_BUFFER = 50_000
-"""Records, still compressed, that a data set read from disk is shuffled within."""
+"""Size of the shuffle buffer of a data set that is read from disk, in compressed records."""
 
 
 class Content:
-    """What to take from each record: one numeric feature as x, and the class label if any."""
+    """What to take from each record: one numeric feature as x, and the class label, if any."""
 
     def __init__(self, info: Any, name: str, image_size: Any, channels: int | None):
         self.features = info.features
@@ -33,7 +33,10 @@ class Content:
                 shape = (*self.resize, shape[2])
             if channels is not None:
                 if shape[2] not in (None, 1, 3, channels):
-                    raise ValueError(f"channels={channels} cannot be had from {shape} of {name!r}.")
+                    raise ValueError(
+                        f"The images of {name!r}, of shape {shape}, cannot be converted to "
+                        f"channels={channels}."
+                    )
                 shape = (*shape[:2], channels)
         if None in shape:
             raise ValueError(
@@ -47,7 +50,7 @@ class Content:
         self.num_classes = self.features[self.label_key].num_classes if self.has_labels else None
 
     def extract(self, record: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        """x in its final shape and the label (-1 without) of one record."""
+        """Returns one record's x in its final shape, and its label (-1 if there is none)."""
         x = record[self.x_key]
         if x.shape.rank == 2:
             x = x[..., None]
@@ -61,7 +64,7 @@ class Content:
 
 
 class Indexed(ReadByRow):
-    """A large split in the array_record format, of which any record can be read at any time."""
+    """A large split in the array_record format, whose records can be read in any order."""
 
     def __init__(self, content: Content, source: Any, rows: np.ndarray | None = None):
         self._content, self._source = content, source
@@ -92,9 +95,10 @@ class Indexed(ReadByRow):
 class Streamed(Examples):
     """A large split in the tfrecord format, read from its files in each pass.
 
-    In pass e the files come in an order drawn from (seed, e), several of them in turns, and their
-    records through a shuffle buffer that (seed, e) seeds: a function of both like any other order
-    here, though not uniform over all orders when there are more records than the buffer holds.
+    In pass e the files come in an order drawn from (seed, e), several of them interleaved, and
+    their records go through a shuffle buffer that is seeded by (seed, e). So the order depends only
+    on these two, like every order here. It is not uniform over all possible orders if there are
+    more records than the buffer holds.
     """
 
     def __init__(self, content: Content, files: list[Any], keep: np.ndarray | None = None):
@@ -135,7 +139,7 @@ class Streamed(Examples):
                 records = tf.data.Dataset.from_tensor_slices(sequence).interleave(
                     records_of, cycle_length=16, num_parallel_calls=4, deterministic=True
                 )
-                # Else a global seed, if one is set, would be part of the order.
+                # Otherwise the order would also depend on the user's global seed, if there is one.
                 tf.random.set_seed(1)
                 seed = tf.random.stateless_uniform(
                     [],
@@ -169,7 +173,7 @@ class Streamed(Examples):
 
 
 def _choose_keys(info: Any, name: str) -> tuple[str, str | None]:
-    """The features that are x and label."""
+    """Returns the names of the features that are x and label."""
     import tensorflow_datasets as tfds
 
     features = dict(info.features.items())

@@ -1,4 +1,4 @@
-"""Whitening: data without correlations, and the way back."""
+"""Whitening, which removes the correlations in data, and its inverse."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tfae.arguments import positive
 class Whitening(NamedTuple):
     """Zero-phase whitening (ZCA), which gives all directions of the data the same variance.
 
-    Made by `Whitening.fit`; calling it whitens, `inverse` undoes it.
+    `Whitening.fit` makes one. Call it to whiten patches; `inverse` undoes that.
 
     Attributes:
         mean: Mean of the data, `(dimension,)`.
-        matrix: Symmetric, `(dimension, dimension)`.
+        matrix: The whitening matrix, symmetric, `(dimension, dimension)`.
         inverse_matrix: Its inverse.
 
     Reference:
@@ -29,27 +29,28 @@ class Whitening(NamedTuple):
 
     @classmethod
     def fit(cls, patches: np.ndarray, regularisation: float = 0.01) -> Whitening:
-        """Measures mean and covariance.
+        """Computes the whitening from the patches' mean and covariance.
 
         Args:
             patches: `(n, ...)`.
-            regularisation: Part of the mean variance that is added to the variance of every
-                direction, above zero; keeps noise in weak directions down.
+            regularisation: Positive. This fraction of the mean variance is added to the variance
+                of every direction, so that noise in weak directions is not amplified.
 
         Raises:
-            ValueError: If there are fewer than two patches, or they are all the same.
+            ValueError: If there are fewer than two patches, they are all the same, or they hold NaN
+                or infinity.
         """
         x = np.asarray(patches, np.float64).reshape(len(patches), -1)
         positive("regularisation", regularisation)
         if len(x) < 2 or not np.isfinite(x).all():
             raise ValueError(
-                f"Whitening needs two patches or more, all finite; received {len(x)} patches."
+                f"Whitening needs at least two patches, all finite; received {len(x)} patches."
             )
         mean = x.mean(axis=0)
         variances, directions = np.linalg.eigh((x - mean).T @ (x - mean) / len(x))
         variances = np.maximum(variances, 0) + regularisation * variances.mean()
         if not variances.min() > 0:
-            raise ValueError("`patches` are all the same; there is nothing to whiten.")
+            raise ValueError("`patches` must differ; received patches that are all the same.")
         scales = np.sqrt(variances)
         return cls(
             mean.astype(np.float32),
@@ -63,6 +64,6 @@ class Whitening(NamedTuple):
         return ((flat - self.mean) @ self.matrix).reshape(np.shape(patches))
 
     def inverse(self, patches: np.ndarray) -> np.ndarray:
-        """Gives whitened patches `(n, ...)` their variances and mean back."""
+        """Restores the variances and the mean of whitened patches `(n, ...)`."""
         flat = np.asarray(patches, np.float32).reshape(len(patches), -1)
         return (flat @ self.inverse_matrix + self.mean).reshape(np.shape(patches))
