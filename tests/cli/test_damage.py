@@ -149,7 +149,7 @@ def test_a_run_goes_on_from_the_last_whole_checkpoint_and_says_so(partial, tfae)
     (partial.checkpoints / "²").mkdir()
     shown = " ".join(tfae(f"{COMMAND} --out run --resume").output.split())
     assert "00003/model.keras is missing or damaged" in shown
-    assert "Going on after epoch 2" in shown
+    assert "Resuming after epoch 2" in shown
     assert (partial.out / "model.keras").exists()
 
 
@@ -157,9 +157,9 @@ def test_without_a_whole_checkpoint_it_says_which_are_damaged(partial, tfae):
     for number in ("00002", "00003"):
         remove(partial.checkpoints / number / "history.json")
     shown = " ".join(tfae(f"{COMMAND} --out run --resume", exit_code=2).output.split())
-    assert "No checkpoint of the interrupted run is whole" in shown
+    assert "All checkpoints of the interrupted run are damaged" in shown
     assert "00002/history.json is missing or damaged" in shown
-    assert "to begin anew" in shown
+    assert "to start again" in shown
 
 
 @pytest.mark.parametrize("way", [cut, empty, replace, as_list])
@@ -173,4 +173,4 @@ def test_a_damaged_config_of_an_interrupted_run(partial, tfae, way):
 def test_fewer_epochs_than_were_done_are_refused(partial, tfae):
     command = COMMAND.replace("--epochs 4", "--epochs 2")
     shown = " ".join(tfae(f"{command} --out run --resume", exit_code=2).output.split())
-    assert "has done 3 epochs; --epochs must be at least that, received 2" in shown
+    assert "has finished 3 epochs, so --epochs must be at least 3; received 2" in shown

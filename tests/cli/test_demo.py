@@ -45,7 +45,7 @@ def test_interrupted_it_leaves_nothing(tfae, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(make_run, "_fit", interrupted)
-    assert "nothing is kept" in tfae("demo", exit_code=130).output
+    assert "nothing was kept" in tfae("demo", exit_code=130).output
     assert not list(Path().iterdir())
 
 

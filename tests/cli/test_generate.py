@@ -107,7 +107,7 @@ def test_examples_of_a_class_are_generated(tfae, make, model):
         assert "of class 3" in tfae(with_density).output
     else:
         shown = " ".join(tfae(with_density, exit_code=2).output.split())
-        assert "knows no classes; omit --label, or drop the density: `tfae fit run --prior" in shown
+        assert "Omit --label, or remove the density with `tfae fit run --prior none`" in shown
         tfae("fit run --prior none")
         tfae(with_density)
         np.testing.assert_array_equal(np.load("c.npy"), expected)
@@ -152,4 +152,4 @@ def test_a_table_has_numbers_and_no_picture(tfae, make, table):
     assert "samples.npy" in tfae("generate run -n 2").output
     assert np.load("run/generated/samples.npy").shape == (2, 6)
     shown = " ".join(tfae("generate run --out x.png", exit_code=2).output.split())
-    assert "not images, so there is no picture of them. Write them with --out x.npy" in shown
+    assert "not images, so they cannot be drawn. Write them with --out x.npy" in shown

@@ -126,7 +126,7 @@ def test_a_run_that_came_into_being_meanwhile_is_not_overwritten(partial, model)
         write_history(partial.begin_finishing() / "history.csv", epochs(1))
         partial.out.mkdir()
         (partial.out / "precious").write_text("keep")
-        with pytest.raises(ValueError, match="come into being meanwhile"):
+        with pytest.raises(ValueError, match="created in the meantime"):
             partial.finish()
     assert os.listdir(partial.out) == ["precious"]
     assert (partial.folder / "run" / "history.csv").exists()
@@ -209,7 +209,7 @@ def test_a_folder_that_is_no_run_is_explained(tmp_path, partial, model):
     with pytest.raises(ValueError, match="is not the folder of a run"):
         read_run(tmp_path)
     interrupted(partial, model)
-    with pytest.raises(ValueError, match="interrupted; go on with the same command and --resume"):
+    with pytest.raises(ValueError, match=r"was interrupted .*: add --resume to its command"):
         read_run(partial.out)
 
 

@@ -262,7 +262,7 @@ def test_a_loss_that_is_not_finite_is_explained(tfae):
         "--out run",
         exit_code=2,
     )
-    assert "not finite any more in epoch" in result.output
+    assert "became infinite or NaN in epoch" in result.output
     assert "--learning-rate" in result.output
 
 
@@ -292,7 +292,7 @@ def test_ctrl_c_and_resume_end_as_without(tfae, bare, make, monkeypatch, where):
     different = tfae(command.replace("0.5", "0.6") + " --resume", exit_code=2).output
     assert "beta was 0.5 and is 0.6" in different
     result = tfae(f"{command} --resume")
-    assert f"Going on after epoch {2 if where == 'on_epoch_end' else 1}" in result.output
+    assert f"Resuming after epoch {2 if where == 'on_epoch_end' else 1}" in result.output
     assert_same_run(Path("resumed"), run)
 
 
@@ -402,7 +402,7 @@ def test_a_killed_process_resumes_to_the_same_run(tmp_path, sign):
     output, _ = process.communicate(timeout=60)
     assert process.returncode == (-9 if sign == signal.SIGKILL else 130), output
     assert not (tmp_path / "run").exists()
-    assert "Going on after epoch" in end_of(start(command, tmp_path))
+    assert "Resuming after epoch" in end_of(start(command, tmp_path))
     end_of(whole)
     assert_same_run(tmp_path / "run", tmp_path / "whole")
     assert sorted(os.listdir(tmp_path)) == ["run", "whole"]

@@ -79,7 +79,7 @@ def test_a_port_that_is_kept_from_the_user_is_refused(tfae, vae_run, monkeypatch
 
     monkeypatch.setattr(PageServer, "__init__", refused)
     said = tfae("vae --no-browser --port 80", exit_code=2)
-    assert "Error: Port 80 is not open to this user; choose another with --port" in said
+    assert "Error: Port 80 is not allowed for this user; choose another with --port" in said
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
@@ -101,9 +101,7 @@ def test_a_signal_that_ends_it_leaves_no_temporary_folder(tfae, vae_run, monkeyp
 def test_a_folder_that_is_no_run_is_refused(tfae):
     assert "nothing is not the folder of a run" in tfae("nothing --no-browser", exit_code=2)
     os.mkdir(".vae.partial")
-    assert "It was interrupted; go on with the same command and --resume" in tfae(
-        "vae --no-browser", exit_code=2
-    )
+    assert "add --resume to its command to continue" in tfae("vae --no-browser", exit_code=2)
 
 
 def test_a_half_written_model_is_refused(tfae, vae_run):

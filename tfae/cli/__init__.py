@@ -1,4 +1,4 @@
-"""The command line: `tfae train`, `evaluate`, `generate` and so on, one file a command."""
+"""The command line: `tfae train`, `evaluate`, `generate` and so on."""
 
 from tfae.cli.main import main
 

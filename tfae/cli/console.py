@@ -1,4 +1,4 @@
-"""Where the commands write."""
+"""The console that commands print to, and what they print in the same form."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ console = Console(highlight=False)
 
 
 def shown(value: Any) -> str:
-    """A path or name as text that rich's markup and the terminal leave as it is."""
+    """Escapes a path or name, so that rich and the terminal print it unchanged."""
     return escape(click.format_filename(str(value)))
 
 
 def table_of(title: str, rows: Mapping[str, tuple[str, ...]], columns: tuple[str, ...]) -> Table:
-    """A table with a name and right-aligned values a row."""
+    """Makes a table whose rows have a name and right-aligned values."""
     from rich.table import Table
 
     table = Table(title=shown(title), title_justify="left")
@@ -34,6 +34,6 @@ def table_of(title: str, rows: Mapping[str, tuple[str, ...]], columns: tuple[str
 
 
 def measurements(title: str, measured: Mapping[str, float]) -> Table:
-    """A table of values by name; losses are means over the examples."""
+    """Makes a table of values by name; losses are means over the examples."""
     rows = {name.replace("_", " "): (f"{value:.5g}",) for name, value in measured.items()}
     return table_of(title, rows, ("", "value"))

@@ -1,4 +1,4 @@
-"""The options that say which data, and how it is read."""
+"""The options that choose the data and say how to read it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tfae import data
 
 READING = ("data_dir", "image_size", "channels", "label_column", "header")
-"""Options of a data set that `tfae.data.find` takes; the others are for `Source.load`."""
+"""Options that `tfae.data.find` takes; `Source.load` takes the others."""
 
 BINARIZE = ("threshold", "static", "dynamic")  # a test compares it with that of tfae.data
 
@@ -68,7 +68,7 @@ class Column(click.ParamType):
 
 
 def _is_digits(text: str) -> bool:
-    return text.isascii() and text.isdigit()  # "²" is a digit, too
+    return text.isascii() and text.isdigit()  # for Python, "²" is a digit, too
 
 
 DATA = (
@@ -76,7 +76,7 @@ DATA = (
         ["--data"],
         required=True,
         metavar="NAME|PATH",
-        help="digits, a name of TensorFlow Datasets, a folder of images, or a .npy, .npz or .csv "
+        help="digits, a name from TensorFlow Datasets, a folder of images, or a .npy, .npz or .csv "
         "file. See `tfae list`.",
     ),
     click.Option(
@@ -89,7 +89,7 @@ DATA = (
         ["--validation-split"],
         type=click.FloatRange(0, 1, max_open=True),
         help="Fraction of the training examples to hold out for validation.  [default: 0.1, or "
-        "none where the data has a validation split of its own]",
+        "none if the data has its own validation split]",
     ),
     click.Option(
         ["--binarize"],
@@ -113,19 +113,20 @@ DATA = (
     click.Option(
         ["--label-column"],
         type=Column(),
-        help="Column of a .csv file that holds the label, by name or number; none for no column.",
+        help="Column of a .csv file that holds the label, by name or number; none if no column "
+        "does.",
     ),
     click.Option(
         ["--header/--no-header"],
         default=None,
-        help="Whether the first line of a .csv file holds names.  [default: found out]",
+        help="Whether the first line of a .csv file holds names.  [default: detected]",
     ),
-    click.Option(["--labels"], is_flag=True, help="Train on the labels, too."),
+    click.Option(["--labels"], is_flag=True, help="Use the labels in training, too."),
 )
 
 
 def data_config(options: dict[str, Any]) -> dict[str, Any]:
-    """The options of `DATA` as they are kept with a run, for any working directory."""
+    """Returns the options of `DATA` as a run stores them, valid in any working directory."""
     config = {option.name: options[option.name] for option in DATA}
     for key in ("data", "data_dir"):
         if config[key] and config[key] != "digits" and Path(config[key]).expanduser().exists():
@@ -136,7 +137,7 @@ def data_config(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def open_data(config: dict[str, Any]) -> data.Source:
-    """Opens the data of `data_config`, and prints what was found out or left out."""
+    """Opens the data that `data_config` describes, and prints notes on what was guessed."""
     from tfae import data
 
     with warnings.catch_warnings(record=True) as notes:
@@ -150,10 +151,10 @@ def open_data(config: dict[str, Any]) -> data.Source:
 def load_split(
     source: data.Source, config: dict[str, Any], split: str, batch_size: int, **kwargs: Any
 ) -> Any:
-    """The dataset of a split, as the options of `data_config` ask.
+    """Returns the dataset of a split, as the options in `data_config` ask for it.
 
-    Where the model has the scaling ("scaled_by"), the data comes in its own units; for --scale
-    minmax no value is below or above those of the training data.
+    If the model itself scales the data ("scaled_by"), the data stays in its own units; with --scale
+    minmax it is clipped to the range of the training data.
     """
     by_model = config.get("scaled_by") == "model"
     dataset = source.load(
@@ -176,28 +177,28 @@ def _clipped(dataset: tf.data.Dataset, low: Any, high: Any) -> tf.data.Dataset:
         return {**batch, "x": x} if isinstance(batch, dict) else x
 
     clipped = dataset.map(clip)
-    clipped.tfae_epoch = dataset.tfae_epoch  # from which the order follows
+    clipped.tfae_epoch = dataset.tfae_epoch  # the number of the pass, which determines the order
     return clipped
 
 
 def unseen_split(source: data.Source, config: dict[str, Any]) -> str:
-    """What a threshold is found on, so that test data can still judge it: validation, else test.
+    """Returns the split to fit a threshold on: validation, so that test can judge it, else test.
 
     Raises:
-        ValueError: If there is nothing but training data.
+        ValueError: If there is only training data.
     """
     if config["validation_split"] or "validation" in source.splits:
         return "validation"
     if "test" in source.splits:
         return "test"
     raise ValueError(
-        "The run has no data that it was not trained on; train with --validation-split, or fit "
-        "the threshold from Python, on other data."
+        "The run has only data that it was trained on. Train with --validation-split, or fit the "
+        "threshold to other data in Python."
     )
 
 
 def held_out_split(source: data.Source, config: dict[str, Any]) -> str:
-    """The best split for judging a model: test, else validation, else train."""
+    """Returns the best split for judging a model: test, else validation, else train."""
     if "test" in source.splits:
         return "test"
     if config["validation_split"] or "validation" in source.splits:

@@ -1,4 +1,4 @@
-"""Pictures that show what a trained model does."""
+"""Draws the pictures of a run, which show what its model does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from tfae import data, pictures
 from tfae.cli.data_options import held_out_split, load_split
 
-_SHOWN = 1000  # examples at most in a picture
+_SHOWN = 1000  # examples in a picture, at most
 
 
 def draw_pictures(
@@ -25,25 +25,25 @@ def draw_pictures(
     folder: Path,
     seed: int = 0,
 ) -> dict[str, Exception]:
-    """Draws what can be drawn of a model: losses, reconstructions, samples, its latent plane.
+    """Draws whatever applies to a model: losses, reconstructions, codes, samples, latent plane.
 
     Args:
-        model: Trained.
+        model: The trained model.
         source: The data.
-        config: Of the run.
-        history: Of the run.
-        folder: To write PNG files into; made when it is not there.
-        seed: Of the samples.
+        config: The run's configuration.
+        history: The run's history.
+        folder: Folder for the PNG files; created if it does not exist.
+        seed: Seed of the samples.
 
     Returns:
-        The pictures that failed, by name, with their errors.
+        The errors of pictures that failed, by name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     failed = {}
     for name, draw in _pictures(model, source, config, history, seed):
         try:
             draw().savefig(folder / f"{name}.png", dpi=120)
-        except Exception as error:  # one that fails is no reason to go without the others
+        except Exception as error:  # if one picture fails, the others are still drawn
             failed[name] = error
     return failed
 
@@ -71,7 +71,7 @@ def _pictures(
     low, high = (float(x.min()), float(x.max())) if x.min() < 0 or x.max() > 1 else (0.0, 1.0)
 
     def shown(images: np.ndarray) -> np.ndarray:
-        """In [0, 1], for a picture; data that a model scales comes in its own units."""
+        """Stretches images to [0, 1]; if the model scales its data, they are in other units."""
         return (images - low) / max(high - low, 1e-12)
 
     is_image = len(description.shape) == 3 and description.shape[-1] in (1, 3)
@@ -103,7 +103,10 @@ def _pictures(
 
 
 def _latent_plane(model: keras.Model, shown: Callable[[np.ndarray], np.ndarray]) -> Figure:
-    """Of a conditional model, for its first class; without any, it was never trained."""
+    """Draws the decoded plane; of a conditional model, for its first class.
+
+    A conditional model was never trained to decode without a class.
+    """
     title = "decoded from the latent plane, -2.5 to 2.5"
     decode = model.decode
     if model.conditional:

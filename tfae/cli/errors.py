@@ -1,4 +1,4 @@
-"""How commands refuse: what bad input raises becomes one line, and exit code 2."""
+"""Turns the errors that bad input raises into one line and exit code 2."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BAD_INPUT = (ValueError, OSError, NotImplementedError, ImportError, MemoryError
 
 
 class Refused(click.ClickException):
-    """What a user can act on, in one line."""
+    """An error that the user can act on, shown in one line."""
 
     exit_code = 2
 
@@ -22,7 +22,7 @@ class Refused(click.ClickException):
 
 
 class Command(click.Command):
-    """A command whose errors name its own options."""
+    """A command whose error messages name its options instead of Python's arguments."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -34,9 +34,9 @@ class Command(click.Command):
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error, without what TensorFlow puts around it."""
+    """Returns an error's message in one line, without what TensorFlow puts around it."""
     text = str(getattr(error, "message", None) or error)
-    # What an input pipeline asserts stands amid the graph's own words.
+    # The message of a failed assertion in an input pipeline is surrounded by details of the graph.
     asserted = re.search(r"assertion failed: \\?\[(.*)\]", text)
     raised = re.findall(r"^.*?\b(?:[A-Z]\w+)?(?:Error|Exception): (.*)", text, re.MULTILINE)
     if asserted:
@@ -65,5 +65,5 @@ def in_terms_of_options(text: str, params: list[click.Parameter]) -> str:
 
 
 def _errors_of_tensorflow() -> tuple[type[Exception], ...]:
-    tensorflow = sys.modules.get("tensorflow")  # what was not imported raised nothing
+    tensorflow = sys.modules.get("tensorflow")  # if it was not imported, it raised nothing
     return () if tensorflow is None else (tensorflow.errors.OpError,)

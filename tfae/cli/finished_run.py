@@ -1,4 +1,4 @@
-"""The folder of a finished run: reading it, and keeping in it what is fitted later."""
+"""Reads the folder of a finished run, and replaces the model in it."""
 
 from __future__ import annotations
 
@@ -16,25 +16,28 @@ if TYPE_CHECKING:
 
 
 def read_run(folder: Path) -> tuple[keras.Model, dict[str, Any]]:
-    """The model and configuration of a finished run.
+    """Returns the model and configuration of a finished run.
 
     Raises:
-        ValueError: When the folder is no run, or a file in it is damaged; names the file.
+        ValueError: If the folder is not a run, or a file in it is damaged; the message names the
+            file.
     """
     for name in ("model.keras", "config.json"):
         if not (folder / name).is_file():
-            raise ValueError(_what_lacks(folder, name))
+            raise ValueError(_why_not_a_run(folder, name))
     config = read_config(folder / "config.json")
     return load_model(folder / "model.keras"), config
 
 
-def _what_lacks(folder: Path, name: str) -> str:
+def _why_not_a_run(folder: Path, name: str) -> str:
     if any((folder / other).is_file() for other in ("model.keras", "config.json")):
-        return f"{folder / name} is missing: the run is damaged. Copy or train it again."
+        return f"{folder / name} is missing, so the run is damaged. Copy or train it again."
     partial = PartialRun(folder)
     hint = ""
     if partial.folder.exists():
-        hint = f" It was interrupted; go on with the same command and --resume ({partial.folder})."
+        hint = (
+            f" The run was interrupted ({partial.folder}): add --resume to its command to continue."
+        )
     return (
         f"{folder} is not the folder of a run, which holds model.keras and config.json. Make one "
         f"with `tfae train` or `tfae demo`.{hint}"
@@ -43,10 +46,10 @@ def _what_lacks(folder: Path, name: str) -> str:
 
 @contextlib.contextmanager
 def changing(folder: Path) -> Iterator[None]:
-    """Holds a run during the block, so that two commands do not undo each other's changes.
+    """Locks a run during the block, so that two commands cannot undo each other's changes.
 
     Raises:
-        ValueError: When another process changes it.
+        ValueError: If another process is changing it.
     """
     with contextlib.ExitStack() as lock:
         try:
@@ -59,7 +62,7 @@ def changing(folder: Path) -> Iterator[None]:
 
 
 def replace_model(folder: Path, model: keras.Model) -> None:
-    """Keeps a model in place of that of a finished run, whose file is whole at every moment.
+    """Replaces the model of a finished run; at every moment the file is either old or new.
 
     Raises:
         OSError: If it cannot be written; the old one stays.

@@ -1,4 +1,4 @@
-"""Codes of held-out examples, to go between and to change."""
+"""Codes of held-out examples, for `tfae interpolate` and `tfae traverse`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tfae.cli.finished_run import read_run
 def held_out_codes(
     run: Path, number: int, seed: int
 ) -> tuple[keras.Model, np.ndarray, np.ndarray | None]:
-    """The model of a run, codes `(number, latent_dim)` of held-out examples, and their labels.
+    """Returns a run's model, codes `(number, latent_dim)` of held-out examples, and their labels.
 
-    The labels are `None` where the model does not look at them.
+    The labels are `None` if the model does not use them.
     """
     model, config = read_run(run)
     if not hasattr(model, "decode"):
@@ -36,7 +36,7 @@ def held_out_codes(
 
 
 def decode_rows(model: keras.Model, codes: np.ndarray, label: np.ndarray | None) -> np.ndarray:
-    """Examples `(rows, steps, ...)` of codes `(rows, steps, latent_dim)` and their labels."""
+    """Decodes codes `(rows, steps, latent_dim)` with their labels to `(rows, steps, ...)`."""
     if label is not None:
         label = np.broadcast_to(label, codes.shape[:2]).reshape(-1)
     examples = model.decode(codes.reshape(-1, codes.shape[-1]), label=label)

@@ -1,6 +1,6 @@
 """The command `tfae`.
 
-Nothing here or in the files of the commands imports TensorFlow before it is needed: help, the
+Neither this file nor those of the commands import TensorFlow before they need it, so that help, the
 version and mistyped commands are answered at once.
 """
 
@@ -23,7 +23,7 @@ from tfae.cli.console import console
 
 
 class _Main(click.Group):
-    """Suggests the command that a mistyped one may have meant."""
+    """Suggests a command when one is mistyped."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple:
         import difflib

@@ -1,4 +1,4 @@
-"""From data to the folder of a run: what `tfae train` and `tfae demo` share."""
+"""Trains a model and makes the folder of its run, for `tfae train` and `tfae demo`."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from tfae.cli.partial_run import History, PartialRun, write_history, write_json
 from tfae.cli.progress import ShowProgress
 from tfae.training import set_learning_rate
 
-_LARGEST_EXAMPLE = 2_000_000  # numbers; the built-in networks have 340 to 1,000 weights for each
+_LARGEST_EXAMPLE = 2_000_000  # numbers; built-in networks have 340 to 1,000 weights per number
 
 
 class MadeRun(NamedTuple):
-    """What a command tells of a run that it has made.
+    """What a command reports about a run that it has made.
 
     Attributes:
         model: The trained model.
-        measured: What `measure` says of it on held-out data; empty where that failed.
-        split: The held-out data.
-        problems: What failed after the training, a sentence each; kept in config.json, too.
+        measured: Its measurements on held-out data, from `measure`; empty if that failed.
+        split: The split that it was measured on.
+        problems: What failed after training, a sentence each; also stored in config.json.
     """
 
     model: keras.Model
@@ -55,13 +55,13 @@ def make_run(
     """Trains a model and makes the folder of its run.
 
     Args:
-        config: "model", "hyperparameters", "data" and "training"; kept with the run.
+        config: "model", "hyperparameters", "data" and "training"; stored with the run.
         out: Folder of the run, which must not exist.
-        interrupted: What to do with an interrupted run to the same folder.
+        interrupted: What to do if a run to the same folder was interrupted.
 
     Raises:
-        ValueError: When something that was asked for cannot be.
-        KeyboardInterrupt: On Ctrl-C and SIGTERM; the run can then go on.
+        ValueError: If the data, the model or an option cannot be used as asked.
+        KeyboardInterrupt: On Ctrl-C and SIGTERM; the run can be resumed then.
     """
     run = PartialRun(out)
     source = open_data(config["data"])
@@ -74,8 +74,8 @@ def make_run(
         model, history = state or (_new_model(config, description, scaling), [])
         if len(history) > config["training"]["epochs"]:
             raise ValueError(
-                f"The interrupted run has done {len(history)} epochs; --epochs must be at least "
-                f"that, received {config['training']['epochs']}."
+                f"The interrupted run has finished {len(history)} epochs, so --epochs must be at "
+                f"least {len(history)}; received {config['training']['epochs']}."
             )
         _announce(config, source, model, history, interrupted)
         _fit(model, source, config, run, history)
@@ -83,10 +83,10 @@ def make_run(
 
 
 def _scaling_of_model(config: dict[str, Any], source: data.Source) -> layers.Scaling | None:
-    """What the model itself scales, so that it takes and gives data in its own units.
+    """Returns the scaling that becomes a part of the model, which then works in the data's units.
 
-    `None` where the data comes scaled instead: 8-bit images under --scale auto, data that is then
-    binarized, and models that have no scaling.
+    `None` if the data is scaled before the model sees it: for --scale auto, for data that is
+    binarized, and for models that have no scaling.
     """
     of_data = config["data"]
     has_scaling = "scaling" in hyperparameters.of_constructor(model_class(config["model"]))
@@ -103,7 +103,7 @@ def _new_model(
     config: dict[str, Any], description: data.Description, scaling: layers.Scaling | None = None
 ) -> keras.Model:
     training = config["training"]
-    keras.utils.set_random_seed(training["seed"])  # of the first weights
+    keras.utils.set_random_seed(training["seed"])  # for the initial weights
     cls = model_class(config["model"])
     options = {key: make(value) for key, value in config["hyperparameters"].items()}
     options["seed"] = training["seed"]
@@ -123,18 +123,18 @@ def _new_model(
 
 
 def _check_size(shape: tuple[int, ...]) -> None:
-    """Refuses examples so large that the weights of their network would not fit into memory."""
+    """Raises `ValueError` for examples so large that a network for them would not fit in memory."""
     size = math.prod(shape)
     if size > _LARGEST_EXAMPLE:
         hint = " Make images smaller with --image-size, such as --image-size 128x128."
         raise ValueError(
-            f"An example of shape {shape} holds {size:,} numbers; a network for it would have some "
-            f"{size * 1000 / 1e9:,.0f} thousand million weights.{hint if len(shape) == 3 else ''}"
+            f"An example of shape {shape} holds {size:,} numbers; a network for it would have "
+            f"about {size * 1000 / 1e9:,.0f} billion weights.{hint if len(shape) == 3 else ''}"
         )
 
 
 def compile_model(model: keras.Model, learning_rate: float | None) -> None:
-    """Compiles a model as it is by default, but for the learning rate where one is asked for."""
+    """Compiles a model with its defaults, except for the learning rate if one is given."""
     model.compile()
     if learning_rate is not None:
         set_learning_rate(model.optimizer, learning_rate)
@@ -159,7 +159,7 @@ def _announce(
         f"{description.shape}"
     )
     if history:
-        console.print(f"Going on after epoch {len(history)}.")
+        console.print(f"Resuming after epoch {len(history)}.")
     elif interrupted == "resume":
         console.print("Nothing to resume: starting with the first epoch.")
 
@@ -198,7 +198,7 @@ def _fit(
 def _pretrain(
     model: keras.Model, x: tf.data.Dataset, training: dict[str, Any], run: PartialRun
 ) -> None:
-    """Trains the layers of a stack; the run's folder keeps where it is."""
+    """Pre-trains the layers of a stack; the progress is stored in the run's folder."""
     shown: list[ShowProgress] = []
 
     def progress(layer: int) -> list[keras.callbacks.Callback]:
@@ -220,7 +220,7 @@ def _pretrain(
 
 
 class _Keep(keras.callbacks.Callback):
-    """Keeps everything that the next epoch needs, after each epoch."""
+    """Saves everything that the next epoch needs, after each epoch."""
 
     def __init__(self, run: PartialRun, history: History, log: Any):
         super().__init__()
@@ -234,8 +234,8 @@ class _Keep(keras.callbacks.Callback):
         losses = {name: float(value) for name, value in logs.items()}
         if not all(map(math.isfinite, losses.values())):
             raise ValueError(
-                f"The loss is not finite any more in epoch {epoch + 1}: {losses}. Try a lower "
-                "--learning-rate, or look at the range of the data (--scale)."
+                f"The loss became infinite or NaN in epoch {epoch + 1}: {losses}. Try a lower "
+                "--learning-rate, or check the range of the data (--scale)."
             )
         seconds = round(time.monotonic() - self._start, 3)
         self._history.append({"epoch": epoch + 1, "seconds": seconds, **losses})
@@ -250,7 +250,7 @@ def _finish(
     run: PartialRun,
     history: History,
 ) -> MadeRun:
-    """Makes the run appear, whatever fails of what is only said or shown about it."""
+    """Completes the run's folder, even if measuring or drawing fails."""
     folder = run.begin_finishing()
     model.save(folder / "model.keras")  # before measuring, which draws noise
     write_history(folder / "history.csv", history)
@@ -275,12 +275,12 @@ def _finish(
     )
     run.finish()
     for problem in problems:
-        console.print(f"[bold]Not all was done.[/] {shown(problem)}")
+        console.print(f"[bold]Incomplete.[/] {shown(problem)}")
     return MadeRun(model, measured, split, problems)
 
 
 def _circumstances() -> dict[str, Any]:
-    """With what, on what and when a run is made."""
+    """Returns the versions, machine, command and time of a run."""
     import tfae
 
     return {
@@ -302,7 +302,7 @@ def _circumstances() -> dict[str, Any]:
 
 
 class _sigterm_as_ctrl_c:  # noqa: N801
-    """While entered, SIGTERM ends the process as Ctrl-C does."""
+    """During the block, SIGTERM interrupts the process as Ctrl-C does."""
 
     def __enter__(self) -> None:
         def interrupt(*_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Numbers that judge a trained model."""
+"""Measures a trained model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import keras
 from tfae import data, evaluation
 from tfae.cli.data_options import load_split
 
-_PROBED = 5000  # examples at most that the linear probe learns from, and that it is measured on
+_PROBED = 5000  # examples, at most, that the linear probe is trained on, and measured on
 
 
 def measure(
@@ -21,20 +21,21 @@ def measure(
     features: Any = None,
     seed: int = 0,
 ) -> dict[str, float]:
-    """What `tfae.evaluation` says of a model on a split.
+    """Measures a model on a split with `tfae.evaluation`.
 
     Args:
-        model: compiled.
-        source: the data.
-        config: of the run: its parts "data" and "training" count.
-        split: to measure on.
-        importance_samples: samples of the log-likelihood estimate; 0 for none.
-        features: space in which generated data is compared with the split; `None` for none.
-        seed: of draws.
+        model: The compiled model.
+        source: The data.
+        config: The run's configuration; "data" and "training" are used.
+        split: The split to measure on.
+        importance_samples: Samples for the log-likelihood estimate; 0 for no estimate.
+        features: Space in which generated data is compared with the split; `None` for no
+            comparison.
+        seed: Seed of random draws.
 
     Returns:
-        Values by name: those of `tfae.evaluation.measure`; "linear_probe_accuracy" of the codes,
-        where the data has labels and a training split to learn them from.
+        Values by name: those of `tfae.evaluation.measure`, and "linear_probe_accuracy" of the codes
+        if the data has labels and a training split to learn them from.
     """
     batch_size, of_data = config["training"]["batch_size"], config["data"]
     dataset = load_split(
@@ -56,7 +57,7 @@ def measure(
 
 
 def _can_be_probed(source: data.Source, split: str) -> bool:
-    """Whether there are labels to learn from, and others to tell."""
+    """Whether there are labels to train a probe on, and other labels to measure it on."""
     parts = {"train", "train" if split == "validation" else split}
     return (
         split != "train"

@@ -9,17 +9,20 @@ import tfae
 
 
 def command_names() -> dict[str, str]:
-    """Class names by command name: "variational" for `VariationalAutoencoder`, and so on."""
+    """Returns class names by command name, such as "variational" for `VariationalAutoencoder`."""
     return {command_name(name): name for name in tfae.__all__ if name[0].isupper()}
 
 
 def command_name(class_name: str) -> str:
-    """The class name in words, without "Autoencoder" where something else is left."""
+    """Returns the class name in words, without "Autoencoder" unless that is all of it."""
     return "-".join(_words(class_name)).lower().removesuffix("-autoencoder")
 
 
 def resolve(name: str) -> str | None:
-    """The command name of a command or class name in any case, or unambiguous initials ("vae")."""
+    """Returns the command name for a command name, a class name, or unambiguous initials ("vae").
+
+    Upper and lower case do not matter.
+    """
     found = command_names()
     for command, class_name in found.items():
         if name.lower() in (command, class_name.lower()):
@@ -29,12 +32,12 @@ def resolve(name: str) -> str | None:
 
 
 def model_class(command: str) -> type:
-    """The class of a command name."""
+    """Returns the class that a command name stands for."""
     return getattr(tfae, command_names()[command])
 
 
 def near(name: str) -> list[str]:
-    """Command names that may have been meant."""
+    """Returns command names that a mistyped name may have meant."""
     spellings: dict[str, list[str]] = {}
     for key, class_name in command_names().items():
         for spelling in (key, class_name.lower(), _initials(class_name)):
@@ -48,7 +51,7 @@ def _words(name: str) -> list[str]:
 
 
 def _initials(class_name: str) -> str:
-    """First letters of a class name: "vae" for `VariationalAutoencoder`."""
+    """Returns the initials of a class name: "vae" for `VariationalAutoencoder`."""
     letters = [
         "ae" if word == "Autoencoder" else word if word.isupper() else word[0]
         for word in _words(class_name)

@@ -25,12 +25,12 @@ class ModelOption:
     """One option of a model.
 
     Attributes:
-        name: Of the Python argument.
+        name: The argument's name in Python.
         help: Its documentation.
-        defaults: The default by architecture; under `None` when it does not depend on that.
-        types: Simple types that its values can have.
-        sequence: Whether it can be several of these.
-        objects: Whether it can be an object; see `tfae.cli.objects`.
+        defaults: The default for each architecture; under `None` if it is the same for all.
+        types: Simple types that its value can have.
+        sequence: Whether the value can be a sequence of these.
+        objects: Whether the value can be an object; see `tfae.cli.objects`.
     """
 
     name: str
@@ -52,17 +52,19 @@ class ModelOption:
 
     @property
     def default_text(self) -> str:
-        """The default, or the defaults by architecture, for the help."""
+        """The default, or the default for each architecture, for the help text."""
         texts = {key: _as_text(value) for key, value in self.defaults.items()}
         if len(set(texts.values())) == 1:
             return next(iter(texts.values()))
         return "; ".join(f"{key}: {text}" for key, text in texts.items())
 
     def parse(self, text: str, architecture: str | None) -> Any:
-        """The value of an option's text; that of an object stays text, once it has been checked.
+        """Returns the value that an option's text stands for.
+
+        The text of an object is only checked, and is returned as it is.
 
         Raises:
-            ValueError: When it is not of a type that the argument takes.
+            ValueError: If the value does not have a type that the argument takes.
         """
         if architecture not in self.defaults and None not in self.defaults:
             raise ValueError(
@@ -94,9 +96,9 @@ class ModelOption:
 
 
 def model_options(cls: type) -> dict[str, ModelOption]:
-    """The arguments of a model, and of the architectures it can have, that a command can give.
+    """Returns the options for the arguments of a model and of its architectures.
 
-    Networks, which only Python can give, are left out.
+    Networks are left out, since they can only be passed in Python.
     """
     found: dict[str, ModelOption] = {}
     for architecture, hyperparameter in _declared(cls):
@@ -115,14 +117,14 @@ def model_options(cls: type) -> dict[str, ModelOption]:
 
 
 def has_architectures(cls: type) -> bool:
-    """Whether the model is made of an encoder and a decoder of a standard architecture."""
+    """Whether the model can be made from standard architectures of encoder and decoder."""
     return hasattr(cls, "from_shape")
 
 
 def has_optimizer(cls: type) -> bool:
     """Whether `compile` takes an optimizer; some models minimise without one."""
     optimizer = inspect.signature(cls.compile).parameters["optimizer"]
-    return optimizer.annotation not in (None, "None")  # which say that only `None` is taken
+    return optimizer.annotation not in (None, "None")  # these mean that it only takes `None`
 
 
 def _declared(cls: type) -> Iterator[tuple[str | None, Hyperparameter]]:
@@ -147,7 +149,7 @@ def _option(hyperparameter: Hyperparameter, architecture: str | None) -> ModelOp
 
 
 def _kinds(hint: Any) -> tuple[tuple[type, ...], bool, bool]:
-    """Of a type: the types that text can become, whether several of them, and whether objects."""
+    """Returns the simple types that a type hint allows, and whether sequences and objects."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint in _SIMPLE:
         return (hint,), False, False

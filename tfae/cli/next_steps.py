@@ -1,4 +1,4 @@
-"""What can be done with a run, as commands to copy."""
+"""Suggests what to do with a run next, as commands to copy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def next_steps(run: Path, model: keras.Model) -> str:
-    """Commands that work on a run of this model, a line each."""
+    """Returns commands that work on a run of this model, one per line."""
     name = shlex.quote(str(run))
     steps = []
     decodes = hasattr(model, "decode")

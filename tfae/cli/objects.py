@@ -1,7 +1,7 @@
 """Option values that are objects: `Gaussian:scale=learned`, `LinearWarmUp:steps=1000`.
 
-The classes are those of `tfae.losses`, `tfae.layers` and `tfae.priors`, by name, so a new one can
-be given at once, and Keras' initialisers. In a run's configuration such a value stays text.
+The classes are those of `tfae.losses`, `tfae.layers` and `tfae.priors`, including new ones, and
+Keras' initialisers. In a run's configuration, such a value stays text.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ _SYNTAX = re.compile(r"([A-Z]\w*)(?::(.*))?")
 
 
 def is_object(value: Any) -> bool:
-    """Whether a value is the text of an object."""
+    """Whether a value is text that stands for an object."""
     return isinstance(value, str) and bool(_SYNTAX.fullmatch(value))
 
 
 def make(value: Any) -> Any:
-    """The object of a text such as `is_object` recognises; any other value as it is.
+    """Makes the object that a text stands for; returns any other value as it is.
 
     Raises:
-        ValueError: when there is no such class, or it does not take the arguments.
+        ValueError: If there is no such class, or it does not take the arguments.
     """
     if not is_object(value):
         return value
@@ -48,7 +48,7 @@ def make(value: Any) -> Any:
 
 
 def classes() -> dict[str, type]:
-    """Names and classes that texts can mean."""
+    """Returns the classes that can be used in texts, by name."""
     import keras
 
     from tfae import layers, losses, priors
@@ -58,7 +58,11 @@ def classes() -> dict[str, type]:
         for name, cls in vars(keras.initializers).items()
         if inspect.isclass(cls) and not name.islower()
     }
-    modules = (priors, losses, layers)  # `Gaussian` is the likelihood; that prior is the default
+    modules = (
+        priors,
+        losses,
+        layers,
+    )  # `Gaussian` is the likelihood; the prior is a default anyway
     own = {name: getattr(module, name) for module in modules for name in module.__all__}
     return found | {name: cls for name, cls in own.items() if inspect.isclass(cls)}
 

@@ -1,4 +1,4 @@
-"""Examples that a command makes, as a picture or as numbers."""
+"""Writes the examples that a command makes, as a picture or as numbers."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 OUT = click.option(
     "--out",
     type=FILE,
-    help="File to write: a .png for a picture, a .npy for the numbers.  [default: a new file in "
-    "RUN/generated, a .png for images and else a .npy]",
+    help="File to write: .png for a picture, .npy for the numbers.  [default: a new file in "
+    "RUN/generated, .png for images and .npy for other data]",
 )
 
 
 def check_out(out: Path | None, overwrite: bool, endings: tuple[str, ...]) -> None:
-    """Says what `--out` can be, before anything is computed.
+    """Checks `--out` before anything is computed.
 
     Raises:
-        ValueError: When it has another ending, or exists and is not to be overwritten.
+        ValueError: If it has another ending, or exists and is not to be overwritten.
     """
     if out is None:
         return
@@ -46,21 +46,21 @@ def write_examples(
     draw: Callable[[np.ndarray], Figure],
     overwrite: bool = False,
 ) -> Path:
-    """Writes examples to a file that appears whole.
+    """Writes examples to a file, which appears whole or not at all.
 
     Args:
         examples: `(..., *shape)`.
         out: The file, ending in .png or .npy, or `None` for a new one.
-        default: The new file, without ending; a number is added where there is one already.
-        shape: Of one example.
-        draw: Makes the picture, of images.
-        overwrite: Whether `out` is replaced.
+        default: Path of the new file, without its ending; if it exists, a number is added.
+        shape: Shape of one example.
+        draw: Draws images as a picture.
+        overwrite: Whether `out` is replaced if it exists.
 
     Returns:
         The file.
 
     Raises:
-        ValueError: When a picture is wanted of what are no images, or the file exists.
+        ValueError: If a picture is wanted but the examples are not images, or the file exists.
     """
     import numpy as np
 
@@ -68,8 +68,8 @@ def write_examples(
     out = out or free_name(default, ".png" if is_image else ".npy")
     if out.suffix.lower() == ".png" and not is_image:
         raise ValueError(
-            f"Examples of shape {shape} are not images, so there is no picture of them. Write "
-            f"them with --out {out.stem}.npy."
+            f"Examples of shape {shape} are not images, so they cannot be drawn. Write them with "
+            f"--out {out.stem}.npy."
         )
     with atomic_write(out, replace=overwrite) as new:
         if out.suffix.lower() == ".png":
@@ -80,13 +80,13 @@ def write_examples(
 
 
 def _in_unit_range(images: np.ndarray) -> np.ndarray:
-    """Images as they are, or stretched to [0, 1] where they are in other units."""
+    """Returns images as they are, or stretched to [0, 1] if they exceed that range."""
     low, high = images.min(), images.max()
     return images if low >= 0 and high <= 1 else (images - low) / max(high - low, 1e-12)
 
 
 def free_name(path: Path, ending: str = "") -> Path:
-    """`path` with an ending, or with the first number, from 2, that makes it new."""
+    """Returns `path` with an ending; if that exists, with the first free number, from 2 on."""
     numbers = itertools.chain([""], (f"-{i}" for i in itertools.count(2)))
     names = (path.with_name(f"{path.name}{number}{ending}") for number in numbers)
     return next(name for name in names if not name.exists())

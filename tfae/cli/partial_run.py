@@ -2,16 +2,16 @@
 
 A run RUN is made in the folder `.RUN.partial` beside it:
 
-    config.json              what was asked for; `--resume` compares with it
-    lock                     held while a process works here; has its number
+    config.json              what was asked for; `--resume` compares it with the command
+    lock                     locked while a process works here; contains its process id
     checkpoints/00012/       the model and history after 12 epochs; the two newest are kept
-    pretraining/             the state of layer-wise pre-training, of models that have it
-    tensorboard/             can be watched meanwhile
+    pretraining/             the state of layer-wise pre-training, for models that have it
+    tensorboard/             can be watched during training
     run/                     the finished run, renamed to RUN in one step at the end
 
-A checkpoint is written under another name and appears by one rename, so at every moment the newest
-one is whole; whatever a killed process left half-written is thrown away. One that was damaged
-later is left out, and the one before it counts.
+A checkpoint is written under another name and then renamed, so the newest one is always complete.
+What a killed process left half-written is thrown away. If the newest checkpoint has been damaged
+since, the one before it is used.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     import keras
 
 History = list[dict[str, float]]
-"""For each epoch its number, from 1, its seconds, and the losses."""
+"""For each epoch, its number from 1 on, its duration in seconds, and its losses."""
 
 
 class PartialRun:
     """A run that is being made.
 
     Args:
-        out: where the run will appear.
+        out: Where the run will appear.
     """
 
     def __init__(self, out: Path):
@@ -56,15 +56,15 @@ class PartialRun:
     def claimed(
         self, config: dict[str, Any], interrupted: Literal["refuse", "resume", "discard"]
     ) -> Iterator[None]:
-        """Holds the folder for this process, after checking that it may be used.
+        """Locks the folder during the block, after checking that it may be used.
 
         Args:
             config: What is asked for.
-            interrupted: What to do with an interrupted run to the same folder.
+            interrupted: What to do if a run to the same folder was interrupted.
 
         Raises:
-            ValueError: When the run exists, is being made by another process, was interrupted and
-                is not to go on, or was made with other options.
+            ValueError: If the run exists, is being made by another process, was interrupted and is
+                not to be resumed, or was started with other options.
         """
         self._check_absent()
         self.out.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ class PartialRun:
             try:
                 self._check_absent()  # a process that held the lock until now may have finished
                 if self.config_file.exists():
-                    self._go_on(config, interrupted)
+                    self._continue_or_clear(config, interrupted)
                 write_json(self.config_file, config)
                 yield
             except BaseException:
@@ -88,11 +88,11 @@ class PartialRun:
                     shutil.rmtree(self.folder, ignore_errors=True)  # there is nothing to resume
                 raise
 
-    def _go_on(self, config: dict[str, Any], interrupted: str) -> None:
+    def _continue_or_clear(self, config: dict[str, Any], interrupted: str) -> None:
         if interrupted == "refuse":
             raise ValueError(
-                f"A run to {self.out} was interrupted. Add --resume to the command to go on "
-                f"with it, or remove {self.folder} to begin anew."
+                f"A run to {self.out} was interrupted. Add --resume to the command to continue it, "
+                f"or remove {self.folder} to start again."
             )
         if interrupted == "resume":
             _check_same(config, read_config(self.config_file))
@@ -101,7 +101,7 @@ class PartialRun:
             shutil.rmtree(path, ignore_errors=True)
 
     def discard(self) -> None:
-        """Removes what there is of the run."""
+        """Removes everything there is of the run."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _check_absent(self) -> None:
@@ -109,23 +109,23 @@ class PartialRun:
             raise ValueError(f"{self.out} exists already; choose another folder with --out.")
 
     def save_checkpoint(self, model: keras.Model, history: History) -> None:
-        """Keeps the state after the last epoch of `history`, and drops older ones."""
+        """Saves the state after the last epoch of `history`, and removes old checkpoints."""
         name = f"{len(history):05}"
-        shutil.rmtree(self.checkpoints / name, ignore_errors=True)  # one that is damaged
+        shutil.rmtree(self.checkpoints / name, ignore_errors=True)  # if there is one, it is damaged
         with atomic_write(self.checkpoints / name) as new:
             new.mkdir()
             model.save(new / "model.keras")
             write_json(new / "history.json", history)
-        kept = self._checkpoints()[-2:]  # two, in case that the newest gets damaged
+        kept = self._checkpoints()[-2:]  # two, in case the newest gets damaged
         for old in self.checkpoints.iterdir():
             if old not in kept:
                 shutil.rmtree(old, ignore_errors=True)
 
     def last_checkpoint(self) -> tuple[keras.Model, History] | None:
-        """The newest whole state that was kept, or `None` where none was.
+        """Returns the newest checkpoint that is not damaged, or `None` if there are none.
 
         Raises:
-            ValueError: When there are checkpoints, and all are damaged.
+            ValueError: If there are checkpoints, but all are damaged.
         """
         problems = []
         for folder in reversed(self._checkpoints()):
@@ -137,8 +137,8 @@ class PartialRun:
                 console.print(shown(f"{error} Trying the checkpoint before it."))
         if problems:
             raise ValueError(
-                f"No checkpoint of the interrupted run is whole. {' '.join(problems)} Remove "
-                f"{self.folder} to begin anew."
+                f"All checkpoints of the interrupted run are damaged. {' '.join(problems)} Remove "
+                f"{self.folder} to start again."
             )
         return None
 
@@ -151,7 +151,7 @@ class PartialRun:
         return sorted(numbered, key=lambda path: int(path.name))
 
     def log(self, history: History) -> TensorBoardLog:
-        """Begins the TensorBoard logs, with the epochs that are done."""
+        """Starts the TensorBoard logs, with the epochs finished so far."""
         shutil.rmtree(self.tensorboard, ignore_errors=True)
         log = TensorBoardLog(self.tensorboard)
         for epoch in history:
@@ -159,7 +159,7 @@ class PartialRun:
         return log
 
     def begin_finishing(self) -> Path:
-        """An empty folder for the finished run's content."""
+        """Returns an empty folder for the content of the finished run."""
         folder = self.folder / "run"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -175,14 +175,14 @@ class PartialRun:
             sync(self.out.parent)
         except OSError as error:
             raise ValueError(
-                f"{self.out} has come into being meanwhile; the finished run is in "
-                f"{self.folder / 'run'}. Move it by hand."
+                f"{self.out} was created in the meantime. The finished run is in "
+                f"{self.folder / 'run'}; move it by hand."
             ) from error
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class TensorBoardLog:
-    """Losses by epoch, training and validation as two curves in one chart."""
+    """Logs the losses of each epoch, with training and validation as two curves in one chart."""
 
     def __init__(self, folder: Path):
         import tensorflow as tf
@@ -211,7 +211,7 @@ class TensorBoardLog:
 
 
 def write_history(path: Path, history: History) -> None:
-    """Writes a history as CSV, a line an epoch."""
+    """Writes a history as CSV, one line per epoch."""
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(history[0]) if history else ["epoch"])
         writer.writeheader()
@@ -219,16 +219,16 @@ def write_history(path: Path, history: History) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes a file that is whole at every moment."""
+    """Writes a JSON file, which appears whole or not at all."""
     with atomic_write(path, replace=True) as new:
         new.write_text(json.dumps(value, indent=2) + "\n")
 
 
 def load_model(path: Path) -> keras.Model:
-    """A model from its file, whichever class it is of.
+    """Loads a model of any class from its file.
 
     Raises:
-        ValueError: When the file is damaged or missing; names it.
+        ValueError: If the file is damaged or missing; the message names it.
     """
     import keras
 
@@ -238,11 +238,11 @@ def load_model(path: Path) -> keras.Model:
         raise ValueError(f"{path} is missing or damaged: it is not a whole .keras file.")
     try:
         with zipfile.ZipFile(path) as content:
-            damaged = content.testzip()  # Keras skips the check sums
+            damaged = content.testzip()  # Keras does not check the checksums
         if damaged is not None:
             raise ValueError(f"{damaged} in it has changed")
         return keras.saving.load_model(path)
-    except Exception as error:  # Keras raises what it stumbles over
+    except Exception as error:  # Keras raises many kinds of errors for a damaged file
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ValueError(
             f"{path} is damaged, or was saved by other versions of the packages: {reason}"
@@ -261,7 +261,7 @@ def _read_history(path: Path, epochs: int) -> History:
 
 
 def _check_same(asked: dict[str, Any], begun: dict[str, Any]) -> None:
-    """Compares what shapes the result; training for longer than first asked is fine."""
+    """Raises `ValueError` if options differ that affect the result; --epochs may differ."""
     differences = []
     for part in ("model", "hyperparameters", "data", "training"):
         old, new = begun.get(part, {}), asked.get(part, {})
@@ -276,6 +276,5 @@ def _check_same(asked: dict[str, Any], begun: dict[str, Any]) -> None:
         ]
     if differences:
         raise ValueError(
-            "--resume goes on with the options of the interrupted run, but "
-            f"{'; '.join(differences)}."
+            f"--resume needs the same options as the interrupted run, but {'; '.join(differences)}."
         )

@@ -1,4 +1,4 @@
-"""What training shows while it runs."""
+"""Shows the progress of training."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 
 class ShowProgress(keras.callbacks.ProgbarLogger):
-    """A bar over all epochs on a terminal, else a line every few seconds.
+    """A progress bar over all epochs on a terminal; elsewhere, a line every few seconds.
 
-    It is a `ProgbarLogger` because that is how tfae's models know a callback that only watches:
-    they run several steps as one program all the same.
+    It is a `ProgbarLogger` so that tfae's models know that it only watches, and still run several
+    training steps as one program.
     """
 
     def __init__(self, console: Console, epochs: int, done: int):
@@ -61,7 +61,7 @@ class ShowProgress(keras.callbacks.ProgbarLogger):
             self._print()
 
     def close(self) -> None:
-        """Gives the terminal back."""
+        """Stops drawing on the terminal."""
         self._progress.stop()
 
     def _print(self) -> None:
@@ -70,7 +70,7 @@ class ShowProgress(keras.callbacks.ProgbarLogger):
         self._line = ""
         self._printed = time.monotonic()
 
-    # What the parent does with its own bar:
+    # These replace what the parent does with its own bar.
     def on_test_begin(self, logs: dict | None = None) -> None: ...
     def on_test_batch_end(self, batch: int, logs: dict | None = None) -> None: ...
     def on_test_end(self, logs: dict | None = None) -> None: ...

@@ -1,4 +1,4 @@
-"""A run's config.json: what was asked for, checked when it is read."""
+"""Reads and checks a run's config.json, which says what was asked for."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _PARTS = {"model": _TEXT, "hyperparameters": _DICT, "data": _DICT, "training": _
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The content of a config.json.
+    """Reads a config.json.
 
     Raises:
-        ValueError: When it is damaged: cut, or without a value that the commands need, or with one
-            of another type. The message names the file and the value.
+        ValueError: If it is truncated, or a value that the commands need is missing or has another
+            type. The message names the file and the value.
     """
     config = read_json(path)
     _check(path, "", config, _PARTS)
@@ -48,10 +48,10 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file.
+    """Reads the object in a JSON file.
 
     Raises:
-        ValueError: When it holds something else, or is damaged; names the file.
+        ValueError: If it holds something else, or is damaged; the message names the file.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Types of options, and options that several commands have."""
+"""Options that several commands share, and their types."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 
 class _TextPath(click.Path):
-    """A path that TensorFlow's own file functions take, too: they know UTF-8 only."""
+    """A path that TensorFlow's file functions can use, too: they only support UTF-8."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         path = super().convert(value, param, ctx)
@@ -31,12 +31,12 @@ OVERWRITE = click.option(
 
 
 def seed(what: str) -> Any:
-    """The option `--seed`: a whole number from which `what` follows."""
+    """Returns the option `--seed`, whose help text is `what`."""
     return click.option("--seed", type=SEED, default=0, show_default=True, help=what)
 
 
 class _Seed(click.ParamType):
-    """A whole number that every generator takes."""
+    """An integer that every random generator accepts."""
 
     name = "N"
 

@@ -50,7 +50,7 @@ def read_csv(
         header = _is_header(first[1], second and second[1], label_column)
         if header and all(map(_is_number, first[1])):
             warnings.warn(
-                f"The first line of {path} ({_start_of(first[1])}) is taken for a header, not for an "
+                f"The first line of {path} ({_start_of(first[1])}) is taken for a header, not an "
                 "example; `header` changes that.",
                 stacklevel=2,
             )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     type=PATH,
-    help="Folder to make.  [default: tfae-demo, or the next name that is free]",
+    help="Folder to create.  [default: tfae-demo, or tfae-demo-2 and so on if it exists]",
 )
 @click.option(
     "--epochs",
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1),
     default=2,
     show_default=True,
-    help="Numbers in a code; with 2 there is a map of all codes.",
+    help="Size of the code; 2 gives a map of all codes.",
 )
 @seed("Seed of everything random.")
 def demo(out: Path | None, epochs: int, latent_dim: int, seed: int) -> None:
@@ -64,11 +64,11 @@ def demo(out: Path | None, epochs: int, latent_dim: int, seed: int) -> None:
         },
     }
     try:
-        # A demo that was killed is begun anew: it takes a minute, and has no --resume.
+        # A demo that was killed starts again: it takes only a minute, and has no --resume.
         made = make_run(config, out, interrupted="discard")
     except KeyboardInterrupt:
         PartialRun(out).discard()
-        console.print("\nInterrupted; nothing is kept.")
+        console.print("\nInterrupted; nothing was kept.")
         raise click.exceptions.Exit(130) from None
     if "elbo" in made.measured:
         console.print(_comparison(made.measured, latent_dim))
@@ -96,12 +96,12 @@ def _comparison(measured: dict[str, float], latent_dim: int) -> Table:
         "KL, nats": (f"{measured['kl_loss']:.2f}", "-"),
         "squared error of the reconstruction": (f"{measured['squared_error']:.3f}", pca),
     }
-    title = f"Means over 355 test digits, with codes of {latent_dim} numbers"
+    title = f"Means over 355 test digits, with codes of size {latent_dim}"
     return table_of(title, rows, ("", "VAE", "PCA"))
 
 
 def _pca_error(latent_dim: int) -> float:
-    """Squared error an image of PCA with as many components, on the same digits."""
+    """Returns PCA's squared error per image, with as many components, on the same digits."""
     import numpy as np
     from sklearn.decomposition import PCA
 

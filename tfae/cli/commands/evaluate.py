@@ -16,14 +16,14 @@ from tfae.cli.shared_options import RUN, seed
 @click.command(cls=Command)
 @RUN
 @click.option("--split", help="Split to evaluate on.  [default: test, else validation, else train]")
-@click.option("--data", help="Other data than that of the run.")
+@click.option("--data", help="Evaluate on other data than the run's own.")
 @click.option("--data-dir", help="Another folder of prepared TensorFlow Datasets.")
 @click.option(
     "--importance-samples",
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Estimate log p(x) of a variational model with this many samples an example.",
+    help="Estimate log p(x) of a variational model with this many samples per example.",
 )
 @click.option(
     "--features",
@@ -61,11 +61,11 @@ def evaluate(
     scaled = of_data["scale"] in ("minmax", "standard") and of_data.get("scaled_by") != "model"
     if data and scaled:
         raise ValueError(
-            f"The run scales its data by --scale {of_data['scale']}, from statistics of its own "
-            "training data; other data cannot be brought to that scale here."
+            f"The run scales its data by --scale {of_data['scale']}, with statistics of its own "
+            "training data, which cannot be applied to other data here."
         )
     if data:
-        of_data["validation_split"] = 0.0  # nothing of it was trained on
+        of_data["validation_split"] = 0.0  # none of it was used in training
     source = open_data(of_data)
     split = split or held_out_split(source, of_data)
     space = features if features in (None, "data") else load_model(Path(features))

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 def explore(run: Path, port: int, browser: bool) -> None:
     """Explore the latent space of a model in the browser.
 
-    Encoder and decoder run in the page, with LiteRT for the web, which npm installs at first use
-    into the user's cache; without npm they run in this process. Nothing leaves this machine.
+    Encoder and decoder run in the page, with LiteRT for the web. At first use, npm installs it into
+    the user's cache; without npm, they run in this process. No data leaves this machine.
     """
     from tfae.cli.finished_run import read_run
 
@@ -44,13 +44,11 @@ def explore(run: Path, port: int, browser: bool) -> None:
         ) from error
     model, config = read_run(run)
     try:
-        with console.status("Looking for LiteRT for the web (npm installs it, once)"):
+        with console.status("Looking for LiteRT for the web (npm installs it once)"):
             web_runtime, reason = install(), None
     except OSError as error:
         web_runtime, reason = None, str(error)
-        console.print(
-            f"The page decodes in this process instead of in the browser: {shown(reason)}."
-        )
+        console.print(f"The page decodes in this process, not in the browser: {shown(reason)}.")
     with exit_on_signals(), tempfile.TemporaryDirectory(prefix="tfae-explore-") as folder:
         with console.status("Preparing the page"):
             _prepare(model, config, Path(folder), run=run.name, server_reason=reason)
@@ -72,7 +70,7 @@ def _prepare(model: keras.Model, config: dict[str, Any], folder: Path, **names: 
     source = open_data(of_data)
     split = held_out_split(source, of_data)
     description = source.describe(split, of_data["validation_split"])
-    # Shuffled, for data may come class by class; always the same ones.
+    # Shuffled, because data may come class by class, but always in the same order.
     batch = next(
         load_split(
             source,
@@ -105,7 +103,7 @@ def _listen(server: type, folder: Path, web_runtime: Path | None, port: int) -> 
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise
-        problem = "in use" if error.errno == errno.EADDRINUSE else "not open to this user"
+        problem = "in use" if error.errno == errno.EADDRINUSE else "not allowed for this user"
         raise ValueError(
             f"Port {port} is {problem}; choose another with --port, or leave it out for a free one."
         ) from error

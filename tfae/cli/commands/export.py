@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tfae import data
 
-_MOST_EXAMPLES = 1000  # to calibrate on, and to measure on
+_MOST_EXAMPLES = 1000  # for calibration, and for measuring
 
 
 @click.command(cls=Command)
@@ -42,9 +42,9 @@ _MOST_EXAMPLES = 1000  # to calibrate on, and to measure on
 @click.option(
     "--version",
     type=click.IntRange(1),
-    help="Version number of a saved-model.  [default: one above the highest in the folder]",
+    help="Version number of a saved-model.  [default: one more than the highest in the folder]",
 )
-@click.option("--uint8", is_flag=True, help="Let a saved-model take 8-bit images and scale them.")
+@click.option("--uint8", is_flag=True, help="Make a saved-model take 8-bit images and scale them.")
 @click.option(
     "--quantize",
     type=click.Choice(["float16", "dynamic", "int8"]),
@@ -53,13 +53,14 @@ _MOST_EXAMPLES = 1000  # to calibrate on, and to measure on
 @click.option(
     "--float-io",
     is_flag=True,
-    help="Let an int8 .tflite file take and give float32, as browsers need.",
+    help="Make an int8 .tflite file take and return float32, as browsers need.",
 )
 @click.option(
     "--allow",
     multiple=True,
     metavar="NAME=BOUND",
-    help="Accept a .tflite file that differs more from its model. A refusal names the bounds.",
+    help="Accept a .tflite file that differs more from its model; the error message of a rejected "
+    "file names the bounds.",
 )
 @OVERWRITE
 def export(
@@ -98,7 +99,7 @@ def export(
         _saved_model(model, config, out or run / "export" / run.resolve().name, version, uint8)
     elif format_ == "tflite":
         bounds = _bounds(allow)
-        with console.status("Reading data to calibrate and to measure with"):
+        with console.status("Reading data for calibrating and measuring"):
             examples = _examples(config)
         with console.status("Converting and measuring"):
             report = exports.tflite(
@@ -126,10 +127,10 @@ def _saved_model(
     from tfae import export as exports
 
     of_data = config["data"]
-    by_model = of_data.get("scaled_by") == "model"  # then the graph takes pixels as they are
+    by_model = of_data.get("scaled_by") == "model"  # then the exported model takes pixels unscaled
     if uint8 and not by_model and of_data["scale"] not in ("auto", 255.0):
         raise ValueError(
-            "--uint8 divides by 255 as --scale auto does; the run was trained with --scale "
+            "--uint8 divides by 255, as --scale auto does, but the run was trained with --scale "
             f"{of_data['scale']}."
         )
     if version is None:
@@ -149,7 +150,7 @@ def _saved_model(
 
 
 def _examples(config: dict[str, Any]) -> dict[str, Any]:
-    """What a .tflite file is calibrated on and measured on, and the names of the classes."""
+    """Returns what a .tflite file is calibrated on and measured on, and the class names."""
     of_data = config["data"]
     source = open_data(of_data)
     split = held_out_split(source, of_data)

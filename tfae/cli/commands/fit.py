@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import keras
 
 FITTED = ("categorical", "gaussian", "gaussian_mixture")  # a test compares it with tfae.priors
-_EXAMPLES = 20_000  # at most, that a density is fitted to
+_EXAMPLES = 20_000  # that a density is fitted to, at most
 
 
 @click.command(cls=Command)
@@ -25,20 +25,20 @@ _EXAMPLES = 20_000  # at most, that a density is fitted to
 @click.option(
     "--prior",
     type=click.Choice([*FITTED, "none"]),
-    help="Fit a density of this kind to the codes of the training data; `tfae generate` then draws "
-    "from it. none: remove it.",
+    help="Fit a density of this kind to the codes of the training data, for `tfae generate` to "
+    "draw from. none: remove it.",
 )
 @click.option(
     "--false-positive-rate",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Set the anomaly threshold so that this fraction of normal examples scores above it. It "
-    "is found on validation data, or else on test data.",
+    help="Set the anomaly threshold so that this fraction of normal examples scores above it. "
+    "Validation data is used, or else test data.",
 )
 @seed("Seed of fitting the density.")
 def fit(run: Path, prior: str | None, false_positive_rate: float | None, seed: int) -> None:
     """Fit a density of codes or an anomaly threshold.
 
-    They are kept in the run, and are part of the model when it is exported.
+    They are stored in the run, and exported with the model.
     """
     if prior is None and false_positive_rate is None:
         raise ValueError("Say what to fit: --prior KIND, --false-positive-rate RATE, or both.")
@@ -52,12 +52,12 @@ def fit(run: Path, prior: str | None, false_positive_rate: float | None, seed: i
             done.append(_fit_threshold(model, config, false_positive_rate))
         if prior == "none":
             model.forget_prior()
-            done.append("The density of codes is removed")
+            done.append("The density of codes was removed")
         elif prior is not None:
             done.append(_fit_prior(model, config, prior, seed))
         replace_model(run, model)
     for what in done:
-        console.print(f"{what}: kept in {shown(run)}")
+        console.print(f"{what}; saved in {shown(run)}")
 
 
 def _fit_threshold(model: keras.Model, config: dict[str, Any], rate: float) -> str:

@@ -57,7 +57,7 @@ def generate(
 
 def _why_not(run: Path, model: keras.Model) -> str:
     if not hasattr(model, "sampling_prior"):
-        return f"{type(model).__name__} cannot generate: it has no codes to draw."
+        return f"{type(model).__name__} cannot generate data: it has no codes to draw."
     return (
         f"{type(model).__name__} has no distribution over codes to draw from; fit one with "
         f"`tfae fit {run} --prior {model.prior_kinds[0]}`."
@@ -65,7 +65,7 @@ def _why_not(run: Path, model: keras.Model) -> str:
 
 
 def _class_number(run: Path, model: keras.Model, config: dict[str, Any], label: str) -> int:
-    """The number of a class; says which there are, before anything is computed."""
+    """Returns the number of a class, or raises `ValueError` that lists the classes."""
     if model.num_classes is None:
         raise ValueError(f"{type(model).__name__} has no classes to choose from; omit --label.")
     names = config.get("classes") or []
@@ -81,7 +81,7 @@ def _class_number(run: Path, model: keras.Model, config: dict[str, Any], label: 
         )
     if model.fitted_prior is not None and not model.conditional:
         raise ValueError(
-            f"The density that was fitted to the codes of {run} knows no classes; omit --label, or "
-            f"drop the density: `tfae fit {run} --prior none`."
+            f"The density that was fitted to the codes of {run} does not depend on the class. Omit "
+            f"--label, or remove the density with `tfae fit {run} --prior none`."
         )
     return number

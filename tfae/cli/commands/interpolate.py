@@ -29,7 +29,7 @@ KINDS = ("linear", "spherical")  # a test compares it with that of tfae.latent
     type=click.IntRange(2),
     default=10,
     show_default=True,
-    help="How many codes to decode for each pair, the two ends included.",
+    help="How many codes to decode for each pair, including both ends.",
 )
 @click.option(
     "--kind",
@@ -38,7 +38,7 @@ KINDS = ("linear", "spherical")  # a test compares it with that of tfae.latent
     show_default=True,
     help="Path between two codes: a straight line, or an arc around the origin.",
 )
-@seed("Seed of the choice of examples.")
+@seed("Seed for choosing the examples.")
 @OUT
 @OVERWRITE
 def interpolate(
@@ -46,8 +46,8 @@ def interpolate(
 ) -> None:
     """Decode codes on paths between pairs of held-out examples.
 
-    A conditional model decodes each code with the class of the nearer example; the one half way,
-    with that of the first.
+    A conditional model decodes each code with the class of the nearer example, and the code half
+    way with the class of the first.
     """
     check_out(out, overwrite, (".png", ".npy"))
 
@@ -58,7 +58,7 @@ def interpolate(
 
     model, codes, label = held_out_codes(run, 2 * number, seed)
     if len(codes) < 2:
-        raise ValueError("A path needs two examples, and there is only one held-out example.")
+        raise ValueError("A path needs two examples, but there is only one held-out example.")
     number = len(codes) // 2
     ends = np.random.default_rng(seed).permutation(len(codes))
     first, last = ends[: 2 * number].reshape(-1, 2).T

@@ -32,7 +32,7 @@ def list_() -> None:
         table.add_row(name, shown(summary(builder)))
     console.print(table)
 
-    table = _table("Objects", "for options that take them, as NAME or NAME:argument=value,...")
+    table = _table("Objects", "for options that take them: NAME or NAME:argument=value,...")
     for name, cls in sorted(objects.classes().items()):
         table.add_row(name, shown(summary(cls)))
     console.print(table)
@@ -44,7 +44,7 @@ def list_() -> None:
         "a TensorFlow Datasets name",
         shown(f"Prepared in {folder}: {', '.join(_prepared(folder)) or 'none'}."),
     )
-    table.add_row("a folder", "Images (.png, .jpg, .bmp, .gif), class subfolders being labels.")
+    table.add_row("a folder", "Images (.png, .jpg, .bmp, .gif); subfolders are classes.")
     table.add_row("a file", ".npy, .npz or .csv.")
     console.print(table)
 

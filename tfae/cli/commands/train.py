@@ -20,7 +20,7 @@ _TRAINING = (
         required=True,
         type=PATH,
         metavar="RUN",
-        help="Folder to make, for the model, its history and pictures.",
+        help="Folder to create for the model, its history and pictures.",
     ),
     click.Option(
         ["--epochs"],
@@ -46,7 +46,7 @@ _OF_OPTIMIZERS = (
         ["--learning-rate"],
         type=click.FloatRange(0, min_open=True),
         help="Learning rate of the optimizer of encoder and decoder.  [default: that of the "
-        "model's `compile`, mostly 1e-3]",
+        "model's `compile`, usually 1e-3]",
     ),
 )
 _OF_STACKS = (
@@ -55,13 +55,13 @@ _OF_STACKS = (
         type=click.IntRange(0),
         default=10,
         show_default=True,
-        help="Epochs of pre-training each layer, before those of the whole model; 0 for none.",
+        help="Epochs of pre-training for each layer, before training the whole model; 0 for none.",
     ),
 )
 
 
 class _Train(click.Group):
-    """A command for each model, with the model's own options."""
+    """A group with a command for each model, which has the model's own options."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(model_names.command_names())
@@ -89,10 +89,10 @@ class _Train(click.Group):
     epilog="Each model has its own options: `tfae train MODEL --help`.",
 )
 def train() -> None:
-    """Train a model on data, into the folder of a run.
+    """Train a model on data and save it in the folder RUN.
 
-    The folder appears when everything is done. If the command is interrupted, by whatever, run it
-    again with --resume: it continues after the last finished epoch, to the same result.
+    The folder appears when everything is done. If the command is interrupted for any reason, run it
+    again with --resume: it continues after the last finished epoch, and the result is the same.
     """
 
 

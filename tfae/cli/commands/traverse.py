@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
-_LOOKED_AT = 2000  # examples whose codes say how far a dimension reaches
+_LOOKED_AT = 2000  # examples whose codes determine the range of each dimension
 
 
 @click.command(cls=Command)
@@ -27,7 +27,7 @@ _LOOKED_AT = 2000  # examples whose codes say how far a dimension reaches
     type=click.IntRange(1),
     default=16,
     show_default=True,
-    help="How many latent dimensions to change at most; those that vary most are taken.",
+    help="How many latent dimensions to change, at most; those that vary most are chosen.",
 )
 @click.option(
     "--steps",
@@ -36,17 +36,16 @@ _LOOKED_AT = 2000  # examples whose codes say how far a dimension reaches
     show_default=True,
     help="How many values to decode for each dimension.",
 )
-@seed("Seed of the choice of the example.")
+@seed("Seed for choosing the example.")
 @OUT
 @OVERWRITE
 def traverse(
     run: Path, number: int, steps: int, seed: int, out: Path | None, overwrite: bool
 ) -> None:
-    """Decode an example with one latent dimension changed.
+    """Decode a held-out example with one latent dimension changed at a time.
 
-    The example is a held-out one. Each row is one dimension, from the 1st to the 99th percentile
-    of its values in held-out examples. A conditional model decodes all of them with the class of
-    the example.
+    Each row changes one dimension, from the 1st to the 99th percentile of its values in held-out
+    examples. A conditional model uses the class of the example throughout.
     """
     check_out(out, overwrite, (".png", ".npy"))
 
