@@ -133,7 +133,7 @@ def test_what_is_found_out_of_data_is_told_in_terms_of_options(tmp_path, capsys)
     notes = capsys.readouterr().err.splitlines()
     assert notes[0].startswith("Note: The column 'y'")
     assert "--label-column 'none'" in notes[0]
-    assert "--header declines it" in notes[1]
+    assert "--header changes that" in notes[1]
 
 
 def test_photos_are_no_input_of_a_network():

@@ -253,7 +253,7 @@ def test_the_files_beside_the_versions_hold_for_a_second_version_of_8_bit_images
     told = [(tmp_path / "m" / v / "assets.extra" / "signatures.md").read_text() for v in "12"]
     assert "| `score` | `x` float32 (n, 8, 8, 1) |" in told[0]
     assert "| `score` | `x` uint8 (n, 8, 8, 1) |" in told[1]
-    assert "`reconstruct` is asked where" in told[0]
+    assert "`reconstruct` is the default" in told[0]
 
 
 @pytest.mark.slow

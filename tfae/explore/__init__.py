@@ -1,4 +1,4 @@
-"""The page of `tfae explore`: encoder and decoder in the browser, on the map of codes."""
+"""The page of `tfae explore`, which shows a map of codes and runs the model in the browser."""
 
 from tfae.explore.preparation import prepare
 from tfae.explore.server import PageServer

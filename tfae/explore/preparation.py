@@ -1,4 +1,4 @@
-"""What the page shows of a model: its .tflite file, held-out examples and their codes."""
+"""Writes the files that the page loads: the model as .tflite, held-out examples, their codes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tfae.bases.autoencoding import Autoencoding
 from tfae.device import read_metadata
 from tfae.losses.divergence import gaussian_kl_per_dimension
 
-_EXAMPLES, _BYTES = 2000, 2**25  # at most; the page holds them in memory
+_EXAMPLES, _BYTES = 2000, 2**25  # at most, since the page holds them in memory
 
 
 def num_examples(shape: Sequence[int]) -> int:
-    """How many examples of a shape the page shows at most."""
+    """Returns the largest number of examples of a shape that the page shows."""
     return max(1, min(_EXAMPLES, _BYTES // (4 * math.prod(shape))))
 
 
@@ -39,18 +39,18 @@ def prepare(
     """Writes the files of the page: model.tflite, about.json, and examples and codes as float32.
 
     Args:
-        model: built, with flat codes.
-        x: held-out examples `(n, ...)`, at least one.
-        folder: an empty one.
-        labels: class numbers `(n,)`, -1 for unlabelled; a conditional model is given them.
-        class_names: name of each class number.
-        column_names: name of each value of an example of a table.
-        run, data: what the page calls them.
-        own_scale: the data's scaling, when nothing from elsewhere can be brought to it.
-        server_reason: why the server must run the model, or `None` to try it in the browser.
+        model: A built model with flat codes.
+        x: Held-out examples `(n, ...)`, at least one.
+        folder: An empty folder.
+        labels: Class numbers `(n,)`, -1 for unlabelled; a conditional model uses them.
+        class_names: Name of each class number.
+        column_names: Name of each column, if the data is a table.
+        run, data: Names that the page shows for them.
+        own_scale: The scaling of the data, if it cannot be applied to other data.
+        server_reason: Why the server must run the model, or `None` to try the browser first.
 
     Raises:
-        ValueError: when the model has no flat code, or its data has no fixed shape.
+        ValueError: If the model has no flat codes, or its data has no fixed shape.
     """
     if not isinstance(model, Autoencoding):
         raise ValueError(f"{type(model).__name__} does not decode codes: there is no page to show.")
@@ -97,7 +97,7 @@ def prepare(
 
 
 def _flat(term: dict, shape: tuple[int, ...]) -> dict:
-    """A term of the score whose scaling has a number for each value of an example."""
+    """Returns a term of the score, with its scaling expanded to a number for each value."""
     if "scaling" not in term:
         return term
     scaling = {
@@ -108,7 +108,7 @@ def _flat(term: dict, shape: tuple[int, ...]) -> dict:
 
 
 def _support(model: Autoencoding) -> dict[str, list[float]] | None:
-    """The lowest and the highest value that each value of an example may have."""
+    """Returns the lowest and highest allowed number for each value of an example."""
     contract = model.data_contract()
     if contract.support is None:
         return None
@@ -117,7 +117,7 @@ def _support(model: Autoencoding) -> dict[str, list[float]] | None:
 
 
 def _value_range(model: Autoencoding, x: np.ndarray) -> tuple[float, float]:
-    """From black to white: what the likelihood allows, else what the data has."""
+    """Returns what is shown as black and as white: the likelihood's range, else the data's."""
     low, high = float(x.min()), float(x.max())
     support = model.data_contract().support
     if support is not None:
@@ -130,7 +130,7 @@ def _value_range(model: Autoencoding, x: np.ndarray) -> tuple[float, float]:
 def _dimensions(
     code: np.ndarray, log_variance: np.ndarray | None = None, **others: np.ndarray
 ) -> list[dict[str, float]]:
-    """Each latent dimension's information and range, the most informative first."""
+    """Returns the information and range of each latent dimension, most informative first."""
     del others
     if log_variance is None:
         information = code.var(axis=0)

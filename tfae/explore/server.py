@@ -36,16 +36,16 @@ class PageServer(ThreadingHTTPServer):
     """Serves the page to this machine only, until `shutdown`.
 
     Args:
-        run: folder that `prepare` has written.
-        web_runtime: folder that `install` gave, or `None` to run the model in this process.
-        port: to listen on; 0 for a free one.
+        run: Folder that `prepare` has written.
+        web_runtime: Folder that `install` returned, or `None` to run the model in this process.
+        port: Port to listen on; 0 for a free one.
 
     Raises:
-        OSError: when the port is in use.
+        OSError: If the port is in use.
     """
 
     daemon_threads = True
-    request_queue_size = 512  # connections that wait; the system drops those beyond it
+    request_queue_size = 512  # waiting connections; the system drops any more
 
     def __init__(self, run: Path, web_runtime: Path | None = None, port: int = 0):
         self.folders = {"run": run, **({"litert": web_runtime} if web_runtime else {})}
@@ -56,30 +56,30 @@ class PageServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Of the page."""
+        """Address of the page."""
         return f"http://127.0.0.1:{self.server_port}/"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A page that is closed while it loads is no error."""
+        """Ignores connections that end early: closing a page while it loads is not an error."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 
     def run_model(
         self, signature: str, rows: Any, label: int | None = None
     ) -> dict[str, list[list[float]]]:
-        """The outputs of a signature, flat, for rows of flat values.
+        """Runs a signature on rows of flat values, and returns its outputs in the same form.
 
         Args:
             signature: "encode" or "decode".
-            rows: numbers.
-            label: class of all rows, for a conditional model.
+            rows: Lists of numbers.
+            label: Class of all rows, for a conditional model.
 
         Raises:
-            ValueError: when the rows or the label do not fit the signature.
+            ValueError: If the rows or the label do not fit the signature.
         """
         values = np.asarray(rows, np.float32)
         labels = {} if label is None else {"label": np.full(len(values), label, np.int32)}
-        with self._lock:  # an interpreter serves one thread at a time
+        with self._lock:  # an interpreter can only run in one thread at a time
             if signature == "encode":
                 x = values.reshape(len(values), *self._model.metadata["input_shape"])
                 outputs = self._model.encode(x, **labels)
@@ -92,7 +92,7 @@ class _Handler(SimpleHTTPRequestHandler):
     server: PageServer
     protocol_version = "HTTP/1.1"
     timeout = 60  # seconds that a silent connection keeps its thread
-    disable_nagle_algorithm = True  # else an answer waits 40 ms for the header's acknowledgement
+    disable_nagle_algorithm = True  # or an answer waits 40 ms until its header is acknowledged
     extensions_map = _TYPES
 
     def do_GET(self) -> None:
@@ -132,7 +132,7 @@ class _Handler(SimpleHTTPRequestHandler):
                 self._send_json(body)
 
     def translate_path(self, path: str) -> str:
-        """The file of a URL: of the page, or under one of the server's folders."""
+        """Returns the file of a URL: a part of the page, or a file in the server's folders."""
         self.directory = str(PAGE)
         first, _, rest = path.removeprefix("/").partition("/")
         if first in self.server.folders:
@@ -151,9 +151,9 @@ class _Handler(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None: ...
 
     def _is_acceptable(self) -> bool:
-        """Answers a request that is malformed, or for another host than this machine.
+        """Rejects requests that are malformed, or addressed to another host name.
 
-        Another site's page may send requests here under a name of its own.
+        Otherwise the page of another site could send requests here under a name of its own.
         """
         host = self.headers.get("Host", "").rpartition(":")[0]
         if host not in ("127.0.0.1", "localhost"):
@@ -161,7 +161,7 @@ class _Handler(SimpleHTTPRequestHandler):
             return False
         try:
             os.fsencode(self.translate_path(urlsplit(self.path).path))
-        except ValueError:  # a surrogate, or a bracket that no other follows
+        except ValueError:  # a surrogate, or a bracket that is not closed
             self.send_error(HTTPStatus.BAD_REQUEST)
             return False
         if "\0" in unquote(self.path):
@@ -179,7 +179,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 def _content_security_policy() -> str:
-    """Lets the page load nothing from elsewhere, and run no script but its own files."""
+    """Makes the policy by which the page loads nothing from elsewhere, and runs only its files."""
     import_map = re.search(
         r'<script type="importmap">(.*?)</script>', (PAGE / "index.html").read_text(), re.DOTALL
     )

@@ -1,4 +1,4 @@
-"""Signals that end a program, as exceptions, so that what it has opened is closed."""
+"""Turns signals that end a program into exceptions, so that the program can clean up."""
 
 import contextlib
 import signal
@@ -9,9 +9,10 @@ from typing import NoReturn
 
 @contextlib.contextmanager
 def exit_on_signals() -> Iterator[None]:
-    """Lets SIGTERM and SIGHUP raise `SystemExit`, with a shell's status, while the block runs.
+    """Makes SIGTERM and SIGHUP raise `SystemExit` during the block, with a shell's exit status.
 
-    Python ends at once on them otherwise, and temporary folders stay. In the main thread only.
+    Otherwise they would end Python at once and leave temporary folders behind. This only works in
+    the main thread.
     """
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:

@@ -1,4 +1,4 @@
-"""LiteRT for the web, put by npm into the user's cache at first use."""
+"""Installs LiteRT for the web with npm, into the user's cache, at first use."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def install() -> Path:
         The folder of `@litertjs/core` and `@litertjs/wasm-utils`.
 
     Raises:
-        OSError: when it is not there and cannot be installed; the message says why.
+        OSError: If it is not there and cannot be installed; the message says why.
     """
     manifests = [_HERE / name for name in _MANIFESTS]
     version = hashlib.sha256(b"".join(file.read_bytes() for file in manifests)).hexdigest()[:16]
@@ -40,7 +40,7 @@ def install() -> Path:
                     shutil.copy(file, new)
                 _run_npm(npm, new)
         except ValueError:
-            if not installed.exists():  # else another process was quicker
+            if not installed.exists():  # otherwise another process was faster
                 raise
     return installed / "node_modules" / "@litertjs"
 
@@ -63,7 +63,7 @@ def _run_npm(npm: str, folder: Path) -> None:
             timeout=_SECONDS,
         )
     except subprocess.TimeoutExpired as error:
-        raise OSError(f"npm was not done after {_SECONDS} seconds") from error
+        raise OSError(f"npm did not finish within {_SECONDS} seconds") from error
     if result.returncode:
         lines = [line.removeprefix("npm error").strip() for line in result.stderr.splitlines()]
         said = " ".join(line for line in lines if line and "complete log" not in line)

@@ -1,4 +1,4 @@
-"""Trained models for servers and devices, where neither Python nor this package is installed."""
+"""Exports trained models to servers and devices, which need neither Python nor this package."""
 
 from tfae.export.onnx import onnx
 from tfae.export.saved_model import saved_model

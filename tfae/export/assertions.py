@@ -1,7 +1,7 @@
-"""Assertions in the graph: what a server does not check by itself.
+"""Adds assertions to an exported graph, for what a server does not check by itself.
 
-TensorFlow Serving compares the names and types of inputs with a signature, but not their shapes:
-a graph may answer for shapes that it was never made for, by broadcasting.
+TensorFlow Serving checks the names and types of inputs against a signature, but not their shapes.
+Because of broadcasting, a graph may return answers for shapes that it was never made for.
 """
 
 import tensorflow as tf
@@ -10,16 +10,17 @@ from tfae.export.signatures import Outputs, Signature
 
 
 def with_assertions(signature: Signature, num_classes: int | None) -> Signature:
-    """The same signature, which answers inputs of its shapes only.
+    """Returns the same signature, which now only accepts inputs of the right shapes.
 
     Args:
-        signature: Any.
-        num_classes: Of the model: an input "label" must lie from -1 to `num_classes - 1`.
+        signature: Any signature.
+        num_classes: The model's number of classes; an input "label" must lie in -1 to
+            `num_classes - 1`.
     """
 
     def asserted(*inputs: tf.Tensor) -> Outputs:
-        # Static shapes are those of the specification, so that TensorFlow would take any other
-        # assertion about them for true and leave it out.
+        # TensorFlow believes the static shapes of the specification, so it would optimise any other
+        # assertion about them away.
         inputs = [
             tf.ensure_shape(tensor, spec.shape, name=f"shape_of_{spec.name}")
             for tensor, spec in zip(inputs, signature.inputs, strict=True)

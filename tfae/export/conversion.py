@@ -1,4 +1,4 @@
-"""A model as the bytes of a .tflite file."""
+"""Converts a model to the bytes of a .tflite file."""
 
 import contextlib
 import re
@@ -27,20 +27,20 @@ def convert(
     """Converts a built model.
 
     Args:
-        model: Computes in float32; see `in_float32`.
-        found: Its signatures that the file is to have.
+        model: A model that computes in float32; see `in_float32`.
+        found: The model's signatures that the file is to have.
         quantize: `None`, `"float16"`, `"dynamic"` or `"int8"`.
-        batch_size: Of every signature: LiteRT plans memory and kernels for fixed shapes.
+        batch_size: The batch size of every signature, since LiteRT needs fixed shapes to be fast.
         calibration: For `"int8"`, examples that show the range of every tensor.
-        float_io: Whether an `"int8"` file takes and gives floats.
+        float_io: Whether an `"int8"` file takes and returns floats.
 
     Raises:
-        ValueError: If a layer uses an operation that LiteRT does not have; names the layer. If
-            int8 is asked of a model with a loop, such as a solver.
+        ValueError: If a layer uses an operation that LiteRT does not have (the message names the
+            layer), or `"int8"` is asked for and the model has a loop, such as a solver.
     """
     functions = {name: _function(signature, batch_size) for name, signature in found.items()}
     if quantize == "int8" and any(map(_has_control_flow, functions.values())):
-        # TensorFlow's calibrator does not enter loops; the process would crash.
+        # TensorFlow's calibrator cannot look into loops; the process would crash.
         raise ValueError(
             f"{type(model).__name__} computes in a loop, whose ranges cannot be calibrated: choose "
             "quantize='dynamic' or 'float16' instead of 'int8'."
@@ -84,7 +84,7 @@ def _has_control_flow(function: Callable) -> bool:
 
 @contextlib.contextmanager
 def _memory_folder() -> Iterator[str]:
-    """A folder in TensorFlow's file system in memory, for what no disk needs to hold."""
+    """Yields a folder in TensorFlow's in-memory file system, so that nothing touches the disk."""
     folder = f"ram://tfae-{secrets.token_hex(8)}"
     try:
         yield folder
@@ -94,7 +94,7 @@ def _memory_folder() -> Iterator[str]:
 
 
 def in_float32(model: Autoencoding) -> Autoencoding:
-    """The model itself, or a copy with its weights when it computes in another precision."""
+    """Returns the model, or a float32 copy with its weights if it has another precision."""
     if all(layer.compute_dtype == "float32" for layer in all_layers(model)):
         return model
     copy = type(model).from_config(_with_float32_policies(model.get_config()))
@@ -117,13 +117,13 @@ def _with_float32_policies(config: Any) -> Any:
 def _samples(
     model: Autoencoding, found: dict[str, Signature], calibration: Examples, batch_size: int
 ) -> list[tuple[str, Examples]]:
-    """What the converter runs to see the ranges.
+    """Returns the inputs that the converter runs to find the ranges.
 
-    For `decode` these are codes of data and, if the model generates, of its prior as well, which
-    reach further out.
+    For `decode`, these are codes of data and, if the model can generate, codes drawn from its
+    prior, whose range is wider.
     """
     if model.conditional and calibration["label"].max() < 0:
-        # Of labels that are all unknown the range is empty: show every class.
+        # If all labels are unknown their range is empty, so every class is shown.
         every_class = np.arange(len(calibration["x"]), dtype="int32") % model.num_classes
         calibration = {**calibration, "label": every_class}
     of_codes = {**calibration, "code": answers(found["encode"], calibration)["code"]}
@@ -141,7 +141,7 @@ def _samples(
 
 
 def _named(error: Exception, model: Autoencoding) -> ValueError:
-    """The converter's error in short, with the layers that its locations lie in."""
+    """Shortens the converter's error, and names the layers that it is about."""
     text = str(error)
     scopes = set(re.findall(r'"([^"@:]+/[^"@:]+)@', text))
     names = [

@@ -1,4 +1,4 @@
-"""Examples that a file is calibrated and measured on: arrays by the name of a signature's input."""
+"""Examples that a file is calibrated and measured on, as arrays by input name."""
 
 from typing import Any
 
@@ -10,25 +10,27 @@ from tfae.batches.feeding import checked_inputs
 from tfae.export.signatures import Signature
 
 MOST_EXAMPLES = 1000
-"""So many at most are taken of what is given."""
+"""The largest number of examples that is used, however many are given."""
 
 HELD_OUT = 5
-"""Every fifth example that is given for calibration is kept for measurements."""
+"""Every fifth calibration example is used for measuring instead."""
 
 LABEL = tf.int32
-"""Type of labels in a file: LiteRT for the web takes no int64."""
+"""Type of labels in a file; LiteRT for the web does not support int64."""
 
 Examples = dict[str, np.ndarray]
 
 
 def checked(model: Autoencoding, name: str, data: Any, at_least: int) -> Examples | None:
-    """Takes examples from what a user gives: of a dataset the first ones, of an array all over it.
+    """Checks the examples that a user passes, and takes at most `MOST_EXAMPLES` of them.
+
+    Of a dataset these are the first ones; of an array they are evenly spaced.
 
     Args:
-        model: That they are for.
-        name: Of the argument, for errors.
+        model: The model that they are for.
+        name: The argument's name, for messages.
         data: Array `(n, ...)`, dictionary with "x" and "label", batched dataset, or `None`.
-        at_least: So many are needed.
+        at_least: The smallest number of examples allowed.
 
     Returns:
         "x", float32 `(n, ...)`, and for a conditional model "label", int32 `(n,)`.
@@ -55,7 +57,10 @@ def checked(model: Autoencoding, name: str, data: Any, at_least: int) -> Example
 
 
 def split(examples: Examples, at_least: int) -> tuple[Examples, Examples | None]:
-    """Examples to calibrate on, at least so many, and others to measure on, if there are enough."""
+    """Splits examples into `at_least` or more to calibrate on, and others to measure on.
+
+    The latter are `None` if there are too few examples.
+    """
     held_out = np.arange(len(examples["x"])) % HELD_OUT == HELD_OUT - 1
     if not held_out.any() or np.sum(~held_out) < at_least:
         return examples, None
@@ -63,7 +68,7 @@ def split(examples: Examples, at_least: int) -> tuple[Examples, Examples | None]
 
 
 def random(model: Autoencoding, number: int = 64) -> Examples:
-    """Examples that are no data: uniform where the data has a range, else normal."""
+    """Draws random examples in place of data: uniform if the data has a range, else normal."""
     generator = np.random.default_rng(0)
     contract = model.data_contract()
     shape = (number, *contract.input_shape)
@@ -75,7 +80,7 @@ def random(model: Autoencoding, number: int = 64) -> Examples:
 
 
 def answers(signature: Signature, examples: Examples, batch_size: int = 256) -> Examples:
-    """What Keras gives: the outputs of a signature, by name."""
+    """Computes the outputs of a signature with Keras, by name."""
     run = tf.function(signature.function, input_signature=signature.inputs, autograph=False)
     inputs = [examples[spec.name] for spec in signature.inputs]
     parts = [

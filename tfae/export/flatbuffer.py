@@ -1,4 +1,4 @@
-"""Work on the flatbuffer of a .tflite file."""
+"""Reads and edits the flatbuffer of a .tflite file."""
 
 import copy
 import json
@@ -16,7 +16,7 @@ _OPERATORS = {code: name for name, code in vars(schema.BuiltinOperator).items() 
 
 
 def with_metadata(content: bytes, metadata: dict) -> bytes:
-    """Adds what `tfae.device.read_metadata` reads."""
+    """Adds the metadata that `tfae.device.read_metadata` reads."""
     model = _unpacked(content)
     entry, buffer = schema.MetadataT(), schema.BufferT()
     entry.name, entry.buffer = METADATA_NAME, len(model.buffers)
@@ -27,7 +27,7 @@ def with_metadata(content: bytes, metadata: dict) -> bytes:
 
 
 def signatures(content: bytes) -> dict[str, bytes]:
-    """A file of its own for each signature, by name."""
+    """Makes a separate file for each signature, by name."""
     model = _unpacked(content)
     return {
         signature.signatureKey.decode(): _packed(_of_signature(model, signature))
@@ -36,13 +36,13 @@ def signatures(content: bytes) -> dict[str, bytes]:
 
 
 def operators(content: bytes) -> Counter:
-    """How often the first signature's graph has each operator, by the schema's name."""
+    """Counts the operators in the first signature's graph, by their names in the schema."""
     model = _unpacked(content)
     return Counter(_name(model, operator) for operator in model.subgraphs[0].operators)
 
 
 def single_operators(content: bytes) -> dict[str, bytes]:
-    """A file of one operator for each kind of operator in the first signature's graph."""
+    """Makes a file with a single operator for each kind of operator in the first graph."""
     model = _unpacked(content)
     graph = model.subgraphs[0]
     files = {}
@@ -60,9 +60,9 @@ def single_operators(content: bytes) -> dict[str, bytes]:
 
 
 def _of_signature(model: schema.ModelT, signature: schema.SignatureDefT) -> schema.ModelT:
-    """Puts the graph of a signature first and empties those of the others.
+    """Puts the graph of a signature first, and empties those of the others.
 
-    Those of loops stay where they are, because operators name them by their index.
+    The graphs of loops stay where they are, because operators refer to them by index.
     """
     graphs = list(model.subgraphs)
     for other in model.signatureDefs:
@@ -78,7 +78,7 @@ def _of_signature(model: schema.ModelT, signature: schema.SignatureDefT) -> sche
 
 
 def _needed(graphs: list[schema.SubGraphT], model: schema.ModelT) -> list[schema.SubGraphT]:
-    """The first graph, and all others if it has a loop or a branch, whose parts they may be."""
+    """Returns the first graph; if it has a loop or branch, also the others, which may be parts."""
     names = {_name(model, operator) for operator in graphs[0].operators}
     return graphs if names & CONTROL_FLOW else graphs[:1]
 
@@ -90,7 +90,7 @@ def _is_constant(model: schema.ModelT, tensor: schema.TensorT) -> bool:
 
 def _name(model: schema.ModelT, operator: schema.OperatorT) -> str:
     code = model.operatorCodes[operator.opcodeIndex]
-    # Files from before the schema had more than 127 operators use the other field.
+    # Files older than the 128th operator of the schema use the deprecated field.
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     return code.customCode.decode() if code.customCode else _OPERATORS[number]
 
@@ -106,10 +106,10 @@ def _packed(model: schema.ModelT) -> bytes:
 
 
 class _SharingBuilder(flatbuffers.Builder):
-    """Writes equal vectors once.
+    """Writes equal vectors only once.
 
-    The signatures of a file have their weights in common, but the converter writes what belongs
-    to them again for each: biases, and the scale and zero point of every channel.
+    The signatures of a file share their weights, but the converter repeats some vectors for each of
+    them: biases, and the scale and zero point of every channel.
     """
 
     def __init__(self):

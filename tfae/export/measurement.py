@@ -1,4 +1,4 @@
-"""Measures a .tflite file beside the Keras model that it comes from."""
+"""Compares a .tflite file with the Keras model that it was made from."""
 
 import os
 import time
@@ -24,14 +24,14 @@ _TINY = float(np.finfo("float32").tiny)  # instead of zero, to divide by
 def verified_formula(
     model: Autoencoding, examples: Examples, expected: dict[str, Examples]
 ) -> list[dict] | None:
-    """The formula of the model's anomaly score, if it gives the scores that the model gives.
+    """Returns the formula of the model's anomaly score, if it agrees with the model's scores.
 
-    A subclass may have overridden the one and not the other.
+    A subclass may have overridden only one of the two.
 
     Args:
-        model: In float32.
-        examples: To try it on.
-        expected: What the model gives for them, by signature.
+        model: The model in float32.
+        examples: Examples to try the formula on.
+        expected: The model's outputs for them, by signature.
     """
     formula = model.score_formula()
     if formula is None:
@@ -39,7 +39,7 @@ def verified_formula(
     reconstruction = expected["reconstruct"]["reconstruction"]
     by_formula = score({"score": formula}, examples["x"], reconstruction, expected["encode"])
     of_model = expected["score"]["anomaly_score"]
-    # The median, because probabilities of almost 0 and 1 lose the logits that they came from.
+    # The median, because logits cannot be recovered from probabilities of almost 0 or 1.
     same = np.median(np.abs(by_formula - of_model)) <= 1e-3 * np.median(np.abs(of_model))
     return formula if same else None
 
@@ -55,12 +55,12 @@ def measure(
     """Runs a file and the model on examples.
 
     Args:
-        path: For the report.
-        content: Of the file.
+        path: Path of the file, for the report.
+        content: Content of the file.
         found: The signatures of the model, in float32.
-        examples: That were not used for calibration.
-        expected: What the model gives for them, by signature: "encode", "reconstruct", "score".
-        is_random: Whether they are no real data.
+        examples: Examples that were not used for calibration.
+        expected: The model's outputs for them, by signature: "encode", "reconstruct", "score".
+        is_random: Whether the examples are random instead of data.
     """
     with quiet():  # LiteRT announces its delegate
         device = DeviceModel(content)
@@ -111,7 +111,7 @@ def _errors(outputs: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> 
     differences = {
         name: outputs[name] - np.float64(expected[name])
         for name in outputs
-        if expected[name].dtype.kind == "f"  # indices in a codebook have no distance
+        if expected[name].dtype.kind == "f"  # differences of codebook indices mean nothing
     }
     together = np.concatenate([d.ravel() for d in differences.values()])
     return {
@@ -128,7 +128,7 @@ def _rms(values: np.ndarray) -> float:
 
 
 def _microseconds(content: bytes, rounds: int = 6, seconds: float = 0.004) -> float:
-    """Time of a call: the shortest of some rounds, each of so many calls that it can be timed."""
+    """Returns the time of a call: the shortest of a few rounds of as many calls as timing needs."""
     interpreter = Interpreter(model_content=content, num_threads=1)
     runner = interpreter.get_signature_runner()
     inputs = {k: np.zeros(v["shape"], v["dtype"]) for k, v in runner.get_input_details().items()}

@@ -1,4 +1,4 @@
-"""An ONNX file."""
+"""Exports a model as an ONNX file."""
 
 import importlib.util
 import os
@@ -15,21 +15,21 @@ from tfae.files import atomic_write
 def onnx(
     model: Autoencoding | Classifier, path: str | os.PathLike, check_finite: bool = True
 ) -> Path:
-    """Writes what `predict` gives as an ONNX file, by Keras' exporter.
+    """Writes what `predict` computes to an ONNX file, with Keras' exporter.
 
-    The input is named "x" and the batch is free. For one part of a model alone there is
-    `model.encoder.export(path, format="onnx")`, and the same for the decoder.
+    The input is called "x", and the batch may have any size. To export one part of a model alone,
+    use `model.encoder.export(path, format="onnx")`, or the same for the decoder.
 
     Args:
-        model: Built, in float32.
-        path: Of the file; one that exists is replaced.
-        check_finite: Whether a model with NaN or infinity among its weights is refused.
+        model: A built model in float32.
+        path: Path of the file; an existing one is replaced.
+        check_finite: Whether a model with NaN or infinity among its weights is rejected.
 
     Returns:
         The path.
 
     Raises:
-        ImportError: If tf2onnx is not installed; `pip install 'tfae[onnx]'` brings it.
+        ImportError: If tf2onnx is not installed; `pip install 'tfae[onnx]'` installs it.
         ValueError: If the model is not built, holds NaN, or a layer has no counterpart in ONNX,
             which the message names. Nothing is written then.
         OSError: If the file cannot be written.
@@ -41,7 +41,7 @@ def onnx(
     path = Path(path)
     inputs = next(iter(signatures(model).values())).inputs
     check_numbers(model, weights=check_finite)
-    # As `call` takes them.
+    # In the form that `call` takes.
     signature = inputs if len(inputs) == 1 else [{spec.name: spec for spec in inputs}]
     with atomic_write(path, replace=True) as new:
         with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Libraries that write to the error stream whatever one asks of them."""
+"""Silences libraries that write to standard error and offer no way to turn that off."""
 
 import contextlib
 import os
@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Drops what C++ code prints there; Python exceptions keep their text.
+    """Discards what C++ code prints to standard error; Python exceptions keep their messages.
 
-    The converter and LiteRT have no switch for their notes on plugins and delegates, and the
-    converter's own interpreter warns that it is deprecated.
+    The notes that the converter and LiteRT print on plugins and delegates cannot be turned off, and
+    the converter's own interpreter warns that it is deprecated.
     """
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -1,4 +1,4 @@
-"""What a .tflite file is, beside the Keras model that it comes from."""
+"""The report on a .tflite file, compared with the Keras model that it was made from."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ BOUNDS = {
     "dynamic": {"relative_error": 0.1, "reconstruction_change": 0.02, "score_correlation": 0.99},
     "int8": {"relative_error": 0.1, "reconstruction_change": 0.02, "score_correlation": 0.99},
 }
-"""By `quantize`: the largest `relative_error` and `reconstruction_change`, and the smallest
-`score_correlation`, that a file may have.
+"""The largest `relative_error` and `reconstruction_change`, and the smallest `score_correlation`,
+that a file may have, for each value of `quantize`.
 """
 
 
@@ -22,14 +22,14 @@ class SignatureReport:
     """One signature of a file.
 
     Attributes:
-        operators: How often its graph has each operator of LiteRT.
-        max_error, rms_error: Largest and root mean square difference from Keras over all outputs
-            of floats, in their unit.
-        relative_error: `rms_error` of an output over the root mean square of the output itself;
-            of the worst output.
-        microseconds: Of one call on one thread, the shortest of several measurements.
-        unaccelerated: The operators that LiteRT's accelerated kernels (XNNPACK) do not have, and
-            that its reference kernels run; none where the signature is fully accelerated.
+        operators: How many of each LiteRT operator its graph has.
+        max_error, rms_error: Largest and root mean square difference from Keras over all float
+            outputs, in their unit.
+        relative_error: `rms_error` of an output divided by the root mean square of the output
+            itself; for the worst output.
+        microseconds: Time of one call on one thread, the shortest of several measurements.
+        unaccelerated: The operators that LiteRT's accelerated kernels (XNNPACK) do not support, so
+            that its reference kernels run them; empty if the signature is fully accelerated.
     """
 
     operators: dict[str, int]
@@ -42,24 +42,24 @@ class SignatureReport:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """A file beside its model, measured on examples that calibration has not seen.
+    """A file compared with its model, on examples that were not used for calibration.
 
     `print(report)` shows it as a table.
 
     Attributes:
-        path: Of the file.
-        quantize: As it was asked for.
+        path: Path of the file.
+        quantize: The quantization that was asked for.
         bytes: Size of the file.
-        num_examples: On which errors were measured.
-        random_examples: Whether these were drawn at random because no data was given; then the
-            three measures below the signatures are `None`.
-        signatures: By name.
+        num_examples: Number of examples that errors were measured on.
+        random_examples: Whether these were drawn at random because no data was given. If so, the
+            attributes below `signatures` are `None`.
+        signatures: The report on each signature, by name.
         reconstruction_error: Mean squared error of Keras' reconstructions.
-        reconstruction_change: By what fraction the file's differs from it.
-        score_correlation: Spearman's rank correlation of the file's anomaly scores with Keras';
-            also `None` for scores that have no formula.
-        decisions_changed: Fraction of examples on the other side of the model's threshold; also
-            `None` for a model without one.
+        reconstruction_change: The fraction by which the file's own differs from it.
+        score_correlation: Spearman's rank correlation between the anomaly scores of the file and
+            those of Keras; also `None` if the scores have no formula.
+        decisions_changed: Fraction of examples that end up on the other side of the threshold; also
+            `None` if the model has no threshold.
     """
 
     path: str
@@ -75,11 +75,11 @@ class Report:
 
     @property
     def relative_error(self) -> float:
-        """That of the worst signature."""
+        """The relative error of the worst signature."""
         return max(signature.relative_error for signature in self.signatures.values())
 
     def violations(self, bounds: Mapping[str, float]) -> list[str]:
-        """The bounds that are passed, each with its figures."""
+        """Returns a text for each bound that is exceeded, with its figures."""
         return [
             f"{name} is {value:.4g}, its bound {bound:g}"
             for name, bound in bounds.items()
@@ -127,7 +127,7 @@ class Report:
 
 
 class QuantizationError(ValueError):
-    """A file is too far from its model, and was not written.
+    """A file differs too much from its model, and was not written.
 
     Attributes:
         report: What was measured.

@@ -1,4 +1,4 @@
-"""Example requests to a served model, with the answers that it must give."""
+"""Example requests to a served model, with the expected answers."""
 
 import json
 from pathlib import Path
@@ -12,29 +12,29 @@ Arrays = dict[str, np.ndarray]
 
 
 class Example(NamedTuple):
-    """Inputs and the outputs that a signature gives for them, by name."""
+    """Inputs of a signature, and its outputs for them, by name."""
 
     inputs: Arrays
     outputs: Arrays
 
 
 WARM_UP = Path("assets.extra", "tf_serving_warmup_requests")
-"""Where in a version's folder TensorFlow Serving looks for what to ask before it serves."""
+"""Where in a version's folder TensorFlow Serving looks for warm-up requests."""
 
 EXAMPLES = Path("assets.extra", "examples")
-"""Where in a version's folder the bodies of REST requests and their answers are."""
+"""Where in a version's folder there are bodies of REST requests and their answers."""
 
 
 def example_inputs(inputs: list[tf.TensorSpec], rows: int, support: tuple | None = None) -> Arrays:
-    """Made-up inputs, the same every time: noise in the range of the data, whole small seeds.
+    """Makes up inputs, the same every time: noise in the range of the data, small integer seeds.
 
     Args:
-        inputs: Specifications with a free batch; other free axes become 64 long.
+        inputs: Specifications with a free batch axis; other free axes get length 64.
         rows: Size of the batch.
-        support: The lowest and the highest value of data; `None` for all numbers.
+        support: The lowest and highest value that data may have; `None` for all numbers.
 
     Returns:
-        Arrays by name. Numbers have few digits, to be written as text.
+        Arrays by name. Numbers have few digits, since they are written as text.
     """
     random = np.random.default_rng(0)
     made = {}
@@ -56,12 +56,12 @@ def example_inputs(inputs: list[tf.TensorSpec], rows: int, support: tuple | None
 
 
 def write_warm_up(folder: Path, model: str, examples: dict[str, list[Example]]) -> None:
-    """Writes the requests that a server asks itself before it takes those of others.
+    """Writes the requests that a server runs to warm up, before it accepts others.
 
     Args:
-        folder: Of the version.
-        model: Name under which it is served.
-        examples: By signature.
+        folder: Folder of the version.
+        model: Name under which the model is served.
+        examples: Examples by signature.
     """
     (folder / WARM_UP).parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(folder / WARM_UP)) as writer:
@@ -71,7 +71,7 @@ def write_warm_up(folder: Path, model: str, examples: dict[str, list[Example]]) 
 
 
 def _prediction_log(model: str, signature: str, example: Example) -> PredictionLog:
-    """A request and its answer in the form that TensorFlow Serving keeps and replays."""
+    """Returns a request and its answer in the form that TensorFlow Serving replays."""
     log = PredictionLog()
     request, response = log.predict_log.request, log.predict_log.response
     for spec in (request.model_spec, response.model_spec):
@@ -91,7 +91,7 @@ def write_rest_examples(folder: Path, examples: dict[str, Example]) -> None:
     (folder / EXAMPLES).mkdir(parents=True)
     for signature, (inputs, outputs) in examples.items():
         body = {"signature_name": signature, "inputs": _numbers(inputs)}
-        # TensorFlow Serving gives a single output without its name.
+        # TensorFlow Serving returns a single output without its name.
         answers = _numbers(outputs)
         answer = {"outputs": answers if len(answers) > 1 else next(iter(answers.values()))}
         for name, content in ((signature, body), (f"{signature}.answer", answer)):
@@ -99,7 +99,7 @@ def write_rest_examples(folder: Path, examples: dict[str, Example]) -> None:
 
 
 def _numbers(arrays: Arrays) -> dict[str, list]:
-    """Nested lists, with no more digits than the arrays' types have."""
+    """Returns nested lists, whose numbers have no more digits than the arrays' types."""
     return {
         name: (array.astype(str).astype(float) if array.dtype.kind == "f" else array).tolist()
         for name, array in arrays.items()

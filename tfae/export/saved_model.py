@@ -1,4 +1,4 @@
-"""A SavedModel for stock TensorFlow Serving."""
+"""Exports a model as a SavedModel for stock TensorFlow Serving."""
 
 import contextlib
 import os
@@ -36,31 +36,31 @@ def saved_model(
 ) -> Path:
     """Writes a model for TensorFlow Serving: `directory/version`, and how to serve it beside it.
 
-    The signatures are `reconstruct` (also the default one), `encode`, `decode`, `score` and, for
-    models with a prior, `generate`, which takes a seed a row and gives what `generate(1, seed)`
-    does. `score` gives `is_anomaly` beside the score of a model whose threshold `fit_threshold` has
-    found. Where labels mean something a signature takes them, too: one a row, -1 for any. A
-    classifier has `classify` (the default) and `encode`. Batches may have any size.
+    The signatures are `reconstruct` (the default), `encode`, `decode`, `score` and, for models with
+    a prior, `generate`, which takes a seed per row and returns the same as `generate(1, seed)`. If
+    the model has a threshold from `fit_threshold`, `score` returns `is_anomaly` as well. If the
+    model uses labels, its signatures take them, too: one per row, -1 for any. A classifier has
+    `classify` (the default) and `encode`. Batches may have any size.
 
-    The version holds requests to warm the server up and examples for REST clients, both with the
-    answers. `directory/serving` is written with the first version and then left alone: server
-    configuration, a file for docker compose, and clients for REST and gRPC.
+    The version's folder contains warm-up requests for the server and examples for REST clients,
+    both with the answers. `directory/serving` holds the server's configuration, a file for docker
+    compose, and clients for REST and gRPC. It is written with the first version and never changed.
 
     Args:
-        model: Built; its state of training and its optimizer are not exported.
+        model: A built model. The state of its training and its optimizer are not exported.
         directory: Folder of the model's versions; its name is the name of the served model.
-        version: Positive. TensorFlow Serving takes the highest version that it finds.
-        uint8: Whether the server gets 8-bit data. The graph divides it by 255, unless the model has
-            a scaling, which takes it as it is.
-        check_finite: Whether a model with NaN or infinity among its weights is refused.
+        version: Positive. TensorFlow Serving serves the highest version that it finds.
+        uint8: Whether the server receives 8-bit data. The graph divides it by 255, unless the model
+            has a scaling of its own, which takes it as it is.
+        check_finite: Whether a model with NaN or infinity among its weights is rejected.
 
     Returns:
         The folder of the version.
 
     Raises:
-        ValueError: If the version is there already or is not positive, or the model is not built,
+        ValueError: If the version exists already or is not positive, or the model is not built,
             holds NaN, or cannot run without Python and custom operations. Nothing is written then.
-        OSError: If the folder cannot be written. What is there stays as it was.
+        OSError: If the folder cannot be written. Whatever it contains stays as it was.
     """
     version = whole_number("version", version, 1)
     directory = Path(directory).resolve()
@@ -77,7 +77,7 @@ def saved_model(
     }
     check_numbers(model, weights=check_finite)
     support = getattr(model.data_contract(), "support", None)  # a classifier's data has none
-    archive = keras.export.ExportArchive()  # it stores the variables that are used, once
+    archive = keras.export.ExportArchive()  # stores the variables that are used, and only once
     examples = {}
     for name, signature in found.items():
         function = archive.add_endpoint(name, signature.function, signature.inputs)
@@ -105,7 +105,7 @@ _OPTIONS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # no
 
 
 def _example(name: str, function: Callable, inputs: Arrays) -> Example:
-    """Made-up inputs and the answer to them."""
+    """Runs a signature on made-up inputs, and checks the shapes of its outputs."""
     rows = len(next(iter(inputs.values())))
     try:
         outputs = function.get_concrete_function()(*map(tf.constant, inputs.values()))

@@ -1,4 +1,4 @@
-"""What an operator needs beside a SavedModel: server configuration, clients and what to ask."""
+"""What an operator needs besides a SavedModel: server configuration, clients, signatures."""
 
 import importlib.metadata
 import shutil
@@ -9,11 +9,11 @@ import tensorflow as tf
 from tfae.export.signatures import Signature
 
 FOLDER = "serving"
-"""Name of the folder, beside those of the versions."""
+"""Name of the folder, next to those of the versions."""
 
 
 SIGNATURES = Path("assets.extra", "signatures.md")
-"""Where in a version's folder is written what that version can be asked."""
+"""Where a version's folder describes the version's signatures."""
 
 _CLIENTS = Path(__file__).with_name("clients")
 
@@ -21,10 +21,10 @@ _CLIENTS = Path(__file__).with_name("clients")
 def write(folder: Path, model: str) -> None:
     """Writes server configuration, docker-compose.yml, README.md and clients.
 
-    All of it holds for any version: the files are made once, and are the operator's from then on.
+    The files suit every version. They are written once, and belong to the operator from then on.
 
     Args:
-        folder: Made here.
+        folder: The folder, which is created.
         model: Name under which the model is served.
     """
     folder.mkdir()
@@ -36,10 +36,10 @@ def write(folder: Path, model: str) -> None:
 
 
 def write_signatures(folder: Path, signatures: dict[str, Signature]) -> None:
-    """Writes what a version can be asked, into its folder."""
+    """Writes a description of a version's signatures into its folder."""
     lines = [
-        f"`{next(iter(signatures))}` is asked where a request names no signature. n is any number "
-        "of rows.",
+        f"`{next(iter(signatures))}` is the default, for requests that name no signature. n is any "
+        "number of rows.",
         "",
         "| signature | inputs |",
         "|---|---|",
@@ -58,8 +58,8 @@ def _described(spec: tf.TensorSpec) -> str:
 
 _FILES = {
     "models.config": """\
-# Which model TensorFlow Serving serves, and which of its versions: the highest. To stay at
-# version 1, put `model_version_policy { specific { versions: 1 } }` into `config`.
+# The model that TensorFlow Serving serves, in its highest version. To stay at version 1, put
+# `model_version_policy { specific { versions: 1 } }` into `config`.
 model_config_list {
   config {
     name: "@MODEL@"
@@ -69,22 +69,22 @@ model_config_list {
 }
 """,
     "batching.config": """\
-# Each row of an answer depends on its own row of the request alone, so the rows of several
-# requests for one signature may run as one batch, of any size.
+# Each row of an answer depends only on its own row of the request, so the rows of several requests
+# for one signature may run as one batch, of any size.
 
-# Rows that run at once. On a GPU more may be faster.
+# Rows that run at once. On a GPU, more may be faster.
 max_execution_batch_size { value: 128 }
-# A request may have more, and is split.
+# A request may have more rows; it is split then.
 enable_large_batch_splitting { value: true }
 max_batch_size { value: 4096 }
-# How long a request waits for others: what batching adds to the latency of a lone one.
+# How long a request waits for others. A single request takes that much longer.
 batch_timeout_micros { value: 1000 }
-# Batches that wait before requests are refused as unavailable; more of them wait longer.
+# How many batches may wait before further requests are rejected as unavailable.
 max_enqueued_batches { value: 100 }
-# Batches that run at once are as many as the processor has cores: num_batch_threads is left out.
+# num_batch_threads is left out, so as many batches run at once as the processor has cores.
 """,
     "docker-compose.yml": """\
-# Stock TensorFlow Serving, with gRPC on port 8500 and REST on port 8501 of this machine alone.
+# Stock TensorFlow Serving, with gRPC on port 8500 and REST on port 8501, for this machine only.
 services:
   serving:
     image: tensorflow/serving:@RELEASE@
@@ -105,11 +105,11 @@ services:
     docker compose up --detach                          # in this folder
     curl http://localhost:8501/v1/models/@MODEL@        # which versions are served
 
-`assets.extra/signatures.md` in a version's folder says what that version can be asked, and
-`assets.extra/examples` there has a REST request for each signature, and the answer to it.
+In a version's folder, `assets.extra/signatures.md` describes the version's signatures, and
+`assets.extra/examples` has a REST request for each of them, with its answer.
 
-The clients ask for the examples of the newest version. Those for REST compare the answers, need no
-package, and are short enough to start your own from:
+The clients send the examples of the newest version. Those for REST compare the answers, need no
+packages, and are short enough to be a start for your own:
 
     sh rest_client.sh                                   # with curl; prints the answers
     python rest_client.py http://localhost:8501

@@ -1,4 +1,4 @@
-"""What an exported model can be asked, made of the functions that a model has for graphs."""
+"""The signatures of an exported model, made from the model's graph functions."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,12 +14,12 @@ Outputs = dict[str, tf.Tensor]
 
 
 class Signature(NamedTuple):
-    """One thing to ask.
+    """One function of an exported model.
 
     Attributes:
-        function: From the inputs, in their order, to named outputs. Every tensor's first axis is
-            the batch, and a row of the outputs depends on that row of the inputs alone.
-        inputs: Named, with a free batch.
+        function: Maps the inputs, in order, to named outputs. The first axis of every tensor is the
+            batch, and each row of the outputs depends only on the same row of the inputs.
+        inputs: Named specifications with a free batch axis.
     """
 
     function: Callable[..., Outputs]
@@ -29,16 +29,16 @@ class Signature(NamedTuple):
 def signatures(
     model: Autoencoding | Classifier, uint8: bool = False, label_dtype: tf.DType = tf.int64
 ) -> dict[str, Signature]:
-    """The signatures of a model by name; the first is what it is asked by default.
+    """Returns the signatures of a model by name; the first is the default.
 
     Args:
-        model: Built.
+        model: A built model.
         uint8: Whether data comes as 8-bit values. The graph divides them by 255, unless the model
-            has a scaling, which takes them as they are.
-        label_dtype: Integers that labels come as.
+            has a scaling of its own, which takes them as they are.
+        label_dtype: Integer type of labels.
 
     Raises:
-        ValueError: If the model is not built, or is no model of this package.
+        ValueError: If the model is not built, or does not belong to this package.
     """
     if not isinstance(model, Autoencoding | Classifier):
         raise ValueError(
@@ -74,7 +74,7 @@ def signatures(
     support = model.data_contract().support
 
     def scored(batch: Batch) -> Outputs:
-        """No data can be refused on a server: what no data can be is infinitely anomalous."""
+        """Scores rows; a server cannot reject invalid rows, so they get an infinite score."""
         x = batch.x
         valid = _are_data(x, support)
         of_rows = tf.reshape(valid, [-1] + [1] * (x.shape.rank - 1))
@@ -83,7 +83,7 @@ def signatures(
         score = tf.where(valid, score, tf.constant(np.inf, score.dtype))
         if model.threshold is None:
             return {"anomaly_score": score}
-        is_normal = score <= tf.constant(model.threshold, score.dtype)  # which NaN is not
+        is_normal = score <= tf.constant(model.threshold, score.dtype)  # false for NaN
         return {"anomaly_score": score, "is_anomaly": ~is_normal}
 
     def decoded(code: tf.Tensor, label: tf.Tensor | None = None) -> Outputs:
@@ -92,7 +92,7 @@ def signatures(
     def generated(seed: tf.Tensor, label: tf.Tensor | None = None) -> Outputs:
         return decoded(model.sample_prior_batch(seed, label), label)
 
-    # No input of a signature can be left out, so where there are labels they are always asked for.
+    # No input of a signature can be left out, so a model with labels always requires them.
     label = [tf.TensorSpec([None], label_dtype, "label")]
     also = label if model.conditional else []
     code = [tf.TensorSpec([None, *model.code_shape], dtype, "code")]
@@ -111,7 +111,7 @@ def signatures(
 
 
 def _are_data(x: tf.Tensor, support: tuple[float, float] | None) -> tf.Tensor:
-    """Which rows `(batch, ...)` hold finite values in the support only, as booleans `(batch,)`."""
+    """Returns which rows `(batch, ...)` hold only finite values in the support, `(batch,)`."""
     valid = tf.math.is_finite(x)
     if support is not None:
         low, high = (tf.cast(limit, x.dtype) for limit in support)
@@ -129,7 +129,7 @@ def _generates(model: Autoencoding) -> bool:
 
 def _signature(function: Callable[..., Outputs], inputs: list[tf.TensorSpec]) -> Signature:
     def in_full_precision(*arguments: tf.Tensor) -> Outputs:
-        """Half precision is not for the wire: JSON and most clients have no such numbers."""
+        """Converts half precision to float32, since JSON and most clients do not support it."""
         return {
             name: tf.cast(tensor, tf.float32) if tensor.dtype.size == 2 else tensor
             for name, tensor in function(*arguments).items()

@@ -1,4 +1,4 @@
-"""Which operations a server without libraries of ours and without Python has."""
+"""Checks that a SavedModel uses only operations that stock TensorFlow Serving has."""
 
 import itertools
 from pathlib import Path
@@ -13,15 +13,15 @@ _CALL_PYTHON = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
 def check_stock_ops(folder: Path) -> None:
     """Checks that a SavedModel runs on stock TensorFlow.
 
-    A single operation that a server does not know keeps it from loading the whole model.
+    A single unknown operation keeps a server from loading the whole model.
 
     Raises:
-        ValueError: If it does not; names the operations and the layers that they stand in.
+        ValueError: If it does not; the message names the operations and their layers.
     """
     graph = graph_of_saved_model(folder)
     nodes = itertools.chain(graph.node, *(f.node_def for f in graph.library.function))
     foreign = {(node.op, node.name) for node in nodes if not _is_stock(node.op)}
-    # A server that was built without XLA refuses what must be compiled.
+    # A server that was built without XLA rejects functions that must be compiled.
     foreign |= {
         ("jit_compile=True", function.signature.name)
         for function in graph.library.function
@@ -36,5 +36,5 @@ def check_stock_ops(folder: Path) -> None:
 
 
 def _is_stock(op: str) -> bool:
-    # `raw_ops` was generated with TensorFlow: libraries that are loaded later are not in it.
+    # `raw_ops` was generated when TensorFlow was built, so it lacks libraries loaded later.
     return hasattr(tf.raw_ops, op) and op not in _CALL_PYTHON

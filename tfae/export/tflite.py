@@ -1,4 +1,4 @@
-"""One .tflite file for LiteRT: on phones, on boards, in browsers."""
+"""Exports a model as a .tflite file for LiteRT, on phones, on boards and in browsers."""
 
 import importlib.util
 import os
@@ -38,34 +38,34 @@ def tflite(
 ) -> Report:
     """Writes a .tflite file with the signatures `encode`, `decode` and `reconstruct`.
 
-    The anomaly score is no signature, because in int8 it would lose most of its digits:
-    `tfae/device.py` computes it from their outputs, by the formula in the file's metadata. The
-    threshold, the range of the data and the labels are in the metadata as well.
+    The anomaly score is not a signature, because in int8 it would lose most of its digits.
+    `tfae/device.py` computes it from their outputs instead, by the formula in the file's metadata.
+    The metadata also holds the threshold, the range of the data and the labels.
 
     Args:
-        model: Any built model of tfae.
-        path: Of the file, which appears whole or not at all; one that is there is replaced.
+        model: Any built autoencoder of tfae.
+        path: Path of the file, which appears whole or not at all; an existing one is replaced.
         quantize: `None` for float32; `"float16"` halves the size; `"dynamic"` stores weights in
             int8; `"int8"` computes in int8 and needs `calibration`.
-        calibration: Examples `(n, ...)`, as an array or a batched dataset, that show what the
-            device will see; some 100 to 1,000. Every fifth is not calibrated on, but kept to
-            measure the file, unless there is `validation`.
-        validation: Examples to measure the file on, other ones than for calibration and training.
-            Without either, random ones show the errors only.
-        batch_size: Examples a call, fixed in the file.
-        float_io: Whether an int8 file takes and gives float32, as LiteRT in browsers needs it.
+        calibration: About 100 to 1,000 examples `(n, ...)` like those that the device will see, as
+            an array or a batched dataset. Without `validation`, every fifth is not used for
+            calibration, but to measure the file.
+        validation: Examples to measure the file on, which were not used for calibration or
+            training. Without either, random examples are used, which only show the errors.
+        batch_size: Number of examples in a call, fixed in the file.
+        float_io: Whether an int8 file takes and returns float32, as LiteRT in browsers needs it.
         labels: Names of the classes, in order.
         allow: Bounds instead of those in `tfae.export.report.BOUNDS`, for example
             `{"reconstruction_change": 0.05}`.
-        check_finite: Whether a model with NaN or infinity among its weights is refused.
+        check_finite: Whether a model with NaN or infinity among its weights is rejected.
 
     Returns:
-        What was measured of the file, beside the model in float32.
+        A report that compares the file with the model in float32.
 
     Raises:
         ValueError: If the model is not built or holds NaN, a layer does not convert (named), an
             argument is out of range, `calibration` is missing, or data does not fit the model.
-        QuantizationError: If a bound is passed; a `ValueError` with the report.
+        QuantizationError: If a bound is exceeded; a `ValueError` with the report.
         OSError: If the file cannot be written.
         ImportError: If ai-edge-litert is not installed.
     """

@@ -1,4 +1,4 @@
-"""What a model must be before it is written: numbers, and no others."""
+"""Checks a model before it is written: all of its numbers must be finite."""
 
 import math
 
@@ -10,16 +10,16 @@ from tfae.classifier import Classifier
 
 
 def check_numbers(model: Autoencoding | Classifier, weights: bool = True) -> None:
-    """Checks that a built model answers with numbers.
+    """Checks that the weights and the threshold of a built model are finite.
 
     Args:
-        model: Its weights, and its threshold if it has one.
-        weights: Whether to look at the weights.
+        model: A built model.
+        weights: Whether to check the weights.
 
     Raises:
         ValueError: If a weight or the threshold is NaN or infinite.
     """
-    # A model's own state may be infinite: how long an atom was not used, before the first patch.
+    # A model's own state may be infinite, such as how long an atom has not been used.
     own = {id(v) for v in model.non_trainable_variables}
     own -= {id(v) for layer in model.layers for v in layer.variables}
     damaged = [v.path for v in model.variables if weights and not _is_number(v, id(v) in own)]

@@ -42,10 +42,11 @@ _LOOKED_AT = 2000  # examples whose codes determine the range of each dimension
 def traverse(
     run: Path, number: int, steps: int, seed: int, out: Path | None, overwrite: bool
 ) -> None:
-    """Decode a held-out example with one latent dimension changed at a time.
+    """Decode an example with one latent dimension changed.
 
-    Each row changes one dimension, from the 1st to the 99th percentile of its values in held-out
-    examples. A conditional model uses the class of the example throughout.
+    The example is a held-out one. Each row changes one dimension, from the 1st to the 99th
+    percentile of its values in held-out examples. A conditional model uses the class of the example
+    throughout.
     """
     check_out(out, overwrite, (".png", ".npy"))
 

@@ -2,12 +2,12 @@
 
 const MOST_BARS = 40;
 
-/** A value of a CSS custom property, for canvases. */
+/** Returns the value of a CSS custom property, for use on canvases. */
 export function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
-/** Class colours that can be told apart on light and on dark. */
+/** Returns the colour of a class; colours are distinct on a light and on a dark background. */
 export function classColour(label) {
   const palette = ["#4269d0", "#efb118", "#ff725c", "#3ca951", "#a463f2",
     "#6cc5b0", "#ff8ab7", "#9c6b4e", "#97bbf5", "#9498a0"];
@@ -15,12 +15,12 @@ export function classColour(label) {
   return palette[label] ?? `hsl(${(label * 137.5) % 360} 60% 55%)`;
 }
 
-/** What a class is called. */
+/** Returns the name of a class. */
 export function className({ classNames }, label) {
   return label < 0 ? "unlabelled" : classNames?.[label] ?? String(label);
 }
 
-/** Gives a canvas as many pixels as the screen shows of it; returns its context in CSS pixels. */
+/** Fits a canvas to the pixels of the screen; returns its context, which draws in CSS pixels. */
 export function fitted(canvas) {
   const ratio = window.devicePixelRatio || 1;
   const { clientWidth: width, clientHeight: height } = canvas;
@@ -31,12 +31,12 @@ export function fitted(canvas) {
   return { context, width, height };
 }
 
-/** What a value of a table is called. */
+/** Returns the name of a table's column. */
 export function columnName({ columnNames }, i) {
   return columnNames?.[i] ?? `column ${i + 1}`;
 }
 
-/** Draws one example on a canvas, which for an image gets as many pixels as that. */
+/** Draws one example on a canvas; for an image, the canvas gets the size of the image. */
 export function drawExample(canvas, values, about) {
   if (!about.isImage) {
     drawPlot(canvas, values, about.range);
@@ -78,12 +78,12 @@ function drawPlot(canvas, values, [low, high]) {
   context.stroke();
 }
 
-/** Draws the histogram of the held-out scores, and where one score lies, and the threshold. */
+/** Draws a histogram of the held-out scores, with a mark at one score and at the threshold. */
 export function drawScores(canvas, { scores, threshold }, score) {
   const { context, width, height } = fitted(canvas);
   const sorted = Float64Array.from(scores).sort();
   const low = sorted[0];
-  // A few examples that are far out must not press all others together.
+  // A few outliers must not squeeze all other examples into one bin.
   const typical = Math.max(sorted[Math.floor(0.995 * (sorted.length - 1))], low + 1e-9);
   const high = Math.max(typical, Math.min(score ?? low, 2 * typical - low));
   const bins = Math.min(48, Math.max(8, Math.round(1.5 * Math.sqrt(sorted.length))));

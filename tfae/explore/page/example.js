@@ -1,4 +1,4 @@
-// The card of one example: a held-out one, or a file of the visitor's own.
+// The card that shows one example: a held-out one, or a file of the visitor's own.
 
 import { className, columnName, drawExample, drawScores } from "./drawing.js";
 import { failed, notify } from "./notice.js";
@@ -9,7 +9,7 @@ const MOST_VALUES = 200;
 
 const $ = (selector) => document.querySelector(selector);
 
-/** Encodes and reconstructs what it shows; onShown(code, isOwn) hears of each. */
+/** Encodes and reconstructs the example that it shows, then calls onShown(code, isOwn). */
 export class ExampleCard {
   #shown = null; // what `show` takes, and once the model has run {reconstruction, parts}
   #file = null;
@@ -20,15 +20,15 @@ export class ExampleCard {
   }
 
   /**
-   * Shows {x, title, given, label, score, isOwn}: `given` is the label that the model takes with x,
-   * `label` the class that is told, `score` the anomaly score where it is known already.
+   * Shows {x, title, given, label, score, isOwn}: `given` is the label passed to the model with x,
+   * `label` the class that is displayed, `score` the anomaly score if it is already known.
    */
   async show(example) {
     this.#shown = example;
     try {
       const encoding = await this.model.encode(example.x, example.given);
       const reconstruction = await this.model.decode(encoding.code, example.given);
-      if (this.#shown !== example) return; // another came meanwhile
+      if (this.#shown !== example) return; // another example was chosen in the meantime
       const parts = scoreOf(this.about.score, example.x, reconstruction, encoding);
       Object.assign(example, { reconstruction, parts });
       example.score ??= parts?.total;
@@ -39,7 +39,7 @@ export class ExampleCard {
     }
   }
 
-  /** Takes what is the visitor's own for the class that is chosen now. */
+  /** Shows the visitor's own example again, with the class that is chosen now. */
   reclassify() {
     const { x, title, isOwn } = this.#shown ?? {};
     if (isOwn) this.show({ x, title, isOwn, given: this.chosenClass() });
@@ -74,7 +74,7 @@ export class ExampleCard {
     return facts;
   }
 
-  /** The largest differences first. */
+  /** Fills the table of values, with the largest differences first. */
   #drawValues(x, reconstruction) {
     $("#values").hidden = false;
     const difference = (i) => Math.abs(x[i] - reconstruction[i]);
@@ -92,10 +92,10 @@ export class ExampleCard {
     const { scores, threshold } = this.about;
     const { score } = this.#shown;
     if (score === undefined) {
-      return "Anomaly scores of held-out examples; the page has no formula for this model's.";
+      return "Anomaly scores of held-out examples. The page cannot compute this model's score.";
     }
     const below = scores.filter((other) => other < score).length / scores.length;
-    const isNormal = score <= threshold; // which NaN is not
+    const isNormal = score <= threshold; // false for NaN
     const decision = threshold === null ? ""
       : ` ${isNormal ? "Not above" : "Above"} the threshold of ${threshold.toFixed(2)}.`;
     return `More anomalous than ${(100 * below).toFixed(0)} % of ${scores.length} held-out`
@@ -119,7 +119,7 @@ export class ExampleCard {
     $("#choose").addEventListener("click", () => input.click());
     input.addEventListener("change", () => {
       if (input.files[0]) this.#useFile(input.files[0]);
-      input.value = ""; // so that the same file can come again
+      input.value = ""; // so that the same file can be chosen again
     });
     $("#invert").addEventListener("change", () => this.#useFile(this.#file));
     const hint = $("#drop-here");

@@ -1,9 +1,9 @@
-// For work that cannot keep up with a moving pointer.
+// Skips outdated calls, for work that cannot keep up with a moving pointer.
 
 /**
- * Makes a function that does the work for the latest arguments only, once at a time.
+ * Makes a function that runs `work` one call at a time, and only with the latest arguments.
  *
- * What it returns is settled when there is nothing left to do.
+ * It returns a promise that is settled when there is nothing left to do.
  */
 export function latest(work) {
   let [next, running] = [null, null];

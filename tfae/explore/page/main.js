@@ -1,4 +1,4 @@
-// Loads the data and the model, and begins.
+// Loads the data and the model, and starts the page.
 
 import { openModel } from "./runtime.js";
 import { notify } from "./notice.js";
@@ -34,7 +34,7 @@ function introduce(about) {
   $("#about").textContent = `${about.model} · ${dimensions} latent dimension`
     + `${dimensions > 1 ? "s" : ""} · ${about.data}`;
   if (!about.isImage) $("#own-kind").textContent = "a file of numbers";
-  // What would be refused is not offered.
+  // Data that cannot be scaled like the model's is not offered.
   $("#own-offer").hidden = $("#choose").hidden = about.ownScale !== null;
 }
 

@@ -2,21 +2,21 @@
 
 import { classColour, colour, fitted } from "./drawing.js";
 
-const NEAR = 9; // pixels from an example that still mean it
-const STILL = 4; // pixels of a press that is not a drag
+const NEAR = 9; // pixels from an example at which the pointer still selects it
+const STILL = 4; // pixels that the pointer may move before a press becomes a drag
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 /**
  * Draws on a canvas and listens to its pointer and keys.
  *
- * `ranges[i]` is {low, high} of latent dimension i; `codes(i)` the code of example i; `labels` their
- * classes or null. The owner sets `point`, `axes`, `own`, `picked`, `plane` and `showExamples` and calls
- * `draw`. It hears onMove(code), onPick(example) and onHover(example or null, x, y).
+ * `ranges[i]` is {low, high} of latent dimension i, `codes(i)` the code of example i, and `labels` the
+ * examples' classes or null. The owner sets `point`, `axes`, `own`, `picked`, `plane` and `showExamples`,
+ * and then calls `draw`. The map calls onMove(code), onPick(example) and onHover(example or null, x, y).
  */
 export class LatentMap {
   constructor(canvas, { codes, count, labels, ranges, onMove, onPick, onHover }) {
     Object.assign(this, { canvas, codes, count, labels, ranges, onMove, onPick, onHover });
-    this.axes = [0, ranges.length > 1 ? 1 : null]; // null: examples are only spread out
+    this.axes = [0, ranges.length > 1 ? 1 : null]; // null: the height of examples means nothing
     this.point = new Float32Array(ranges.length);
     this.own = null;
     this.picked = null;
@@ -41,7 +41,7 @@ export class LatentMap {
     this.#drawPoint(context, width, height);
   }
 
-  /** The code at a position on the canvas; other dimensions as the point has them. */
+  /** Returns the code at a position on the canvas; other dimensions are those of the point. */
   codeAt(x, y) {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     const code = Float32Array.from(this.point);
@@ -56,7 +56,7 @@ export class LatentMap {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     const [across, up] = this.axes;
     const part = (d) => (code[d] - this.ranges[d].low) / (this.ranges[d].high - this.ranges[d].low);
-    // With one dimension the examples are spread out by the golden ratio.
+    // With only one dimension, examples are spread out vertically by the golden ratio.
     const rise = up !== null ? part(up) : i === null ? 0.5 : 0.1 + 0.8 * ((i * 0.618034) % 1);
     return [width * part(across), height * (1 - rise)];
   }
@@ -93,7 +93,7 @@ export class LatentMap {
     for (const value of ticks(this.ranges[up])) {
       const { low, high } = this.ranges[up];
       const y = Math.round(height * (1 - (value - low) / (high - low))) + 0.5;
-      if (y > height - 20) continue; // there are the other axis' numbers
+      if (y > height - 20) continue; // the numbers of the other axis are there
       line(context, 0, y, width, y);
       if (y > 40) context.fillText(value, 6, y - 4);
     }
@@ -207,7 +207,7 @@ function line(context, fromX, fromY, toX, toY) {
   context.stroke();
 }
 
-/** Fills a shape in the accent colour, outlined so that it shows on anything. */
+/** Fills a shape in the accent colour, with an outline that is visible on any background. */
 function outlined(context, shape) {
   context.beginPath();
   shape();

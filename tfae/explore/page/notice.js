@@ -1,6 +1,6 @@
-// The line above the page that says what went wrong.
+// The line at the top of the page that says what went wrong.
 
-/** Shows a text, or nothing for null. */
+/** Shows a text, or hides the line for null. */
 export function notify(text) {
   const notice = document.querySelector("#notice");
   notice.hidden = text === null;

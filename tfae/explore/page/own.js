@@ -1,4 +1,4 @@
-// An example of the visitor's own, from a file.
+// Reads an example of the visitor's own from a file.
 
 import { columnName } from "./drawing.js";
 
@@ -7,7 +7,7 @@ export async function readOwn(file, about, invert) {
   return about.isImage ? readImage(file, about, invert) : readNumbers(file, about);
 }
 
-/** The middle of an image, as large as the model's; black to white is the data's range. */
+/** Crops and resizes an image to the model's size; black to white becomes the data's range. */
 async function readImage(file, { shape: [height, width, channels], range: [low, high] }, invert) {
   let small;
   try {
@@ -22,7 +22,7 @@ async function readImage(file, { shape: [height, width, channels], range: [low, 
     throw new Error(`${file.name} is not an image that this browser reads.`);
   }
   const context = new OffscreenCanvas(width, height).getContext("2d");
-  context.fillStyle = "white"; // under what is transparent
+  context.fillStyle = "white"; // behind transparent parts
   context.fillRect(0, 0, width, height);
   context.drawImage(small, 0, 0);
   const { data } = context.getImageData(0, 0, width, height);
@@ -40,14 +40,14 @@ async function readImage(file, { shape: [height, width, channels], range: [low, 
   return values;
 }
 
-/** Numbers of one example; a first line with names of columns is left out. */
+/** Reads the numbers of one example; a first line of column names is skipped. */
 async function readNumbers(file, { shape, support, columnNames }) {
   const wanted = shape.reduce((a, b) => a * b, 1);
   const lines = (await file.text()).trim().split(/\r?\n/);
   const isHeader = lines.length > 1 && lines[0].split(/[,;\t]/).every((name) => isNaN(Number(name)));
   const numbers = lines.slice(isHeader ? 1 : 0).join(" ").trim().split(/[\s,;]+/).map(Number);
   if (numbers.length !== wanted || !numbers.every(Number.isFinite)) {
-    throw new Error(`${file.name} must hold ${wanted} numbers, with commas or spaces between.`);
+    throw new Error(`${file.name} must hold ${wanted} numbers, separated by commas or spaces.`);
   }
   const outside = numbers.findIndex((value, i) =>
     support !== null && !(support.low[i] <= value && value <= support.high[i]));

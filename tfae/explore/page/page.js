@@ -1,4 +1,4 @@
-// One code, and everything that shows it.
+// The page: one code, and everything that shows it.
 
 import { classColour, className, drawExample } from "./drawing.js";
 import { ExampleCard } from "./example.js";
@@ -44,7 +44,7 @@ export class Page {
     this.pick(0);
   }
 
-  /** Moves the point, and decodes it as soon as the one before is done. */
+  /** Moves the point, and decodes it as soon as the previous decoding is done. */
   moveTo(code) {
     const before = this.map.point;
     this.map.point = code;
@@ -77,7 +77,7 @@ export class Page {
     $("#runtime").textContent = `${where} · ${this.model.milliseconds.toPrecision(2)} ms`;
   });
 
-  /** Lets the map and the sliders reach a code that lies beyond those of all examples. */
+  /** Extends the map and the sliders to a code that lies outside of their ranges. */
   #makeRoom(code) {
     const beyond = this.map.ranges.filter(({ index, low, high }) =>
       code[index] < low || code[index] > high);
@@ -89,7 +89,7 @@ export class Page {
     if (beyond.length) this.#redrawPlane();
   }
 
-  /** Decodes the plane anew where it is shown, when the code has been still for a moment. */
+  /** Decodes the plane again, if it is shown, once the code has not moved for a moment. */
   #redrawPlane() {
     const version = ++this.#planeVersion;
     clearTimeout(this.#planeTimer);
@@ -113,7 +113,7 @@ export class Page {
       select.value = this.map.axes[i];
       select.addEventListener("change", () => {
         const axes = this.map.axes.with(i, Number(select.value));
-        if (axes[0] === axes[1]) axes[1 - i] = this.map.axes[i]; // the two are exchanged
+        if (axes[0] === axes[1]) axes[1 - i] = this.map.axes[i]; // swaps the two
         this.map.axes = axes;
         axes.forEach((axis, j) => { selects[j].value = axis; });
         this.map.plane = null;
@@ -125,7 +125,7 @@ export class Page {
       ? `most informative first, by ${information}` : "";
   }
 
-  /** The class that the decoder is told, -1 for none; null for a model that takes no label. */
+  /** Returns the class passed to the decoder, -1 for unknown; null if the model takes no label. */
   #chosenClass() {
     return this.about.numClasses === null ? null : Number($("#class").value);
   }

@@ -1,15 +1,15 @@
-// The decoded plane: what the decoder makes of a grid of codes under the map.
+// The decoded plane: a grid of codes, decoded and shown behind the map.
 
 import { drawExample } from "./drawing.js";
 
-const CODES = 400; // about so many, in tiles as the data's shape has them
+const CODES = 400; // approximately; their tiles have the shape of the data
 const LARGEST_TILE = 96; // pixels
 
 /**
  * Decodes a grid of codes into one picture, which `map.plane` shows as it grows.
  *
- * `label` is of all, as the model takes it. isWanted() says whether the picture is still of use; it is
- * asked before each decoding.
+ * `label` is the label of all codes, as the model takes it. isWanted() is called before each decoding,
+ * and says whether the picture is still needed.
  */
 export async function drawPlane(map, model, about, label, isWanted) {
   const [tall, wide] = about.shape.map((size) => Math.min(size, LARGEST_TILE));
@@ -32,7 +32,7 @@ export async function drawPlane(map, model, about, label, isWanted) {
     if (performance.now() - shown < 60 && row < rows - 1) continue;
     map.plane = picture;
     map.draw();
-    await new Promise(requestAnimationFrame); // lets the page draw, and the visitor drag
+    await new Promise(requestAnimationFrame); // lets the page draw and respond to the visitor
     shown = performance.now();
   }
 }

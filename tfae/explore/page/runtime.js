@@ -4,9 +4,9 @@
  * Opens the model that the server has at /run/model.tflite.
  *
  * Returns {runsIn, reason, milliseconds, encode, decode}: runsIn is "browser" or "server", and reason
- * says why it is not the browser; encode(x, label) gives {code, log_variance?} and decode(code, label)
- * an example, all as Float32Array; milliseconds is what one decoding took lately. The label is a
- * class number, -1 for unknown, and null for a model that takes none.
+ * says why it is not the browser. encode(x, label) returns {code, log_variance?} and decode(code, label)
+ * an example, all as Float32Array. milliseconds is a running average of the time of one decoding. The
+ * label is a class number, -1 for unknown, and null for a model that takes none.
  */
 export async function openModel(about) {
   if (about.serverReason !== null) return timed(onServer(), "server", about.serverReason);

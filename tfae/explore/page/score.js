@@ -1,8 +1,8 @@
-// The anomaly score: terms named in the .tflite file, by the same formulas as in tfae/device.py.
+// The anomaly score: the terms named in the .tflite file, with the same formulas as tfae/device.py.
 
 const TERMS = {
   bernoulli: (x, mean, i, { resolution = 2e-7 }) => {
-    // A probability that is stored as 0 or 1 lies within half a step of it.
+    // A probability that was rounded to 0 or 1 lies within half a step of it.
     const p = Math.min(Math.max(mean[i], resolution / 2), 1 - resolution / 2);
     return -x[i] * Math.log(p) - (1 - x[i]) * Math.log1p(-p);
   },
@@ -11,16 +11,16 @@ const TERMS = {
   squared_error: (x, mean, i) => (x[i] - mean[i]) ** 2,
 };
 
-/** KL(N(code, exp(log_variance)) || N(0, I)), nats. */
+/** KL(N(code, exp(log_variance)) || N(0, I)) in nats. */
 function gaussianKl({ code, log_variance: logVariance }) {
   return sum(code.length, (i) =>
     0.5 * (code[i] ** 2 + Math.exp(logVariance[i]) - 1 - logVariance[i]));
 }
 
 /**
- * The anomaly score of x, {total, reconstruction, kl}; null where there is no formula for it.
+ * Returns the anomaly score of x, {total, reconstruction, kl}, or null if there is no formula for it.
  *
- * `terms` are those of the file's metadata; kl is null for a model that has none.
+ * `terms` come from the file's metadata; kl is null if the model's score has no KL term.
  */
 export function scoreOf(terms, x, reconstruction, encoding) {
   if (!terms?.every(({ term }) => term in TERMS || term === "gaussian_kl")) return null;
@@ -37,7 +37,7 @@ export function scoreOf(terms, x, reconstruction, encoding) {
   return score;
 }
 
-/** What a loss is computed of: for a model that scales its data, the scaled values. */
+/** Returns the values that a loss is computed from: scaled, if the model scales its data. */
 function scaled(values, scaling) {
   if (!scaling) return values;
   return Float64Array.from(values, (value, i) => (value - scaling.shift[i]) * scaling.factor[i]);

@@ -1,6 +1,6 @@
 // One slider for each latent dimension, the most informative first.
 
-/** Fills a box with sliders; onChange(dimension, value) hears of each. Returns a setter of all. */
+/** Fills a box with sliders that call onChange(dimension, value); returns a function to set all. */
 export function makeSliders(box, { dimensions, information }, onChange) {
   const most = Math.max(...dimensions.map((dimension) => dimension.information), 1e-12);
   const rows = dimensions.map((dimension) => {
@@ -12,7 +12,7 @@ export function makeSliders(box, { dimensions, information }, onChange) {
     const [label, input, output, meter] = row.children;
     label.htmlFor = input.id = output.htmlFor = `z${index}`;
     label.lastChild.textContent = index + 1;
-    output.ariaLive = "off"; // or a reader would speak every step of a drag
+    output.ariaLive = "off"; // or a screen reader would speak every step of a drag
     input.addEventListener("input", () => onChange(index, input.valueAsNumber));
     input.addEventListener("keydown", (event) => nudge(event, input, dimension.high - dimension.low));
     meter.value = Math.max(dimension.information, 0) / most;
@@ -29,7 +29,7 @@ export function makeSliders(box, { dimensions, information }, onChange) {
   };
 }
 
-/** A slider without steps has no even keys of its own. */
+/** Moves a slider by its arrow keys, since a slider without steps does not move evenly. */
 function nudge(event, input, range) {
   const sign = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
   if (!sign) return;

@@ -1,4 +1,4 @@
-// What the pointer is on: an example beside its reconstruction.
+// Shows the example under the pointer, next to its reconstruction.
 
 import { className, drawExample } from "./drawing.js";
 import { latest } from "./latest.js";
