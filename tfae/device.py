@@ -9,6 +9,7 @@ TensorFlow and Keras.
 """
 
 import json
+import math
 import os
 import struct
 
@@ -269,6 +270,32 @@ def _squared_error(x: np.ndarray, reconstruction: np.ndarray, _: Encoding) -> np
     return (x - reconstruction) ** 2
 
 
+def _absolute_error(x: np.ndarray, reconstruction: np.ndarray, _: Encoding) -> np.ndarray:
+    return np.abs(x - reconstruction)
+
+
+def _laplace(x: np.ndarray, reconstruction: np.ndarray, _: Encoding, scale: float) -> np.ndarray:
+    return np.abs(x - reconstruction) / scale + np.log(2 * scale)
+
+
+def _huber(x: np.ndarray, reconstruction: np.ndarray, _: Encoding, delta: float) -> np.ndarray:
+    distance = np.abs(x - reconstruction)
+    return np.where(distance <= delta, distance**2 / 2, delta * (distance - delta / 2))
+
+
+def _student_t(
+    x: np.ndarray,
+    reconstruction: np.ndarray,
+    _: Encoding,
+    degrees_of_freedom: float,
+    scale: float,
+) -> np.ndarray:
+    n = degrees_of_freedom
+    constant = math.lgamma(n / 2) - math.lgamma((n + 1) / 2) + math.log(math.pi * n) / 2
+    standardised = (x - reconstruction) / scale
+    return (n + 1) / 2 * np.log1p(standardised**2 / n) + constant + np.log(scale)
+
+
 def _gaussian_kl(x: np.ndarray, reconstruction: np.ndarray, encoding: Encoding) -> np.ndarray:
     mean, log_variance = np.float64(encoding["code"]), np.float64(encoding["log_variance"])
     return 0.5 * (mean**2 + np.exp(log_variance) - 1 - log_variance)
@@ -277,7 +304,11 @@ def _gaussian_kl(x: np.ndarray, reconstruction: np.ndarray, encoding: Encoding) 
 SCORE_TERMS = {
     "bernoulli": _bernoulli,  # -log p(x | code); "resolution": step between probabilities
     "gaussian": _gaussian,  # -log p(x | code); "scale": the standard deviation
+    "laplace": _laplace,  # -log p(x | code); "scale": the mean absolute deviation
+    "student_t": _student_t,  # -log p(x | code); "degrees_of_freedom" and "scale"
     "squared_error": _squared_error,
+    "absolute_error": _absolute_error,
+    "huber": _huber,  # "delta": where the straight line begins
     "gaussian_kl": _gaussian_kl,  # KL(N(code, exp(log_variance)) || N(0, 1))
 }
 """Terms of the anomaly score by name, summed over all axes but the first."""

@@ -146,6 +146,21 @@ class Autoencoding(Trainer):
         spec = tf.TensorSpec(self.code_shape, prior.compute_dtype)
         return tf.map_fn(sample, rows, fn_output_signature=spec)
 
+    def sample_decoded_batch(self, batch: Batch, seed: tf.Tensor) -> tf.Tensor:
+        """Draws data from p(x | code) for a batch of codes.
+
+        Args:
+            batch: `x` is codes `(batch, latent_dim)`; `label` as for `encode_batch`.
+            seed: int64 `(2,)`.
+
+        Returns:
+            Data `(batch, ...)`.
+
+        Raises:
+            NotImplementedError: If the model has no likelihood.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no likelihood to draw data from.")
+
     def score_formula(self) -> list[dict[str, Any]] | None:
         """Describes the anomaly score as a sum of terms of `tfae.device`; `None` if it is none.
 
@@ -234,17 +249,8 @@ class Autoencoding(Trainer):
             ValueError: If `label` is not a class, or is given although the model is not
                 conditional.
         """
-        if label is not None:
-            if not self.conditional:
-                raise ValueError(f"{type(self).__name__} is not conditional; leave `label` out.")
-            if isinstance(z, tf.data.Dataset):
-                raise ValueError(
-                    "`label` goes with an array of codes; let a dataset give "
-                    '{"x": z, "label": label}.'
-                )
-            z = np.asarray(z)
-            z = {"x": z, "label": self._checked_label(label, len(z))}
-        return self._map_batches("decode", self.decode_batch, self._checked_codes(z), batch_size)
+        codes = self._codes_of_class(z, label)
+        return self._map_batches("decode", self.decode_batch, codes, batch_size)
 
     def reconstruct(self, x: Any, batch_size: int = 256) -> np.ndarray:
         """Encodes and decodes data `(n, ...)` without noise, as `predict` does."""
@@ -252,7 +258,9 @@ class Autoencoding(Trainer):
             "reconstruct", self.reconstruct_batch, self._checked(x), batch_size
         )
 
-    def generate(self, n: int, seed: int | None = None, label: Any = None) -> np.ndarray:
+    def generate(
+        self, n: int, seed: int | None = None, label: Any = None, sample: bool = False
+    ) -> np.ndarray:
         """Draws `n` new examples: decodes codes from the prior.
 
         Args:
@@ -261,13 +269,16 @@ class Autoencoding(Trainer):
                 as `generate(m, seed)`. `None` draws a new seed each time.
             label: Class of the examples, an integer or `(n,)` of them, for models with classes;
                 `None` for any.
+            sample: Whether to draw data from p(x | z) instead of giving its mean: zeros and ones
+                under `"bernoulli"`, whole counts under `"poisson"`.
 
         Returns:
-            Data `(n, ...)`: means of p(x | z).
+            Data `(n, ...)`: means of p(x | z), or draws of it.
 
         Raises:
-            NotImplementedError: If the model has no prior.
-            ValueError: If `n` is not an integer, or `label` is not a class of the model.
+            NotImplementedError: If the model has no prior, or no likelihood to sample.
+            ValueError: If `n` is not an integer, if `label` is not a class of the model, or if the
+                likelihood is a plain error, which cannot be sampled.
         """
         prior = self._prior_to_sample()
         n = whole_number("n", n, 0)
@@ -277,7 +288,16 @@ class Autoencoding(Trainer):
         else:
             label = self._checked_label(label, n)
         codes = prior.sample(n, tf.constant([seed, 0], tf.int64), label)
-        return self.decode(codes, label=label) if self.conditional else self.decode(codes)
+        label = label if self.conditional else None
+        if not sample:
+            return self.decode(codes, label=label)
+        return self._map_batches(
+            "sample decoded",
+            self.sample_decoded_batch,
+            self._codes_of_class(codes, label),
+            batch_size=256,
+            extra=seed_of_batch(seed),
+        )
 
     def anomaly_score(self, x: Any, batch_size: int = 256) -> np.ndarray:
         """Computes how badly the model explains each example; higher is more anomalous.
@@ -454,6 +474,20 @@ class Autoencoding(Trainer):
         x = self._built_for(x)
         return checked_inputs(self.data_contract(), x, for_scores=as_target)
 
+    def _codes_of_class(self, z: Any, label: Any) -> Inputs:
+        """Checks codes, with the classes of an array of them if `label` is given."""
+        if label is not None:
+            if not self.conditional:
+                raise ValueError(f"{type(self).__name__} is not conditional; leave `label` out.")
+            if isinstance(z, tf.data.Dataset):
+                raise ValueError(
+                    "`label` goes with an array of codes; let a dataset give "
+                    '{"x": z, "label": label}.'
+                )
+            z = np.asarray(z)
+            z = {"x": z, "label": self._checked_label(label, len(z))}
+        return self._checked_codes(z)
+
     def _checked_codes(self, z: Any) -> Inputs:
         num_classes = self.num_classes if self.conditional else None
         shape = self.code_shape
@@ -481,3 +515,13 @@ class Autoencoding(Trainer):
             label = keras.InputSpec(shape=(None,), dtype="int64")
             input_signature = [{"x": x, "label": label} if self.conditional else x]
         super().export(filepath, *args, input_signature=input_signature, **kwargs)
+
+
+def seed_of_batch(seed: int) -> Callable[[int], tuple[tf.Tensor]]:
+    """Gives each batch a seed of its own, other than the one that codes are drawn with."""
+
+    def extra(batch_index: int) -> tuple[tf.Tensor]:
+        first = tf.constant([seed, 0], tf.int64)
+        return (tf.random.fold_in(first, batch_index + 1, alg="philox"),)
+
+    return extra

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfae import hyperparameters
-from tfae.bases.autoencoding import Autoencoding
+from tfae.bases.autoencoding import Autoencoding, seed_of_batch
 from tfae.batches.batch import Batch
 from tfae.batches.contract import DataContract
 from tfae.layers import corruption as corruptions
@@ -34,7 +34,8 @@ class EncoderDecoder(Autoencoding):
         encoder: Keras model from data `(batch, ...)` to codes `(batch, latent_dim)`.
         decoder: Keras model from codes to raw outputs of the data's shape. Its last layer is
             linear: the likelihood applies the link.
-        likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
+        likelihood: Name of one, such as `"bernoulli"`, `"gaussian"` or `"poisson"`, or a
+            `tfae.losses.Likelihood`.
         corruption: Noise on the input in training, but not on the target: `"masking"`,
             `"gaussian"`, `"salt_and_pepper"`, a layer such as `tfae.layers.MaskingCorruption(0.5)`
             or any other Keras layer that keeps the shape of its input; `None` for none. A layer
@@ -128,6 +129,7 @@ class EncoderDecoder(Autoencoding):
             self.num_classes if self.conditional else None,
             takes_noise=self.takes_noise or self.corruption is not None,
             dtype="float64" if self.variable_dtype == "float64" else "float32",
+            integers=self.likelihood.integers and self.scaling is None,
         )
 
     def _decoder_input_shape(self, code_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -240,6 +242,30 @@ class EncoderDecoder(Autoencoding):
         mean = self.likelihood.mean(self._decoder_output(batch, training))
         return mean if self.scaling is None else self.scaling.inverse(mean)
 
+    def sample_decoded_batch(self, batch: Batch, seed: tf.Tensor) -> tf.Tensor:
+        x = self.likelihood.sample(self._decoder_output(batch), seed)
+        return x if self.scaling is None else self.scaling.inverse(x)
+
+    def sample_batch(self, batch: Batch, seed: tf.Tensor) -> tf.Tensor:
+        """Draws data from p(x | code) at the codes of a batch of data, `(batch, ...)`.
+
+        A variational model draws the codes, too.
+
+        Args:
+            batch: Of data.
+            seed: int64 `(2,)`.
+        """
+        encoded = self.encode_batch(batch)
+        code = encoded["code"]
+        of_code, of_data = tf.unstack(tf.random.split(seed, 2, alg="philox"))
+        if "log_variance" in encoded:
+            deviation = tf.exp(0.5 * likelihoods.at_least_float32(encoded["log_variance"]))
+            noise = tf.random.stateless_normal(
+                tf.shape(code), of_code, dtype=deviation.dtype, alg="philox"
+            )
+            code = tf.cast(tf.cast(code, deviation.dtype) + deviation * noise, code.dtype)
+        return self.sample_decoded_batch(batch._replace(x=code), of_data)
+
     def anomaly_score_batch(self, batch: Batch) -> tf.Tensor:
         code = self.encode_batch(batch)["code"]
         return self.reconstruction_loss(batch.x, self._decoder_output(batch._replace(x=code)))
@@ -283,6 +309,27 @@ class EncoderDecoder(Autoencoding):
 
         name = f"features {sorted(model.output)}"
         return self._map_batches(name, features, self._checked(x), batch_size)
+
+    def sample(self, x: Any, seed: int | None = None, batch_size: int = 256) -> np.ndarray:
+        """Draws data like each example: from p(x' | code), not its mean as `reconstruct` gives.
+
+        A variational model first draws the code from q(z | x), so that what is drawn differs as
+        much as the model leaves open.
+
+        Args:
+            x: Array `(n, ...)` or batched dataset.
+            seed: Integer; the same seed gives the same data, and the first m of n rows are those
+                of the first m of `x`. `None` draws one.
+            batch_size: Examples at a time, for arrays; the draws depend on it.
+
+        Returns:
+            Data `(n, ...)`, in the units of `x`.
+
+        Raises:
+            ValueError: If the likelihood is a plain error, which is no distribution.
+        """
+        extra = seed_of_batch(random_seed() if seed is None else seed)
+        return self._map_batches("sample", self.sample_batch, self._checked(x), batch_size, extra)
 
     # ------------------------------------------------------------------ serialisation
 

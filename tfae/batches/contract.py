@@ -36,7 +36,8 @@ class DataContract:
     Attributes:
         input_shape: Shape of one input example; `None` entries allow any size.
         target_shape: Shape of one target example.
-        support: Closed interval of the targets, or `None`.
+        support: Closed interval of the targets, or `None`. Its upper end may be infinite.
+        integers: Whether targets are integers, of whatever dtype.
         num_classes: Number of classes for a model that uses labels: 0 to `num_classes - 1`, or -1
             where unknown. `None` for a model that ignores labels.
         expects_labels: Whether missing labels are likely to be a mistake.
@@ -55,6 +56,7 @@ class DataContract:
     takes_noise: bool = False
     dtype: str = "float32"
     x_is_target: bool = True
+    integers: bool = False
 
     def of_inputs(self, for_scores: bool = False) -> Self:
         """Returns the contract for data without targets; for scores `x` itself is the target."""
@@ -87,13 +89,14 @@ class DataContract:
         """
         x = array_of_numbers(name, batch.x)
         check_shape(name, x.shape, self.input_shape)
-        check_values(name, x, self._support_of_x(batch, x.dtype))
+        support = self._support_of_x(batch, x.dtype)
+        check_values(name, x, support, self.integers and support is not None)
         n = int(x.shape[0])
         target = x
         if batch.has_own_target:
             target = array_of_numbers("y", batch.target)
             check_shape("y", target.shape, self.target_shape)
-            check_values("y", target, self.support)
+            check_values("y", target, self.support, self.integers)
             if target.shape[0] != n:
                 raise ValueError(
                     "`x` and `y` must have the same number of examples; received "
@@ -161,7 +164,9 @@ class DataContract:
         return cast(array, self.dtype) if is_double else array
 
     def _asserted(self, name: str, tensor: tf.Tensor, support: Support, shape: tuple) -> tf.Tensor:
-        checks = shape_assertions(name, tensor, shape) + value_assertions(name, tensor, support)
+        integers = self.integers and support is not None
+        checks = shape_assertions(name, tensor, shape)
+        checks += value_assertions(name, tensor, support, integers)
         with tf.control_dependencies(checks):
             # Datasets made by Python code may not know their shapes; the compiled step must.
             return tf.ensure_shape(tf.cast(tensor, self.dtype), [None, *shape])

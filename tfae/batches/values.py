@@ -113,8 +113,8 @@ def check_shape(name: str, shape: Any, expected: tuple, hint: str = "") -> None:
     )
 
 
-def check_values(name: str, array: Any, support: Support) -> None:
-    """Checks that all values are finite and within `support`.
+def check_values(name: str, array: Any, support: Support, integers: bool = False) -> None:
+    """Checks that all values are finite and within `support`, and integers if `integers` is set.
 
     The minimum and the maximum are enough: NaN and infinity show in them.
 
@@ -137,9 +137,13 @@ def check_values(name: str, array: Any, support: Support) -> None:
         lowest, highest = array.min(axis=0), array.max(axis=0)
     if np.any(lowest < support[0]) or np.any(highest > support[1]):
         raise ValueError(f"{_range_message(name, support)} Received [{low:g}, {high:g}].")
+    if integers and array.dtype.kind == "f" and np.any(array != np.rint(array)):
+        raise ValueError(_integers_message(name))
 
 
-def value_assertions(name: str, tensor: tf.Tensor, support: Support) -> list[tf.Operation]:
+def value_assertions(
+    name: str, tensor: tf.Tensor, support: Support, integers: bool = False
+) -> list[tf.Operation]:
     """Does the same as `check_values` in a graph."""
     tensor = tf.cast(tensor, tf.float32)
     finite = tf.reduce_all(tf.math.is_finite(tensor))
@@ -159,6 +163,10 @@ def value_assertions(name: str, tensor: tf.Tensor, support: Support) -> list[tf.
             "].",
         ]
         checks.append(tf.debugging.Assert(~outside, [tf.strings.join(message)]))
+    if integers:
+        # NaN is what the first assertion is for.
+        broken = tf.reduce_any((tensor < tf.round(tensor)) | (tensor > tf.round(tensor)))
+        checks.append(tf.debugging.Assert(~broken, [_integers_message(name)]))
     return checks
 
 
@@ -227,9 +235,21 @@ def asserted_weights(weights: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
 
 def _range_message(name: str, support: tuple[Any, Any]) -> str:
     low, high = np.min(support[0]), np.max(support[1])
+    if np.isinf(high):
+        return (
+            f"`{name}` must be at least {low:g} for this likelihood. Choose likelihood='gaussian', "
+            "'laplace' or 'student_t' for data that can be negative."
+        )
     return (
         f"`{name}` must lie in [{low:g}, {high:g}] for this likelihood. Scale the data (divide "
         "8-bit images by 255) or clip it, or choose likelihood='gaussian' or 'squared_error'."
+    )
+
+
+def _integers_message(name: str) -> str:
+    return (
+        f"`{name}` must hold integers for this likelihood of counts. Do not scale counts; round "
+        "them if they are estimates, or choose likelihood='gaussian' or 'laplace'."
     )
 
 

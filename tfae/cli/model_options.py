@@ -13,6 +13,7 @@ from typing import Any
 from tfae import hyperparameters
 from tfae.cli.objects import is_object, make
 from tfae.hyperparameters import REQUIRED, Hyperparameter
+from tfae.losses.likelihoods import LIKELIHOODS, Likelihood
 from tfae.networks import ARCHITECTURES
 
 _NOT_OPTIONS = {"seed", "name", "dtype", "scaling"}  # every run has `--seed` and `--scale`
@@ -142,10 +143,17 @@ def _option(hyperparameter: Hyperparameter, architecture: str | None) -> ModelOp
     annotation = hyperparameter.annotation
     return ModelOption(
         hyperparameter.name,
-        hyperparameter.description.replace("`", ""),
+        hyperparameter.description.replace("`", "") + _names(annotation),
         {architecture: hyperparameter.default},
         *_kinds(str if annotation is REQUIRED else annotation),
     )
+
+
+def _names(hint: Any) -> str:
+    """All names that an argument takes, where its description shows but some."""
+    if Likelihood not in typing.get_args(hint):
+        return ""
+    return f" All names: {', '.join(LIKELIHOODS)}."
 
 
 def _kinds(hint: Any) -> tuple[tuple[type, ...], bool, bool]:

@@ -112,7 +112,11 @@ def _support(model: Autoencoding) -> dict[str, list[float]] | None:
     contract = model.data_contract()
     if contract.support is None:
         return None
-    low, high = (np.broadcast_to(np.float64(of), contract.input_shape) for of in contract.support)
+    largest = float(np.finfo("float32").max)  # JSON has no infinity
+    low, high = (
+        np.broadcast_to(np.clip(np.float64(of), -largest, largest), contract.input_shape)
+        for of in contract.support
+    )
     return {"low": low.ravel().tolist(), "high": high.ravel().tolist()}
 
 
@@ -120,7 +124,7 @@ def _value_range(model: Autoencoding, x: np.ndarray) -> tuple[float, float]:
     """Returns what is shown as black and as white: the likelihood's range, else the data's."""
     low, high = float(x.min()), float(x.max())
     support = model.data_contract().support
-    if support is not None:
+    if support is not None and np.isfinite(support).all():
         return float(np.min(support[0])), float(np.max(support[1]))
     if low >= 0 and high <= 1:
         return 0.0, 1.0

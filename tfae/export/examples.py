@@ -75,7 +75,9 @@ def random(model: Autoencoding, number: int = 64) -> Examples:
     if contract.support is None:
         x = generator.normal(size=shape)
     else:
-        x = generator.uniform(*contract.support, shape)
+        low, high = contract.support
+        x = low + generator.random(shape) * np.where(np.isinf(high), 1.0, np.subtract(high, low))
+        x = np.rint(2 * x) if contract.integers else x
     return _of_model(model, x, np.full(number, -1))
 
 

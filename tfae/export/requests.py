@@ -44,7 +44,8 @@ def example_inputs(inputs: list[tf.TensorSpec], rows: int, support: tuple | None
             values = random.integers(0, 256, shape)
         elif spec.name == "x":
             low, high = (0.0, 1.0) if support is None else support
-            values = np.clip((low + (high - low) * random.random(shape)).round(3), low, high)
+            size = np.where(np.isinf(high), 1.0, np.subtract(high, low))
+            values = np.clip((low + size * random.random(shape)).round(3), low, high)
         elif spec.name == "label":
             values = np.arange(rows) % 2
         elif spec.dtype.is_integer:

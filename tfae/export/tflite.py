@@ -123,7 +123,7 @@ def tflite(
             "latent_dim": model.latent_dim,
             "batch_size": batch_size,
             "quantize": quantize,
-            "support": support and [np.asarray(limit).tolist() for limit in support],
+            "support": support and [_finite(limit) for limit in support],
             "num_classes": model.num_classes if model.conditional else None,
             "data_range": _data_range(support, calibration),
             "score": formula and [_with_resolution(term, quantize) for term in formula],
@@ -156,8 +156,14 @@ def _check_shape(model: Autoencoding) -> None:
         )
 
 
+def _finite(limit: Any) -> float | list:
+    """A number, or nested lists of them, that JSON has: the largest of float32 for infinity."""
+    largest = float(np.finfo("float32").max)
+    return np.clip(np.asarray(limit, "float64"), -largest, largest).tolist()
+
+
 def _data_range(support: tuple | None, calibration: Examples | None) -> list[float] | None:
-    if support is not None:
+    if support is not None and np.isfinite(support).all():
         return [float(np.min(support[0])), float(np.max(support[1]))]
     if calibration is not None:
         return [float(calibration["x"].min()), float(calibration["x"].max())]

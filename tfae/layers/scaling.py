@@ -64,7 +64,8 @@ class Scaling(keras.layers.Layer):
             return None
         bounds = [bound / self.factor.astype(np.float64) + self.shift for bound in support]
         low, high = np.minimum(*bounds), np.maximum(*bounds)
-        margin = 1e-6 * (high - low) + 4 * np.finfo("float32").eps * np.abs(self.shift)
+        size = np.where(np.isfinite(high - low), high - low, 0.0)
+        margin = 1e-6 * size + 4 * np.finfo("float32").eps * np.abs(self.shift)
         return low - margin, high + margin
 
     def get_config(self) -> dict:

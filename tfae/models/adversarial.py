@@ -60,7 +60,8 @@ class AdversarialAutoencoder(EncoderDecoder):
         prior: `"gaussian"`, `"gaussian_ring"`, `"swiss_roll"`, `"uniform"`, a
             `tfae.priors.Prior`, or a function `(n, seed)` that draws codes; see
             `tfae.priors.Sampler`.
-        likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
+        likelihood: Name of one, such as `"bernoulli"`, `"gaussian"` or `"poisson"`, or a
+            `tfae.losses.Likelihood`.
         gradient_penalty: Weight of the discriminator's squared gradient at draws from the prior,
             zero or more. It keeps training from oscillating (Mescheder et al., 2018).
         seed: Integer that determines the noise and the order of the data; `None` draws one.

@@ -26,7 +26,8 @@ class Autoencoder(EncoderDecoder):
         encoder: Keras model from data `(batch, ...)` to codes `(batch, latent_dim)`.
         decoder: Keras model from codes to raw outputs of the data's shape, ending in a linear
             layer.
-        likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
+        likelihood: Name of one, such as `"bernoulli"`, `"gaussian"` or `"poisson"`, or a
+            `tfae.losses.Likelihood`.
         seed: Integer that determines the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 

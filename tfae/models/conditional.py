@@ -45,7 +45,8 @@ class ConditionalVariationalAutoencoder(GaussianPosterior):
             `(batch, latent_dim + num_classes)`, to raw outputs of the data's shape, ending in a
             linear layer.
         num_classes: Number of classes; labels are 0 to `num_classes - 1`.
-        likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
+        likelihood: Name of one, such as `"bernoulli"`, `"gaussian"` or `"poisson"`, or a
+            `tfae.losses.Likelihood`.
         beta: Weight of the KL, zero or more, or a schedule over train steps.
         num_samples: Number of posterior samples per example, averaged in the loss.
         free_bits: Floor in nats under each dimension's KL, averaged over the batch.

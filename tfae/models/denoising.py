@@ -34,8 +34,9 @@ class DenoisingAutoencoder(EncoderDecoder):
         corruption: `"masking"`, `"gaussian"`, `"salt_and_pepper"`, a layer such as
             `tfae.layers.MaskingCorruption(0.5)` or any other Keras layer that keeps the shape of
             its input, or `None` for no corruption. A layer without a seed takes the model's.
-        likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
-            Only the clean data must lie in its range; corrupted data need not.
+        likelihood: Name of one, such as `"bernoulli"`, `"gaussian"` or `"poisson"`, or a
+            `tfae.losses.Likelihood`. Only the clean data must lie in its range; corrupted
+            data need not.
         seed: Integer that determines the noise and the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 

@@ -53,7 +53,8 @@ class HierarchicalVariationalAutoencoder(GaussianPosterior):
             `(batch, top_latent_dim)` of q(z2 | z1).
         top_decoder: Keras model from z2 to mean and log-variance `(batch, latent_dim)` of
             p(z1 | z2).
-        likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
+        likelihood: Name of one, such as `"bernoulli"`, `"gaussian"` or `"poisson"`, or a
+            `tfae.losses.Likelihood`.
         beta: Weight of the KL, zero or more, or a schedule over train steps; two stochastic layers
             train best with a warm-up.
         seed: Integer that determines the noise and the order of the data; `None` draws one.

@@ -35,7 +35,8 @@ class ImportanceWeightedAutoencoder(GaussianPosterior):
             mean and the log-variance.
         decoder: Keras model from codes to raw outputs of the data's shape, ending in a linear
             layer.
-        likelihood: `"bernoulli"`, `"gaussian"`, or a `tfae.losses.Likelihood` that is a density.
+        likelihood: Name of one that is a density, such as `"bernoulli"`, `"gaussian"` or
+            `"poisson"`, or a `tfae.losses.Likelihood`.
         num_samples: Number of posterior samples per example in the bound.
         doubly_reparameterized: Whether the encoder gets the doubly reparameterised gradient. It has
             the same expectation as the plain one and a lower variance, most of all with many

@@ -53,7 +53,8 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
         num_classes: Number of classes or clusters, at least 2.
         classification_weight: Weight of the cross-entropy of known labels, zero or more.
         prior: Prior of the style; as for `AdversarialAutoencoder`.
-        likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
+        likelihood: Name of one, such as `"bernoulli"`, `"gaussian"` or `"poisson"`, or a
+            `tfae.losses.Likelihood`.
         gradient_penalty: As for `AdversarialAutoencoder`.
         seed: Integer that determines the noise and the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.

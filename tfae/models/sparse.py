@@ -50,7 +50,8 @@ class SparseAutoencoder(EncoderDecoder):
         sparsity: `"l1"`, `"kl"`, `"top_k"`, or an object with other parameters:
             `tfae.losses.L1(coefficient)`, `tfae.losses.KL(target, coefficient)`,
             `tfae.layers.TopK(k, alpha)`.
-        likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
+        likelihood: Name of one, such as `"bernoulli"`, `"gaussian"` or `"poisson"`, or a
+            `tfae.losses.Likelihood`.
         seed: Integer that determines the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 

@@ -49,9 +49,9 @@ class StackedAutoencoder(EncoderDecoder):
             data.
         decoders: Their decoders in the same order: `decoders[i]` maps the codes of `encoders[i]`
             back to its input. Each ends in a linear layer.
-        likelihood: Likelihood of the data: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a
-            `tfae.losses.Likelihood`. Codes between layers are reconstructed with the Bernoulli
-            likelihood if they are sigmoid units, otherwise with squared error.
+        likelihood: Likelihood of the data: name of one, such as `"bernoulli"`, `"gaussian"` or
+            `"poisson"`, or a `tfae.losses.Likelihood`. Codes between layers are reconstructed with
+            the Bernoulli likelihood if they are sigmoid units, otherwise with squared error.
         seed: Integer that determines all noise and the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 

@@ -36,7 +36,8 @@ class VariationalAutoencoder(GaussianPosterior):
             mean and the log-variance.
         decoder: Keras model from codes to raw outputs of the data's shape, ending in a linear
             layer.
-        likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
+        likelihood: Name of one, such as `"bernoulli"`, `"gaussian"` or `"poisson"`, or a
+            `tfae.losses.Likelihood`.
         beta: Weight of the KL, zero or more (Higgins et al., 2017, for other values than 1), or a
             schedule over train steps such as `tfae.losses.LinearWarmUp`. Evaluation uses the value
             that training has reached.

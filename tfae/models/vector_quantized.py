@@ -62,7 +62,8 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
         decay: Decay of the codebook's moving averages, in [0, 1).
         restart_below: Embeddings used less than this fraction of an even share, in [0, 1), restart
             at vectors of the batch; with zero, none does after the first step.
-        likelihood: `"bernoulli"`, `"gaussian"`, `"squared_error"`, or a `tfae.losses.Likelihood`.
+        likelihood: Name of one, such as `"bernoulli"`, `"gaussian"` or `"poisson"`, or a
+            `tfae.losses.Likelihood`.
         seed: Integer that determines the restarts and the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 

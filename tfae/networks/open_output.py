@@ -37,8 +37,8 @@ def check_output_is_open(
     else:
         return
     raise ValueError(
-        f"`decoder` ends in {ending}, but the {type(likelihood).__name__} likelihood takes logits "
-        f"and applies the {likelihood.link} itself. Leave out the activation, as in Dense(units), "
+        f"`decoder` ends in {ending}, but the {type(likelihood).__name__} likelihood takes "
+        f"linear outputs and applies the {likelihood.link} itself. Leave out the activation, as in Dense(units), "
         "or keep it and choose likelihood='squared_error'."
     )
 

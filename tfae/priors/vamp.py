@@ -62,8 +62,10 @@ class VampPrior(Mixture):
         if self._support is None:
             start, constraint = keras.initializers.RandomNormal(stddev=1.0, seed=self._seed), None
         else:
-            start = keras.initializers.RandomUniform(*self._support, seed=self._seed)
-            constraint = Within(*self._support)
+            low, high = self._support
+            end = low + 1.0 if math.isinf(high) else high
+            start = keras.initializers.RandomUniform(low, end, seed=self._seed)
+            constraint = Within(low, high)
         self.pseudo_inputs = self.add_weight(
             name="pseudo_inputs",
             shape=(self.num_components, *self._input_shape),

@@ -8,7 +8,13 @@ const TERMS = {
   },
   gaussian: (x, mean, i, { scale }) =>
     0.5 * ((x[i] - mean[i]) / scale) ** 2 + Math.log(scale * Math.sqrt(2 * Math.PI)),
+  laplace: (x, mean, i, { scale }) => Math.abs(x[i] - mean[i]) / scale + Math.log(2 * scale),
   squared_error: (x, mean, i) => (x[i] - mean[i]) ** 2,
+  absolute_error: (x, mean, i) => Math.abs(x[i] - mean[i]),
+  huber: (x, mean, i, { delta }) => {
+    const distance = Math.abs(x[i] - mean[i]);
+    return distance <= delta ? distance ** 2 / 2 : delta * (distance - delta / 2);
+  },
 };
 
 /** KL(N(code, exp(log_variance)) || N(0, I)) in nats. */

@@ -1,4 +1,5 @@
-import keras
+"""What is particular to the likelihoods of binary and of real data, and to the squared error."""
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -31,41 +32,30 @@ def test_gaussian_is_the_negative_log_density_in_nats(scale):
     np.testing.assert_allclose(Gaussian(scale).loss(TARGET, OUTPUT), expected, rtol=1e-5)
 
 
-def test_a_learned_scale_starts_at_one_and_finds_the_residuals_scale():
+def test_a_learned_scale_starts_at_one_and_goes_to_the_residuals_scale():
     likelihood = Gaussian(scale="learned")
     np.testing.assert_allclose(
         likelihood.loss(TARGET, OUTPUT), Gaussian(1.0).loss(TARGET, OUTPUT), rtol=1e-6
     )
     residual = RNG.normal(scale=0.3, size=(2000, 4)).astype("float32")
-    optimizer = keras.optimizers.Adam(0.05)
-    for _ in range(200):
+
+    def slope(scale):
+        likelihood.log_scale.assign(np.log(scale))
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(likelihood.loss(residual, tf.zeros_like(residual)))
-        optimizer.apply(tape.gradient(loss, likelihood.trainable_variables),
-                        likelihood.trainable_variables)  # fmt: skip
-    assert float(tf.exp(likelihood.log_scale)) == pytest.approx(0.3, rel=0.05)
+        return float(tape.gradient(loss, likelihood.trainable_variables)[0])
+
+    found = np.sqrt(np.mean(residual**2))
+    assert slope(0.9 * found) < -0.1
+    assert slope(found) == pytest.approx(0, abs=1e-4)
+    assert slope(1.1 * found) > 0.1
+    assert likelihood.formula()["scale"] == pytest.approx(1.1 * found, rel=1e-6)
 
 
 def test_squared_error_is_the_plain_sum():
     expected = ((TARGET - OUTPUT) ** 2).sum(axis=(1, 2, 3))
     np.testing.assert_allclose(SquaredError().loss(TARGET, OUTPUT), expected, rtol=1e-5)
     assert not SquaredError().is_density
-
-
-@pytest.mark.parametrize("likelihood", [Bernoulli(), Gaussian(), SquaredError()])
-def test_several_decodings_of_each_example_give_a_loss_each(likelihood):
-    outputs = tf.stack([OUTPUT, 2 * OUTPUT, 0 * OUTPUT])
-    losses = likelihood.loss(TARGET, outputs)
-    assert losses.shape == (3, 5)
-    np.testing.assert_allclose(losses[1], likelihood.loss(TARGET, 2 * OUTPUT), rtol=1e-6)
-
-
-@pytest.mark.parametrize("likelihood", [Bernoulli(), Gaussian(), SquaredError()])
-def test_half_precision_outputs_are_summed_in_float32(likelihood):
-    target, output = np.full((1, 4096), 0.3, "float32"), np.full((1, 4096), 0.1, "float16")
-    loss = likelihood.loss(target, tf.constant(output))
-    assert loss.dtype == tf.float32
-    np.testing.assert_allclose(loss, likelihood.loss(target, output.astype("float32")), rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "bool", "float64"])
@@ -76,19 +66,7 @@ def test_targets_of_any_numeric_dtype_are_taken(dtype):
     )
 
 
-def test_names_are_shortcuts_and_unknown_ones_are_named():
-    assert isinstance(likelihoods.get("squared_error"), SquaredError)
+def test_an_object_is_itself_and_names_are_shortcuts():
     own = Gaussian(0.5)
     assert likelihoods.get(own) is own
-    with pytest.raises(ValueError, match=r"one of \['bernoulli', 'gaussian', 'squared_error'\]"):
-        likelihoods.get("mse")
-    for scale in (0, -1.0, float("nan"), "adaptive"):
-        with pytest.raises(ValueError, match="scale"):
-            Gaussian(scale)
-
-
-@pytest.mark.parametrize("likelihood", [Bernoulli(), Gaussian(0.5), Gaussian("learned")])
-def test_likelihoods_serialise(likelihood):
-    again = likelihoods.get(keras.saving.serialize_keras_object(likelihood))
-    assert type(again) is type(likelihood)
-    assert again.get_config() == likelihood.get_config()
+    assert isinstance(likelihoods.get("squared_error"), SquaredError)

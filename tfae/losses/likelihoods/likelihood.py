@@ -1,0 +1,139 @@
+"""What every likelihood has, and how its positive parameters are fixed or learned."""
+
+import math
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfae.arguments import is_number
+
+
+class Likelihood(keras.layers.Layer):
+    """Base of the reconstruction losses: what the decoder's output means.
+
+    A decoder ends in a linear layer; the likelihood owns everything after it. Write a new one by
+    subclassing this with `elementwise_loss` and `mean`, and `sample` if it is a density.
+
+    It is a Keras layer so that learned parameters are trained, saved and counted like any other
+    weight. It is never called. It computes in float32, or in float64 if the decoder does.
+
+    Attributes:
+        support: The closed interval that targets must lie in, or `None` for all real numbers. Its
+            upper end may be infinite.
+        integers: Whether targets are integers, of whatever dtype, as counts are.
+        is_density: Whether `loss` is a negative log-density in nats, so that log p(x) exists and
+            data can be drawn.
+        link: Name of the function that `mean` applies to the decoder's output, such as "sigmoid";
+            the decoder must not apply it too. `None` if the output already is the mean.
+    """
+
+    support: tuple[float, float] | None = None
+    integers: bool = False
+    link: str | None = None
+    is_density = True
+
+    def __init__(self, **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        self.built = True
+
+    def elementwise_loss(self, target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
+        """The loss of each element; `output` broadcasts against `target`."""
+        raise NotImplementedError
+
+    def mean(self, output: tf.Tensor) -> tf.Tensor:
+        """Maps decoder outputs to data space: the mean of p(x | z), of the same shape."""
+        raise NotImplementedError
+
+    def sample(self, output: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Draws data from p(x | z).
+
+        Args:
+            output: Decoder outputs `(batch, ...)`.
+            seed: int64 `(2,)`. The same seed gives the same data, and the first m rows do not
+                depend on how many follow them.
+
+        Returns:
+            Data `(batch, ...)` in float32, or in float64 as `output` is.
+
+        Raises:
+            ValueError: If this is a plain error, which is no distribution.
+        """
+        if not self.is_density:
+            raise ValueError(
+                f"{type(self).__name__} is a plain error, not a density, so there is no "
+                "distribution to draw data from. Train with likelihood='gaussian' or 'laplace'."
+            )
+        raise NotImplementedError(f"{type(self).__name__} does not say how data is drawn.")
+
+    def formula(self) -> dict[str, Any] | None:
+        """Describes the loss as a term that `tfae.device` computes from target and mean.
+
+        Returns:
+            `{"term": name, parameter: value, ...}`, or `None` if there is no such term.
+        """
+        return None
+
+    def loss(self, target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
+        """The loss of each example, summed over its data dimensions.
+
+        Args:
+            target: Data of shape `(batch, ...)`, any real or integer dtype.
+            output: Decoder outputs of shape `(batch, ...)`, or `(samples, batch, ...)` for several
+                samples per example.
+
+        Returns:
+            Float tensor `(batch,)` or `(samples, batch)`; in nats if the likelihood is a density.
+        """
+        output = at_least_float32(output)
+        target = tf.cast(target, output.dtype)
+        data_rank = target.shape.rank - 1
+        per_element = self.elementwise_loss(target, output)
+        return tf.reduce_sum(per_element, axis=list(range(-data_rank, 0)))
+
+    # ------------------------------------------------------------------ positive parameters
+
+    def _set_parameter(self, name: str, value: float | str, start: float = 1.0) -> None:
+        """Keeps a positive number, or makes the weight `log_<name>` of one that is learned.
+
+        Args:
+            name: The constructor's argument, and the attribute that keeps what was given.
+            value: A positive number or `"learned"`.
+            start: Where a learned one starts.
+
+        Raises:
+            ValueError: If `value` is neither.
+        """
+        if value == "learned":
+            start = keras.initializers.Constant(math.log(start))
+            weight = self.add_weight(
+                name=f"log_{name}", shape=(), initializer=start, dtype="float32"
+            )
+            setattr(self, f"log_{name}", weight)
+        elif not is_number(value) or value <= 0:
+            raise ValueError(
+                f"`{name}` must be a positive number or 'learned'; received {name}={value!r}."
+            )
+        else:
+            value = float(value)
+        setattr(self, name, value)
+
+    def _log_parameter(self, name: str, dtype: tf.DType) -> tf.Tensor:
+        """The logarithm of a parameter, a scalar of `dtype`."""
+        value = getattr(self, name)
+        if value == "learned":
+            return tf.cast(getattr(self, f"log_{name}"), dtype)
+        return tf.constant(math.log(value), dtype)
+
+    def _parameter_now(self, name: str) -> float:
+        """The value of a parameter as it is now, outside of graphs."""
+        value = getattr(self, name)
+        if value == "learned":  # `float` fails for a variable with replicas
+            value = math.exp(float(keras.ops.convert_to_numpy(getattr(self, f"log_{name}"))))
+        return value
+
+
+def at_least_float32(x: tf.Tensor) -> tf.Tensor:
+    """Casts half precision to float32, as sums over hundreds of pixels overflow or lose digits."""
+    return x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
