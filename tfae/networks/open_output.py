@@ -36,9 +36,10 @@ def check_output_is_open(
         ending = "an activation: its outputs are never negative"
     else:
         return
+    takes = "logits" if likelihood.link in ("sigmoid", "softmax") else "linear outputs"
     raise ValueError(
-        f"`decoder` ends in {ending}, but the {type(likelihood).__name__} likelihood takes "
-        f"linear outputs and applies the {likelihood.link} itself. Leave out the activation, as in Dense(units), "
+        f"`decoder` ends in {ending}, but the {type(likelihood).__name__} likelihood takes {takes} "
+        f"and applies the {likelihood.link} itself. Leave out the activation, as in Dense(units), "
         "or keep it and choose likelihood='squared_error'."
     )
 
