@@ -39,7 +39,7 @@ def run(model, x, folder=None, kill=None, patience=2):
 
 @pytest.fixture(scope="module")
 def uninterrupted(tiny, few_digits):
-    model = tiny(learning_rate=0.3)  # so high that early stopping has work to do
+    model = tiny(learning_rate=0.3, run_eagerly=True)  # so high that early stopping has work to do
     return model, run(model, few_digits)
 
 
@@ -47,8 +47,9 @@ def uninterrupted(tiny, few_digits):
 def test_a_killed_run_ends_as_one_that_was_not(tiny, few_digits, tmp_path, uninterrupted, epoch):
     expected, history = uninterrupted
     with pytest.raises(Killed):
-        run(tiny(learning_rate=0.3), few_digits, tmp_path, kill=epoch)
-    model = tiny(seed=8 if epoch else 7, learning_rate=0.3)  # in epoch 0 nothing was kept yet
+        run(tiny(learning_rate=0.3, run_eagerly=True), few_digits, tmp_path, kill=epoch)
+    seed = 8 if epoch else 7  # in epoch 0 nothing was kept yet
+    model = tiny(seed, learning_rate=0.3, run_eagerly=True)
     resumed = run(model, few_digits, tmp_path)
     assert resumed.epoch == history.epoch
     assert len(history.epoch) < 8
@@ -62,13 +63,13 @@ def test_a_killed_run_ends_as_one_that_was_not(tiny, few_digits, tmp_path, unint
 def test_what_is_half_written_is_not_read(tiny, few_digits, tmp_path, uninterrupted):
     expected, _ = uninterrupted
     with pytest.raises(Killed):
-        run(tiny(learning_rate=0.3), few_digits, tmp_path, kill=2)
+        run(tiny(learning_rate=0.3, run_eagerly=True), few_digits, tmp_path, kill=2)
     (whole,) = [path for path in tmp_path.iterdir() if path.name.isdigit()]
     assert whole.name == "00002"
     half = tmp_path / ".00003.1-x.writing" / "00003"
     half.mkdir(parents=True)
     (half / "model.weights.h5").write_bytes(b"half")
-    model = tiny(learning_rate=0.3)
+    model = tiny(learning_rate=0.3, run_eagerly=True)
     run(model, few_digits, tmp_path)
     for a, b in zip(model.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)

@@ -17,7 +17,7 @@ def test_what_is_frozen_stays_and_the_rest_learns(few_digits, tiny, part):
     model = tiny(model_class=tfae.AdversarialAutoencoder)
     networks = {name: getattr(model, name) for name in ("encoder", "decoder", "discriminator")}
     networks[part].trainable = False
-    model.compile(jit_compile=False)
+    model.compile(run_eagerly=True)
     before = {name: network.get_weights() for name, network in networks.items()}
     model.fit(few_digits, verbose=0)
     for name, network in networks.items():
@@ -28,7 +28,7 @@ def test_what_is_frozen_stays_and_the_rest_learns(few_digits, tiny, part):
 def test_a_model_that_is_all_frozen_trains_nothing_and_says_so(few_digits, tiny, model_class):
     model = tiny(model_class=model_class)
     model.trainable = False
-    model.compile(jit_compile=False)
+    model.compile(run_eagerly=True)
     before = model.get_weights()
     with pytest.warns(UserWarning, match="no trainable weights"):
         model.fit(few_digits, verbose=0)
@@ -55,7 +55,7 @@ class WithHead(tfae.AdversarialAutoencoder):
 
 
 def test_weights_that_a_subclass_adds_are_trained_and_regularised(few_digits, tiny):
-    model = tiny(model_class=WithHead)
+    model = tiny(model_class=WithHead, run_eagerly=True)
     before = [model.head.get_weights()[0], float(model.factor)]
     logs = model.evaluate(few_digits, verbose=0, return_dict=True)
     terms = sum(logs[n] for n in model.loss_names if n != "gradient_penalty")
@@ -85,7 +85,7 @@ def test_activity_regularisers_count_for_every_call_of_a_network(few_digits):
     losses = []
     for model_class in (tfae.Autoencoder, Twice):
         model = model_class(encoder, decoder, seed=1)
-        model.compile(jit_compile=False)
+        model.compile(run_eagerly=True)
         for _ in range(2):  # nothing is left over from the time before
             logs = model.evaluate(few_digits, batch_size=203, verbose=0, return_dict=True)
         losses.append(logs["loss"] - logs["reconstruction_loss"])
@@ -103,7 +103,7 @@ class OwnLoss(tfae.Autoencoder):
 
 
 def test_an_own_loss_is_what_is_logged(few_digits, tiny):
-    own, plain = (tiny(model_class=c) for c in (OwnLoss, tfae.Autoencoder))
+    own, plain = (tiny(model_class=c, run_eagerly=True) for c in (OwnLoss, tfae.Autoencoder))
     logs = own.fit(few_digits, batch_size=203, verbose=0).history
     expected = plain.fit(few_digits, batch_size=203, verbose=0).history
     assert logs["loss"][0] == pytest.approx(2.0 * expected["loss"][0] + 100.0, rel=1e-5)

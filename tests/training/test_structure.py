@@ -140,7 +140,7 @@ def test_use_changes_nothing_and_a_look_costs_less_than_a_millisecond(model, few
 
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_after_the_first_round_nothing_is_traced(few_digits, jit_compile, tiny):
-    traces = []
+    traces, x = [], few_digits[:64]
 
     class Counted(tfae.Autoencoder):
         def loss_terms(self, batch, training):
@@ -150,9 +150,9 @@ def test_after_the_first_round_nothing_is_traced(few_digits, jit_compile, tiny):
     model = tiny(model_class=Counted, jit_compile=jit_compile)
     seen = []
     for _ in range(3):
-        model.fit(few_digits, validation_data=few_digits, verbose=0)
-        model.evaluate(few_digits, verbose=0)
-        model.predict(few_digits, verbose=0)
-        model.train_on_batch(few_digits[:32])
+        model.fit(x, validation_data=x, verbose=0)
+        model.evaluate(x, verbose=0)
+        model.predict(x, verbose=0)
+        model.train_on_batch(x[:32])
         seen.append(len(traces))
     assert seen[0] == seen[1] == seen[2]
