@@ -117,7 +117,7 @@ def test_by_default_all_rates_fall_together_and_with_an_own_optimizer_none(few_d
     def rates(model):
         return [float(getattr(model, name).learning_rate) for name in names]
 
-    model = adversarial()
+    model, few_digits = adversarial(), few_digits[:128]
     model.compile(run_eagerly=True)
     seen = []
     watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append(rates(model)))
@@ -167,7 +167,7 @@ def test_each_optimizer_keeps_its_slots_and_settings_in_files(few_digits, tmp_pa
     names = ("optimizer", "discriminator_optimizer", "generator_optimizer")
     model = adversarial()
     model.compile("rmsprop", keras.optimizers.Adam(2e-3), SGD(0.1, momentum=0.5), run_eagerly=True)
-    model.fit(few_digits, verbose=0)
+    model.fit(few_digits[:64], verbose=0)
     model.save(tmp_path / "m.keras")
     model.save_weights(tmp_path / "m.weights.h5")
     loaded = keras.saving.load_model(tmp_path / "m.keras")
@@ -207,6 +207,8 @@ def test_the_gradient_penalty_is_the_squared_gradient_at_draws_of_the_prior(few_
 
 
 def test_evaluating_changes_nothing_in_what_training_draws(few_digits):
+    few_digits = few_digits[:64]
+
     def trained(evaluated):
         model = adversarial()
         model.compile(run_eagerly=True)
