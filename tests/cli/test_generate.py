@@ -43,6 +43,12 @@ def test_numbers_follow_from_the_seed(tfae, run, command):
     assert (a != c).any()
 
 
+def test_data_is_drawn_instead_of_means_when_asked(tfae, run):
+    tfae(f"generate {run} -n 2 --sample --seed 3 --out drawn.npy")
+    drawn = np.load("drawn.npy")
+    np.testing.assert_array_equal(drawn, read_run(run)[0].generate(2, seed=3, sample=True))
+
+
 def test_a_file_that_exists_is_overwritten_when_asked_to_only(tfae, run, monkeypatch):
     Path("a.npy").write_text("precious")
     for command in COMMANDS:

@@ -29,11 +29,22 @@ if TYPE_CHECKING:
 @click.option(
     "--label", help="Class of all examples, by its name or its number.  [default: any class]"
 )
+@click.option(
+    "--sample",
+    is_flag=True,
+    help="Draw data from the likelihood, such as zeros and ones, instead of its means.",
+)
 @seed("Seed of the draws.")
 @OUT
 @OVERWRITE
 def generate(
-    run: Path, number: int, label: str | None, seed: int, out: Path | None, overwrite: bool
+    run: Path,
+    number: int,
+    label: str | None,
+    sample: bool,
+    seed: int,
+    out: Path | None,
+    overwrite: bool,
 ) -> None:
     """Draw new examples from a trained model."""
     check_out(out, overwrite, (".png", ".npy"))
@@ -47,7 +58,7 @@ def generate(
     if getattr(model, "sampling_prior", None) is None:
         raise ValueError(_why_not(run, model))
     of_class = None if label is None else _class_number(run, model, config, label)
-    examples = model.generate(number, seed=seed, label=of_class)
+    examples = model.generate(number, seed=seed, label=of_class, sample=sample)
     shape = examples.shape[1:]
     default = run / "generated" / "samples"
     out = write_examples(examples, out, default, shape, pictures.image_grid, overwrite)
