@@ -50,6 +50,15 @@ of_the_trainer = pytest.mark.parametrize(
     [tfae.VariationalAutoencoder, tfae.AdversarialAutoencoder],
     ids=lambda m: m.__name__,
 )
+# And what is the base's, with little that a model adds: one of each kind of `call` and of codes.
+of_the_bases = at_length(
+    [
+        tfae.Autoencoder,
+        tfae.VariationalAutoencoder,
+        tfae.ConditionalVariationalAutoencoder,
+        tfae.VectorQuantizedVariationalAutoencoder,
+    ]
+)
 with_those_without_networks_at_length = at_length(tfae.models.MODELS.values())
 every_way_of_weighing = at_length(MODELS, tfae.AdversarialAutoencoder)  # one player, several
 
@@ -222,7 +231,7 @@ def test_examples_of_weight_zero_teach_nothing(model_class, few_digits):
     assert any((a != b).any() for a, b in zip(before, weights(model), strict=True))
 
 
-@every_model_at_length
+@every_way_of_weighing
 def test_unit_weights_change_nothing_also_in_validation(model_class, few_digits):
     ones = np.ones(len(few_digits), "float32")
     plain, weighted = small(model_class), small(model_class)
@@ -323,7 +332,13 @@ def test_save_weights_restores_optimizer_and_noise(model_class, few_digits, tmp_
         pytest.param(
             tfae.AdversarialAutoencoder, True, 7, id="XLA, players", marks=pytest.mark.slow
         ),
-        *(pytest.param(m, False, 7, id=m.__name__, marks=pytest.mark.slow) for m in MODELS),
+        *(  # state of its own: a codebook's averages, two discriminators and classes
+            pytest.param(m, False, 7, id=m.__name__, marks=pytest.mark.slow)
+            for m in (
+                tfae.VectorQuantizedVariationalAutoencoder,
+                tfae.SemiSupervisedAdversarialAutoencoder,
+            )
+        ),
     ],
 )
 def test_an_interrupted_run_resumes_exactly(model_class, few_digits, tmp_path, jit_compile, seed):
@@ -370,10 +385,21 @@ def test_eager_graph_and_xla_train_alike(model_class, few_digits):
     assert_equal_weights(xla, trained(run_eagerly=True), atol=1e-4)
 
 
-@every_model_at_length
-@pytest.mark.parametrize(
-    ("policy", "jit_compile"), [("mixed_float16", True), ("mixed_bfloat16", False)]
-)
+def _in_half_precision():
+    """float16, whose range is small, for every model; bfloat16, which only rounds, for two."""
+    parameters = []
+    for m in MODELS:
+        marks = [] if m is tfae.VariationalAutoencoder else [pytest.mark.slow]
+        ways = [("mixed_float16", True)]
+        if m in (tfae.VariationalAutoencoder, tfae.AdversarialAutoencoder):
+            ways.append(("mixed_bfloat16", False))
+        for policy, jit_compile in ways:
+            name = f"{m.__name__}-{policy}"
+            parameters.append(pytest.param(m, policy, jit_compile, id=name, marks=marks))
+    return parameters
+
+
+@pytest.mark.parametrize(("model_class", "policy", "jit_compile"), _in_half_precision())
 def test_mixed_precision_trains_as_float32_does(
     model_class, few_digits, policy, jit_compile, tmp_path
 ):
@@ -421,7 +447,7 @@ def test_predict_reconstruct_and_decode_of_encode_agree(model_class, few_digits)
     assert predicted.max() <= 1
 
 
-@every_model_at_length
+@of_the_bases
 def test_inference_handles_any_number_of_rows(model_class, few_digits):
     model = untrained(model_class)
     whole = model.encode(few_digits)
@@ -500,7 +526,7 @@ def test_a_dtype_policy_of_one_model_reaches_its_networks(model_class, few_digit
     model.fit(few_digits, verbose=0)
 
 
-@every_model_at_length
+@of_the_bases
 def test_a_model_can_be_a_layer_of_another(model_class, few_digits):
     model = small(model_class)
     x = keras.Input((8, 8, 1))
