@@ -1,15 +1,13 @@
 """The base of every tfae model: Keras' trainer with named loss terms and exact resume."""
 
-import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfae.arguments import whole_number, whole_number_or_none
+from tfae.arguments import whole_number
 from tfae.batches.batch import Batch, unpack
 from tfae.batches.contract import DataContract
 from tfae.batches.feeding import (
@@ -22,17 +20,15 @@ from tfae.batches.feeding import (
     training_batches,
 )
 from tfae.batches.order import host_variable
-from tfae.batches.order_callbacks import SeededOrder
-from tfae.batches.sources import is_in_batches, num_batches
-from tfae.files import atomic_write
-from tfae.internals import forget_layer, has_compiled_metrics, start_fit_at
+from tfae.batches.sources import is_in_batches
+from tfae.internals import forget_layer
 from tfae.layers.seeds import random_seed
-from tfae.training import objective, random_state
-from tfae.training.callbacks import with_callbacks
-from tfae.training.divergence import DivergenceWarning, warn_of_nonfinite_weights
-from tfae.training.learning_rate import DecayOverFit
+from tfae.training import objective, random_state, steps
+from tfae.training.divergence import warn_of_nonfinite_weights
+from tfae.training.fitting import check_arguments, fit_on_batches
 from tfae.training.players import Player, complete
-from tfae.training.programs import FreshPrograms, Programs
+from tfae.training.programs import Programs
+from tfae.training.saving import save_atomically
 
 
 class Trainer(keras.Model):
@@ -113,38 +109,11 @@ class Trainer(keras.Model):
         return complete(self.players(), self)
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        batch = unpack(data)
-        players = self._all_players()
-        with tf.GradientTape(persistent=len(players) > 1) as tape:
-            if len(players) == 1:  # a user's subclass may override `compute_loss`
-                losses = [self.compute_loss(x, y, None, sample_weight, training=True)]
-            elif type(self).compute_loss is Trainer.compute_loss:
-                losses = objective.player_losses(self, players, batch, training=True)
-            else:
-                raise ValueError(
-                    f"{type(self).__name__} has several losses, one for each of its players; "
-                    "instead of `compute_loss` override `loss_terms`, and `players`, which assigns "
-                    "the terms."
-                )
-            scaled = [p.optimizer.scale_loss(loss) for p, loss in zip(players, losses, strict=True)]
-        objective.log_loss(self, losses, batch.x)
-        # All gradients are taken before any of them is applied.
-        gradients = [
-            tape.gradient(loss, p.variables) for p, loss in zip(players, scaled, strict=True)
-        ]
-        if not any(gradients):
-            warnings.warn(f"{type(self).__name__} has no trainable weights.", stacklevel=2)
-        for player, gradient in zip(players, gradients, strict=True):
-            if gradient:  # otherwise all of the player's layers are frozen
-                player.optimizer.apply_gradients(zip(gradient, player.variables, strict=True))
-        return self._logs(x, y, sample_weight)
+        overridden = type(self).compute_loss is not Trainer.compute_loss
+        return steps.train(self, self._all_players(), data, overridden)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        loss = self.compute_loss(x, y, None, sample_weight, training=False)
-        objective.log_loss(self, [loss], unpack(data).x)
-        return self._logs(x, y, sample_weight)
+        return steps.test(self, data)
 
     def predict_step(self, data: Any) -> tf.Tensor:
         return self(self._inputs(unpack(data)), training=False)
@@ -155,11 +124,7 @@ class Trainer(keras.Model):
 
     def _logs(self, x: Any, y: Any, sample_weight: Any) -> dict[str, tf.Tensor]:
         """Updates the metrics given to `compile`, if any, with the model's reconstruction."""
-        if not has_compiled_metrics(self):
-            return self.get_metrics_result()
-        batch = unpack((x, y, sample_weight))
-        y_pred = self(self._inputs(batch), training=False)
-        return self.compute_metrics(x, batch.target, y_pred, sample_weight=sample_weight)
+        return steps.logs(self, x, y, sample_weight)
 
     # ------------------------------------------------------------------ compile
 
@@ -289,20 +254,15 @@ class Trainer(keras.Model):
         Raises:
             ValueError: If the data does not fit the model, or `class_weight` is given.
         """
-        if class_weight is not None:
-            raise ValueError(
-                f"{type(self).__name__} reconstructs its input and has no classes to weight; use "
-                "`sample_weight`, one weight for each example, instead of `class_weight`."
-            )
-        for name, value in (
-            ("batch_size", batch_size),
-            ("validation_batch_size", validation_batch_size),
-            ("steps_per_epoch", steps_per_epoch),
-            ("validation_steps", validation_steps),
-        ):
-            whole_number_or_none(name, value, 1)
-        if not isinstance(validation_freq, list | tuple):
-            whole_number("validation_freq", validation_freq, 1)
+        check_arguments(
+            self,
+            class_weight,
+            validation_freq,
+            batch_size=batch_size,
+            validation_batch_size=validation_batch_size,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+        )
         self._check_optimizers()
         seed = host_variable(self.seed)
         data, held_out = self._training_batches(
@@ -315,40 +275,26 @@ class Trainer(keras.Model):
             validation_split=validation_split if validation_data is None else 0.0,
         )
         if validation_data is not None:
-            validation_data, _ = self._training_batches(
+            held_out, _ = self._training_batches(
                 *keras.utils.unpack_x_y_sample_weight(validation_data),
                 batch_size=validation_batch_size or batch_size,
             )
-        optimizers = [player.optimizer for player in self.players()] if self.compiled else []
-        steps = steps_per_epoch or num_batches(data)
-        decay = DecayOverFit(optimizers, epochs, steps)
-        programs = self._programs
-        with programs.for_fit(callbacks, data, steps and epochs * steps):
-            if not is_in_batches(x) and not steps_per_epoch and programs.keeps_epochs_apart():
-                # One iterator for all epochs: making one takes as long as many small steps.
-                steps_per_epoch = int(data.cardinality())
-                data = data.repeat()
-            programs.steps_per_epoch = steps_per_epoch
-            after = [SeededOrder(data, seed)] if isinstance(data, tf.data.Dataset) else []
-            after += [FreshPrograms(), DivergenceWarning()]
-            callbacks = with_callbacks(callbacks, [decay], after, self)
-            try:
-                with clear_data_errors():
-                    return super().fit(
-                        data,
-                        epochs=epochs,
-                        verbose=verbose,
-                        callbacks=callbacks,
-                        validation_data=held_out if validation_data is None else validation_data,
-                        shuffle=shuffle and isinstance(data, keras.utils.PyDataset),
-                        initial_epoch=initial_epoch,
-                        steps_per_epoch=steps_per_epoch,
-                        validation_steps=validation_steps,
-                        validation_freq=validation_freq,
-                    )
-            finally:
-                decay.reset()
-                start_fit_at(self, None)  # a callback may have set it
+        return fit_on_batches(
+            self,
+            super().fit,
+            data,
+            seed,
+            callbacks,
+            epochs,
+            steps_per_epoch,
+            one_iterator=not is_in_batches(x),
+            verbose=verbose,
+            validation_data=held_out,
+            shuffle=shuffle and isinstance(data, keras.utils.PyDataset),
+            initial_epoch=initial_epoch,
+            validation_steps=validation_steps,
+            validation_freq=validation_freq,
+        )
 
     def evaluate(
         self,
@@ -473,17 +419,7 @@ class Trainer(keras.Model):
             ValueError: If the path is an HDF5 file, which would hold neither the optimizers nor the
                 random state of a tfae model.
         """
-        if str(filepath).endswith((".h5", ".hdf5")):
-            raise ValueError(
-                f"A {type(self).__name__} is saved as a .keras file; received {str(filepath)!r}. "
-                "(save_weights takes a .weights.h5 file.)"
-            )
-        is_file = str(filepath).endswith(".keras") and "://" not in str(filepath)
-        if not is_file or Path(filepath).is_dir() or not overwrite or kwargs.get("zipped") is False:
-            super().save(filepath, overwrite, **kwargs)
-            return
-        with atomic_write(filepath, replace=True) as new:
-            super().save(new, **kwargs)
+        save_atomically(self, super().save, filepath, overwrite, **kwargs)
 
     def save_own_variables(self, store: Any) -> None:
         warn_of_nonfinite_weights(self)
