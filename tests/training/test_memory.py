@@ -79,6 +79,19 @@ def test_nothing_keeps_the_training_data_after_fit(tiny, few_digits, monkeypatch
     assert [reference() for reference in kept] == [None] * len(kept)
 
 
+@LINUX
+def test_a_grid_search_under_xla_takes_the_mappings_of_one_model(tiny, few_digits):
+    def fit(seed):
+        model = tiny(seed, jit_compile=True)
+        model.fit(few_digits[:64], validation_data=few_digits[:32], verbose=0)
+
+    fit(0)
+    before = mappings()
+    for seed in range(1, 6):
+        fit(seed)
+    assert mappings() - before < 20
+
+
 @pytest.mark.slow
 @LINUX
 def test_a_process_keeps_no_mappings_of_200_small_fits_and_1000_sizes_of_batches():

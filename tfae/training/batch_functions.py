@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfae.batches.batch import Batch
 from tfae.training.programs import Programs
-from tfae.training.shared_functions import share
+from tfae.training.shared_functions import let_go_of
 
 
 class BatchFunctions:
@@ -76,4 +76,4 @@ def _trace(function: Callable, present: list[str], specs: list, further: tuple) 
     further_specs = map(tf.TensorSpec.from_tensor, further)
     # Without autograph, as in Keras: with it, errors would begin with "in user code".
     traced = tf.function(call, autograph=False)
-    return share(traced.get_concrete_function(*specs, *further_specs))
+    return let_go_of(traced.get_concrete_function(*specs, *further_specs))

@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfae.training.compilation import ProgramBudget
-from tfae.training.shared_functions import share
+from tfae.training.shared_functions import let_go_of, share
 from tfae.training.single_steps import SingleSteps
 
 
@@ -125,7 +125,8 @@ class FusedSteps:
                 spec,
             )
             count = tf.TensorSpec([], tf.int32)
-            self._traced[key] = share(
+            keep = share if xla else let_go_of
+            self._traced[key] = keep(
                 run_and_collect.get_concrete_function(stacked, count, *_source(spec))
             )
         return self._traced[key]

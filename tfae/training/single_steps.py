@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from tfae.training.compilation import ProgramBudget
-from tfae.training.shared_functions import share
+from tfae.training.shared_functions import let_go_of, share
 
 
 class SingleSteps:
@@ -70,7 +70,8 @@ class SingleSteps:
         key = (repr(specs), xla)
         if key not in self._traced:
             function = tf.function(self._step, jit_compile=xla or None)
-            self._traced[key] = share(function.get_concrete_function(specs))
+            keep = share if xla else let_go_of
+            self._traced[key] = keep(function.get_concrete_function(specs))
         return self._traced[key]
 
     def _run_next(self, iterator: tf.data.Iterator) -> Any:
@@ -81,7 +82,7 @@ class SingleSteps:
                 lambda it: self._step(keras.tree.map_structure(_as_tensor, it.get_next()))
             )
             spec = tf.data.IteratorSpec(iterator.element_spec)
-            self._traced[key] = share(function.get_concrete_function(spec))
+            self._traced[key] = let_go_of(function.get_concrete_function(spec))
         return self._traced[key](iterator)
 
 
