@@ -14,6 +14,7 @@ from tfae.batches.contract import DataContract
 from tfae.batches.feeding import clear_data_errors
 from tfae.batches.label_contract import LabelContract
 from tfae.batches.sources import checked_dataset
+from tfae.layers import Scaling
 
 X = np.random.default_rng(0).uniform(0.1, 0.9, (6, 2, 3)).astype("float32")
 WEIGHTS = np.array([1.0, 2.0, 0.0, 1.0, 3.0, 1.0], "float32")
@@ -420,3 +421,11 @@ def test_a_classifier_predicts_without_labels():
     inputs = CLASSIFIER.of_inputs()
     checked = inputs.checked(inputs.inputs(unpack((X, LABELS))))
     assert len(inputs.to_keras(checked)) == 1
+
+
+@pytest.mark.parametrize(("factor", "said"), [(10.0, r"\[0, 0.1\]"), (1 / 255, r"\[0, 255\]")])
+def test_a_range_is_told_without_the_margin_for_rounding(factor, said):
+    support = Scaling(0.0, factor).support_of((0.0, 1.0))
+    contract = dataclasses.replace(CONTRACT, support=support)
+    with pytest.raises(ValueError, match=rf"must lie in {said} for"):
+        of_arrays(contract, X * 1000)

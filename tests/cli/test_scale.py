@@ -63,10 +63,25 @@ def test_other_data_is_measured_in_its_own_units(tfae, bare, own_units):
 
 
 def test_data_that_is_binarized_or_of_models_without_a_scaling_comes_scaled(tfae, bare, own_units):
-    tfae("train sparse-coding --data d.npz --scale standard --num-atoms 4 --epochs 1 --out coding")
-    tfae(f"train autoencoder --data d.npz --scale minmax --binarize threshold {SMALL}")
+    def said(command):
+        return " ".join(tfae(command).output.split())
+
+    coding = said(
+        "train sparse-coding --data d.npz --scale standard --num-atoms 4 --epochs 1 --out coding"
+    )
+    binarized = said(f"train autoencoder --data d.npz --scale minmax --binarize threshold {SMALL}")
+    assert "with this model --scale standard is not kept" in coding
+    assert "with data that is binarized --scale minmax is not kept" in binarized
     for run in ("coding", "run"):
         of_data = json.loads(Path(run, "config.json").read_text())["data"]
         assert "scaled_by" not in of_data
         batch = next(load_split(open_data(of_data), of_data, "train", 200).as_numpy_iterator())
         assert np.abs(batch).max() < 6
+
+
+def test_a_scaling_that_the_likelihood_does_not_take_is_told_as_such(tfae, bare, own_units):
+    command = SMALL.replace("--likelihood squared_error", "")
+    output = tfae(f"train autoencoder --data d.npz --scale standard {command}", exit_code=2).output
+    shown = " ".join(output.split())
+    assert "--scale standard gives values below 0 and above 1" in shown
+    assert "add --likelihood gaussian or squared_error, or choose --scale minmax" in shown

@@ -240,6 +240,8 @@ def _range_message(name: str, support: tuple[Any, Any]) -> str:
             f"`{name}` must be at least {low:g} for this likelihood. Choose likelihood='gaussian', "
             "'laplace' or 'student_t' for data that can be negative."
         )
+    # Without the margin for rounding that a scaling adds.
+    low, high = (round(end / (high - low), 5) * (high - low) + 0.0 for end in (low, high))
     return (
         f"`{name}` must lie in [{low:g}, {high:g}] for this likelihood. Scale the data (divide "
         "8-bit images by 255) or clip it, or choose likelihood='gaussian' or 'squared_error'."

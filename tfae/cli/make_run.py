@@ -90,7 +90,14 @@ def _scaling_of_model(config: dict[str, Any], source: data.Source) -> layers.Sca
     """
     of_data = config["data"]
     has_scaling = "scaling" in hyperparameters.of_constructor(model_class(config["model"]))
-    if of_data["scale"] in (None, "auto") or of_data["binarize"] or not has_scaling:
+    if of_data["scale"] in (None, "auto"):
+        return None
+    if of_data["binarize"] or not has_scaling:
+        reason = "data that is binarized" if has_scaling else "this model"
+        console.print(
+            f"Note: with {reason} --scale {of_data['scale']} is not kept in the model. Scale what "
+            "you give to it and to its exports in the same way."
+        )
         return None
     found = source.scaling(of_data["scale"], of_data["validation_split"])
     of_data["scaled_by"] = "model"
@@ -118,6 +125,14 @@ def _new_model(
         )
     else:
         model = cls(**options)
+    support = model.data_contract().support if model.built else None
+    of_data = config.get("data", {})
+    is_standard = of_data.get("scale") == "standard" and not of_data.get("binarize")
+    if support is not None and is_standard:
+        raise ValueError(
+            "--scale standard gives values below 0 and above 1, which --likelihood bernoulli does "
+            "not take: add --likelihood gaussian or squared_error, or choose --scale minmax."
+        )
     compile_model(model, training.get("learning_rate"))
     return model
 

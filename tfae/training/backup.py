@@ -2,7 +2,6 @@
 
 import json
 import math
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfae.files import atomic_write
 from tfae.internals import start_fit_at
+from tfae.training.numbered_states import NumberedStates
 
 
 class EarlyStop(keras.callbacks.Callback):
@@ -58,9 +57,11 @@ class Backup(keras.callbacks.Callback):
 
     Each epoch is saved to a new folder, which appears by one rename, so the newest one is always
     complete, even if the process is killed. (`keras.callbacks.BackupAndRestore` overwrites its only
-    file, which a kill can leave unreadable, and does not save the state of callbacks.) `fit` with
-    the same arguments, in a new process, then ends with the weights and the history of a run that
-    was not killed. It must be the last callback, since it saves what the others have done.
+    file, which a kill can leave unreadable, and does not save the state of callbacks.) The two
+    newest are kept: if the newest is damaged on the disk, a warning names the file, and the one
+    before it counts. `fit` with the same arguments, in a new process, then ends with the weights
+    and the history of a run that was not killed. It must be the last callback, since it saves what
+    the others have done.
 
     Example:
         ```python
@@ -88,26 +89,42 @@ class Backup(keras.callbacks.Callback):
         self.delete = delete
         self.history: list[dict[str, float]] = []
         self._callbacks = [callback for callback in callbacks if callback is not None]
+        self._states = NumberedStates(self.folder)
         self._is_restored = False
+        self._has_stopped = False  # the training that was kept, before its last epoch
         self._past = 0  # epochs of earlier processes
 
     def restore(self, model: keras.Model) -> None:
-        """Restores a compiled model, the history and the callbacks from the newest backup."""
+        """Restores a compiled model, the history and the callbacks from the newest backup.
+
+        Raises:
+            ValueError: If the state is damaged, or of another model or other callbacks; names it.
+        """
         self._is_restored = True
-        self.history = []
-        newest = self._newest()
-        if newest is None:
-            return
-        model.load_weights(newest / "model.weights.h5")
-        kept = json.loads((newest / "state.json").read_text())
-        self.history = kept["history"]
-        for i, (callback, state) in enumerate(zip(self._callbacks, kept["callbacks"], strict=True)):
-            for name, value in state.items():
+        self.history, self._has_stopped = [], False
+        self._states.load(lambda state: self._read(state, model))
+
+    def _read(self, state: Path, model: keras.Model) -> None:
+        kept = json.loads((state / "state.json").read_text())
+        if len(kept["callbacks"]) != len(self._callbacks):
+            raise ValueError(
+                f"{state} holds the state of {len(kept['callbacks'])} callbacks, and `Backup` was "
+                f"given {len(self._callbacks)}: give the same ones, or remove {self.folder}."
+            )
+        load_kept_weights(model, state / _WEIGHTS)
+        self.history, self._has_stopped = kept["history"], kept["stopped"]
+        for i, (callback, values) in enumerate(
+            zip(self._callbacks, kept["callbacks"], strict=True)
+        ):
+            for name, value in values.items():
                 setattr(callback, name, value)
-            for file in newest.glob(f"{i}.*.npz"):
+            for file in state.glob(f"{i}.*.npz"):
                 with np.load(file) as arrays:
                     value = [arrays[f"arr_{k}"] for k in range(len(arrays))]
                 setattr(callback, file.name.split(".")[1], value)
+            if getattr(callback, "monitor_op", callback) is None:
+                # Keras turns the sign around as it finds the direction, and finds it anew.
+                callback.min_delta = abs(callback.min_delta)
 
     def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         self._past = 0
@@ -118,50 +135,36 @@ class Backup(keras.callbacks.Callback):
         self._is_restored = False
         self._past = len(self.history)
         if self.history:
-            ended = self._newest_state()["stopped"]
-            start_fit_at(self.model, self.params["epochs"] if ended else self._past)
+            start_fit_at(self.model, self.params["epochs"] if self._has_stopped else self._past)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self.history.append({name: float(value) for name, value in logs.items()})
-        name = f"{len(self.history):05}"
-        shutil.rmtree(self.folder / name, ignore_errors=True)  # from an abandoned run
-        with atomic_write(self.folder / name) as new:
-            new.mkdir()
-            self.model.save_weights(new / "model.weights.h5")
-            states = []
-            for i, callback in enumerate(self._callbacks):
-                plain, arrays = _state(callback)
-                states.append(plain)
-                for attribute, value in arrays.items():
-                    np.savez(new / f"{i}.{attribute}.npz", *value)
-            state = {
-                "history": self.history,
-                "callbacks": states,
-                "stopped": bool(self.model.stop_training),
-            }
-            (new / "state.json").write_text(json.dumps(state))
-        for old in self.folder.iterdir():
-            if old.name.isdigit() and old.name != name:
-                shutil.rmtree(old, ignore_errors=True)
+        self._states.save(len(self.history), self._write)
+
+    def _write(self, folder: Path) -> None:
+        self.model.save_weights(folder / _WEIGHTS)
+        states = []
+        for i, callback in enumerate(self._callbacks):
+            plain, arrays = _state(callback)
+            states.append(plain)
+            for attribute, value in arrays.items():
+                np.savez(folder / f"{i}.{attribute}.npz", *value)
+        state = {
+            "history": self.history,
+            "callbacks": states,
+            "stopped": bool(self.model.stop_training),
+        }
+        (folder / "state.json").write_text(json.dumps(state))
 
     def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
         history = self.model.history
         if self._past:
-            for name in self.history[0]:
+            for name in dict.fromkeys(name for epoch in self.history for name in epoch):
                 history.history[name] = [epoch[name] for epoch in self.history if name in epoch]
             history.epoch = list(range(len(self.history)))
         if self.delete:
-            for folder in self.folder.glob("*"):
-                if folder.name.isdigit():
-                    shutil.rmtree(folder, ignore_errors=True)
+            self._states.remove()
             self.history = []
-
-    def _newest(self) -> Path | None:
-        whole = [path for path in self.folder.glob("*") if path.name.isdigit()]
-        return max(whole, key=lambda path: int(path.name), default=None)
-
-    def _newest_state(self) -> dict[str, Any]:
-        return json.loads((self._newest() / "state.json").read_text())
 
 
 def _state(callback: keras.callbacks.Callback) -> tuple[dict[str, Any], dict[str, list]]:
@@ -179,7 +182,17 @@ def _state(callback: keras.callbacks.Callback) -> tuple[dict[str, Any], dict[str
     return plain, arrays
 
 
-def save_weights_atomically(model: keras.Model, path: Path) -> None:
-    """Saves weights so that the file is complete at every moment: the old one or the new one."""
-    with atomic_write(path, replace=True) as new:
-        model.save_weights(new)
+_WEIGHTS = "model.weights.h5"
+
+
+def load_kept_weights(model: keras.Model, path: Path) -> None:
+    """Loads weights, optimizers and random state.
+
+    Raises:
+        ValueError: If they are of another model; names the file.
+    """
+    try:
+        model.load_weights(path)
+    except Exception as error:  # Keras raises what it stumbles over
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(f"{path} does not fit this {type(model).__name__}: {reason}") from error

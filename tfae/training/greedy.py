@@ -16,8 +16,9 @@ from tfae.batches.arrays import split_off_last
 from tfae.batches.batch import Batch
 from tfae.batches.feeding import Inputs, checked_arrays, checked_inputs
 from tfae.batches.sources import is_in_batches
-from tfae.training.backup import Backup, EarlyStop, save_weights_atomically
+from tfae.training.backup import Backup, EarlyStop, load_kept_weights
 from tfae.training.network_copies import execution_options, frozen, new_optimizer
+from tfae.training.numbered_states import NumberedStates
 
 
 def pretrain_layers(
@@ -77,11 +78,12 @@ def pretrain_layers(
         model_of_layer(i)  # raises for wrong arguments before anything is trained
 
     folder = Path(backup_dir) if backup_dir is not None else None
-    if folder is not None and stack.pretrained_layers < n:
-        if (folder / _STACK_FILE).exists():
-            stack.load_weights(folder / _STACK_FILE)
-        else:  # resuming also needs the initial weights of the layers that follow
-            save_weights_atomically(stack, folder / _STACK_FILE)
+    # After k layers the stack is state k. The first weights of layers to come, too, are part of
+    # what must not be lost.
+    states = NumberedStates(folder / "stack") if folder is not None else None
+    begun = states is None or stack.pretrained_layers == n
+    if not begun and not states.load(lambda state: _load(stack, state)):
+        states.save(0, lambda new: stack.save_weights(new / _WEIGHTS))
     first = stack.pretrained_layers
     codes, validation_codes = (_codes(stack, data, 0, first) for data in (x, validation_data))
     histories = []
@@ -105,8 +107,8 @@ def pretrain_layers(
             )
         )
         stack.pretrained_layers = i + 1
-        if folder is not None:
-            save_weights_atomically(stack, folder / _STACK_FILE)
+        if states is not None:
+            states.save(i + 1, lambda new: stack.save_weights(new / _WEIGHTS))
         if i + 1 < n:
             codes, validation_codes = (
                 _codes(stack, data, i, i + 1, raw)
@@ -115,7 +117,12 @@ def pretrain_layers(
     return histories
 
 
-_STACK_FILE = "stack.weights.h5"
+_WEIGHTS = "stack.weights.h5"
+
+
+def _load(stack: Any, state: Path) -> bool:
+    load_kept_weights(stack, state / _WEIGHTS)
+    return True
 
 
 def _fit(

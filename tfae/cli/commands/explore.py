@@ -82,7 +82,7 @@ def _prepare(model: keras.Model, config: dict[str, Any], folder: Path, **names: 
         ).as_numpy_iterator()
     )
     x, labels = (batch["x"], batch["label"]) if description.has_labels else (batch, None)
-    by_data = of_data["scale"] in ("minmax", "standard") and of_data.get("scaled_by") != "model"
+    by_data = of_data["scale"] in ("minmax", "standard") and getattr(model, "scaling", None) is None
     own_scale = of_data["scale"] if by_data else None
     prepare(
         model,

@@ -127,7 +127,7 @@ def _saved_model(
     from tfae import export as exports
 
     of_data = config["data"]
-    by_model = of_data.get("scaled_by") == "model"  # then the exported model takes pixels unscaled
+    by_model = getattr(model, "scaling", None) is not None  # it takes pixels unscaled
     if uint8 and not by_model and of_data["scale"] not in ("auto", 255.0):
         raise ValueError(
             "--uint8 divides by 255, as --scale auto does, but the run was trained with --scale "
