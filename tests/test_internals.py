@@ -282,3 +282,19 @@ def test_the_specification_of_none():
     spec, none = tf.data.Dataset.range(1).map(lambda i: (i, None)).element_spec
     assert internals.is_spec_of_none(none)
     assert not internals.is_spec_of_none(spec)
+
+
+def test_is_saving_hdf5(tmp_path):
+    seen = []
+
+    class Asked(layers.Dense):
+        def get_config(self):
+            seen.append(internals.is_saving_hdf5())
+            return super().get_config()
+
+    model = keras.Sequential([keras.Input((2,)), Asked(1)])
+    for name in ("m.h5", "m.keras"):
+        seen.clear()
+        keras.saving.save_model(model, tmp_path / name)
+        assert set(seen) == {name == "m.h5"}
+    assert not internals.is_saving_hdf5()

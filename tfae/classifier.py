@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import keras
 import numpy as np
@@ -19,6 +19,12 @@ from tfae.training import Trainer
 from tfae.training.network_copies import execution_options, frozen, new_optimizer
 
 HEADS = ("softmax", "svm")
+
+
+def _checked_head(head: str) -> str:
+    if head not in HEADS:
+        raise ValueError(f"`head` must be one of {list(HEADS)}; received {head!r}.")
+    return head
 
 
 @keras.saving.register_keras_serializable("tfae")
@@ -52,6 +58,9 @@ class Classifier(Trainer):
     """
 
     loss_names = ("classification_loss",)
+    metric_modes: ClassVar[dict[str, str]] = {"accuracy": "max"}
+    fixed_attributes = ("num_classes", "weight_decay")
+    attribute_checks: ClassVar[dict[str, Callable]] = {"head": _checked_head}
 
     def __init__(
         self,
@@ -64,14 +73,9 @@ class Classifier(Trainer):
         **kwargs,
     ):
         super().__init__(seed=seed, **kwargs)
-        num_classes = whole_number("num_classes", num_classes, 2)
-        if head not in HEADS:
-            raise ValueError(f"`head` must be one of {list(HEADS)}; received {head!r}.")
-        weight_decay = non_negative("weight_decay", weight_decay)
-        self.num_classes = num_classes
+        self.num_classes = whole_number("num_classes", num_classes, 2)
         self.head = head
-        self.dropout = dropout
-        self.weight_decay = weight_decay
+        self.weight_decay = weight_decay = non_negative("weight_decay", weight_decay)
 
         self.encoder = encoder
         self.flatten = keras.layers.Flatten("channels_last", dtype="float32")
@@ -87,6 +91,15 @@ class Classifier(Trainer):
         shape = getattr(encoder, "input_shape", None) if encoder.built else None
         if shape is not None:
             self.build(shape)
+
+    @property
+    def dropout(self) -> float:
+        """Part of the codes that is dropped in training."""
+        return self.dropout_layer.rate
+
+    @dropout.setter
+    def dropout(self, value: float) -> None:
+        self.dropout_layer.rate = value
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Builds encoder and head for data of `input_shape`, `(batch, ...)`."""

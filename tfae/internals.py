@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
+from keras.src.backend.common import global_state
 from keras.src.trainers.trainer import model_supports_jit
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.python.eager import context, record
@@ -37,6 +38,14 @@ def forget_layer(owner: keras.layers.Layer, layer: keras.layers.Layer) -> None:
     attribute held before.
     """
     owner._tracker.untrack(layer)
+
+
+def is_saving_hdf5() -> bool:
+    """Whether Keras asks for a configuration to write it into an HDF5 file.
+
+    `keras.saving.save_model` opens the file, then asks for it, and never calls `Model.save`.
+    """
+    return bool(global_state.get_global_attribute("use_legacy_config", None))
 
 
 def seed_generators(layer: keras.layers.Layer) -> list[keras.random.SeedGenerator]:

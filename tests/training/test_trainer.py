@@ -66,8 +66,7 @@ def test_steps_per_epoch_of_an_endless_dataset_are_kept_exactly(tiny, few_digits
 
 def test_the_order_of_arrays_follows_from_seed_and_epoch(tiny, few_digits):
     def losses(seed, initial_epoch):
-        model = tiny(run_eagerly=True)
-        model.seed = seed
+        model = tiny(seed, run_eagerly=True)
         seen = []
         watch = keras.callbacks.LambdaCallback(
             on_train_batch_end=lambda _, logs: seen.append(logs["reconstruction_loss"])
@@ -196,3 +195,37 @@ def test_a_callback_list_is_taken(tiny, few_digits):
     callbacks = keras.callbacks.CallbackList([keras.callbacks.History()], model=model)
     model.fit(few_digits, callbacks=callbacks, verbose=0)
     assert int(model.optimizer.iterations) == 7
+
+
+@pytest.mark.parametrize("monitor", ["val_loss", "val_reconstruction_loss", "kl_loss"])
+def test_callbacks_monitor_every_loss_without_being_told_its_direction(tiny, few_digits, monitor):
+    model = tiny(model_class=tfae.VariationalAutoencoder, run_eagerly=True)
+    stop = keras.callbacks.EarlyStopping(monitor, patience=1)
+    model.fit(few_digits[:64], validation_split=0.5, callbacks=[stop], verbose=0)
+    assert stop.monitor_op is keras.ops.less
+
+
+def test_callbacks_wait_for_a_higher_accuracy_of_a_classifier(few_digits):
+    stack = tfae.StackedAutoencoder.from_shape((8, 8, 1), 2, hidden_units=(), seed=0)
+    classifier = stack.classifier(2)
+    classifier.compile(run_eagerly=True)
+    stop = keras.callbacks.EarlyStopping("val_accuracy", patience=1)
+    y = np.arange(64) % 2
+    classifier.fit(few_digits[:64], y, validation_split=0.5, callbacks=[stop], verbose=0)
+    assert stop.monitor_op is keras.ops.greater
+
+
+def test_hdf5_files_are_refused_before_anything_is_trained_or_written(tiny, few_digits, tmp_path):
+    model, file = tiny(), tmp_path / "m.h5"
+    match = r"Autoencoder is saved as a .keras file.*save_weights takes a .weights.h5"
+    checkpoint = keras.callbacks.ModelCheckpoint(file)
+    with pytest.raises(ValueError, match=match):
+        model.fit(few_digits, callbacks=[checkpoint], verbose=0)
+    with pytest.raises(ValueError, match=match):
+        model.save(file)
+    assert not file.exists()
+    assert int(model.optimizer.iterations) == 0
+    with pytest.raises(ValueError, match=match):
+        keras.saving.save_model(model, file)  # Keras has opened the file before it asks
+    assert file.stat().st_size < 1000
+    assert model.get_config()["seed"] == 7

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfae import hyperparameters
+from tfae.attributes import set_fixed
 from tfae.bases.autoencoding import Autoencoding, seed_of_batch
 from tfae.batches.batch import Batch
 from tfae.batches.contract import DataContract
@@ -25,6 +26,12 @@ from tfae.networks.compatibility import (
 )
 from tfae.networks.layer_outputs import feature_model
 from tfae.networks.open_output import check_output_is_open
+
+
+def _checked_scaling(scaling: Scaling | None) -> Scaling | None:
+    if scaling is not None and not isinstance(scaling, Scaling):
+        raise ValueError(f"`scaling` must be a tfae.layers.Scaling; received {scaling!r}.")
+    return scaling
 
 
 class EncoderDecoder(Autoencoding):
@@ -57,6 +64,12 @@ class EncoderDecoder(Autoencoding):
     network_names: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
     # Defaults of `from_shape` for an architecture's hyperparameters, if they differ from its own.
     architecture_defaults: ClassVar[dict[str, dict]] = {}
+    fixed_attributes = ("latent_dim",)
+    attribute_checks: ClassVar[dict[str, Callable]] = {
+        "likelihood": likelihoods.get,
+        "corruption": corruptions.get,
+        "scaling": _checked_scaling,
+    }
 
     def __init__(
         self,
@@ -73,12 +86,10 @@ class EncoderDecoder(Autoencoding):
         check_is_network("decoder", decoder)
         self.encoder = encoder
         self.decoder = decoder
-        self.likelihood = likelihoods.get(likelihood)
-        self.corruption = corruptions.get(corruption)
+        self.likelihood = likelihood
+        self.corruption = corruption
         if self.corruption is not None:
             seed_unseeded(self.corruption, self.seed)
-        if scaling is not None and not isinstance(scaling, Scaling):
-            raise ValueError(f"`scaling` must be a tfae.layers.Scaling; received {scaling!r}.")
         self.scaling = scaling
 
     def _build_if_possible(self) -> None:
@@ -111,7 +122,7 @@ class EncoderDecoder(Autoencoding):
         check_output_is_open(self.decoder, decoder_input, self.likelihood)
         if self.corruption is not None:
             check_keeps_shape(self.corruption, input_shape)
-        self.latent_dim = code.shape[-1]
+        set_fixed(self, latent_dim=code.shape[-1])
         self._code_shape = tuple(code.shape[1:])
         support = self.likelihood.support
         if self.prior is not None:

@@ -46,10 +46,18 @@ class GaussianPosterior(EncoderDecoder):
         Raises:
             ValueError: If it is not an integer of at least 1.
         """
-        self.num_samples = whole_number("num_samples", num_samples, 1)
-        self.sampling = GaussianSampling(
-            self.num_samples if self.num_samples > 1 else None, seed=self.seed, name="sampling"
-        )
+        self.sampling = GaussianSampling(seed=self.seed, name="sampling")
+        self.num_samples = num_samples
+
+    @property
+    def num_samples(self) -> int:
+        """Number of posterior samples an example."""
+        return self.sampling.num_samples or 1
+
+    @num_samples.setter
+    def num_samples(self, value: int) -> None:
+        value = whole_number("num_samples", value, 1)
+        self.sampling.num_samples = value if value > 1 else None
 
     def _checked_code(self, encoded: Any) -> keras.KerasTensor:
         shapes = [tuple(t.shape) for t in encoded] if isinstance(encoded, list | tuple) else None

@@ -4,16 +4,27 @@ Their random numbers are drawn in a form that costs next to nothing under XLA.
 """
 
 import math
+from collections.abc import Callable
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
 
 from tfae import ops
 from tfae.arguments import is_number, non_negative
+from tfae.attributes import CheckedAttributes, checked_by
 from tfae.layers.seeds import next_seed
 
+_WORDS = 2**16  # Rates are kept to one part in that many.
 
-class Corruption(keras.layers.Layer):
+
+def _checked_rate(rate: float) -> float:
+    if not (is_number(rate) and 0 <= rate < 1 and round(rate * _WORDS) < _WORDS):
+        raise ValueError(f"`rate` must lie in [0, 1); received rate={rate!r}.")
+    return float(rate)
+
+
+class Corruption(CheckedAttributes, keras.layers.Layer):
     """Base of the corruptions: `corrupt` in training, the identity otherwise.
 
     Args:
@@ -24,6 +35,8 @@ class Corruption(keras.layers.Layer):
     Reference:
         Vincent et al., "Stacked Denoising Autoencoders", 2010, section 3.3.
     """
+
+    fixed_attributes = ("seed",)
 
     def __init__(self, seed: int | None = None, **kwargs):
         super().__init__(**kwargs)
@@ -66,9 +79,11 @@ class MaskingCorruption(Corruption):
         ValueError: If `rate` lies outside [0, 1).
     """
 
+    attribute_checks: ClassVar[dict[str, Callable]] = {"rate": _checked_rate}
+
     def __init__(self, rate: float = 0.25, seed: int | None = None, **kwargs):
         super().__init__(seed, **kwargs)
-        self.rate = _checked_rate(rate)
+        self.rate = rate
 
     def corrupt(self, inputs: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         masked = _random_words(inputs, seed) < _threshold(self.rate)
@@ -93,9 +108,11 @@ class GaussianCorruption(Corruption):
         ValueError: If `stddev` is negative or not finite.
     """
 
+    attribute_checks: ClassVar[dict[str, Callable]] = {"stddev": checked_by(non_negative, "stddev")}
+
     def __init__(self, stddev: float = 0.3, seed: int | None = None, **kwargs):
         super().__init__(seed, **kwargs)
-        self.stddev = non_negative("stddev", stddev)
+        self.stddev = stddev
 
     def corrupt(self, inputs: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         if not self.stddev:
@@ -127,6 +144,8 @@ class SaltAndPepperCorruption(Corruption):
         ValueError: If `rate` lies outside [0, 1), or `low` is not below `high`.
     """
 
+    attribute_checks: ClassVar[dict[str, Callable]] = {"rate": _checked_rate}
+
     def __init__(
         self,
         rate: float = 0.25,
@@ -136,7 +155,7 @@ class SaltAndPepperCorruption(Corruption):
         **kwargs,
     ):
         super().__init__(seed, **kwargs)
-        self.rate = _checked_rate(rate)
+        self.rate = rate
         if not (is_number(low) and is_number(high) and low < high):
             raise ValueError(
                 "`low` and `high` must be numbers, the lowest and highest value of the data, with "
@@ -154,7 +173,6 @@ class SaltAndPepperCorruption(Corruption):
         return {**super().get_config(), "rate": self.rate, "low": self.low, "high": self.high}
 
 
-_WORDS = 2**16  # Rates are multiples of one over this.
 _SHORTCUTS = {
     "masking": MaskingCorruption,
     "gaussian": GaussianCorruption,
@@ -204,9 +222,3 @@ def _random_words(like: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 def _threshold(rate: float) -> int:
     """A random 16-bit word is below this number with probability `rate`."""
     return math.ceil(rate * _WORDS - 0.5) or math.ceil(rate)
-
-
-def _checked_rate(rate: float) -> float:
-    if not (is_number(rate) and 0 <= rate < 1 and round(rate * _WORDS) < _WORDS):
-        raise ValueError(f"`rate` must lie in [0, 1); received rate={rate!r}.")
-    return float(rate)

@@ -6,11 +6,12 @@ import keras
 import tensorflow as tf
 
 from tfae import ops
+from tfae.attributes import CheckedAttributes
 from tfae.layers.seeds import next_seed
 
 
 @keras.saving.register_keras_serializable("tfae")
-class GaussianSampling(keras.layers.Layer):
+class GaussianSampling(CheckedAttributes, keras.layers.Layer):
     """Draws z ~ N(mean, exp(log_variance)) and computes its KL to N(0, I), in one fused op.
 
     Training and evaluation use separate seed generators, so evaluating in between does not change
@@ -24,6 +25,8 @@ class GaussianSampling(keras.layers.Layer):
     Reference:
         Kingma and Welling, "Auto-Encoding Variational Bayes", 2014, section 2.4.
     """
+
+    fixed_attributes = ("seed",)
 
     def __init__(self, num_samples: int | None = None, seed: int | None = None, **kwargs):
         # No autocast: float32 inputs must stay float32 under mixed precision.

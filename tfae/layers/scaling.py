@@ -6,9 +6,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfae.attributes import CheckedAttributes
+
 
 @keras.saving.register_keras_serializable("tfae")
-class Scaling(keras.layers.Layer):
+class Scaling(CheckedAttributes, keras.layers.Layer):
     """Scales data for the networks, `(x - shift) * factor`; `inverse` undoes it.
 
     A model with it, `Autoencoder(..., scaling=Scaling(shift, factor))`, takes data in its original
@@ -23,6 +25,8 @@ class Scaling(keras.layers.Layer):
     Raises:
         ValueError: If a number is not finite, or a factor is zero.
     """
+
+    fixed_attributes = ("shift", "factor")  # of which a model knows the range of its data
 
     def __init__(
         self,

@@ -1,13 +1,23 @@
 """k-sparse activations: only the largest units are kept."""
 
+from collections.abc import Callable
+from typing import ClassVar
+
 import keras
 import tensorflow as tf
 
 from tfae.arguments import is_number, whole_number
+from tfae.attributes import CheckedAttributes, checked_by
+
+
+def _checked_alpha(alpha: float) -> float:
+    if not is_number(alpha) or alpha < 1:
+        raise ValueError(f"`alpha` must be a number of at least 1; received {alpha!r}.")
+    return float(alpha)
 
 
 @keras.saving.register_keras_serializable("tfae")
-class TopK(keras.layers.Layer):
+class TopK(CheckedAttributes, keras.layers.Layer):
     """Keeps the `k` largest units of each example and sets the others to zero.
 
     Among equal units the first ones are kept, so there are never more than `k`. The gradient passes
@@ -26,12 +36,15 @@ class TopK(keras.layers.Layer):
         Makhzani and Frey, "k-Sparse Autoencoders", 2013.
     """
 
+    attribute_checks: ClassVar[dict[str, Callable]] = {
+        "k": checked_by(whole_number, "k", 1),
+        "alpha": _checked_alpha,
+    }
+
     def __init__(self, k: int = 25, alpha: float = 1.0, **kwargs):
         super().__init__(**kwargs)
-        if not is_number(alpha) or alpha < 1:
-            raise ValueError(f"`alpha` must be a number of at least 1; received {alpha!r}.")
-        self.k = whole_number("k", k, 1)
-        self.alpha = float(alpha)
+        self.k = k
+        self.alpha = alpha
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         units = input_shape[-1]

@@ -1,15 +1,24 @@
 """Vector quantisation; moving averages update the codebook."""
 
 import math
+from collections.abc import Callable
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
 
 from tfae.arguments import is_number, whole_number
+from tfae.attributes import CheckedAttributes, checked_by, set_fixed
+
+
+def _part(name: str, value: float) -> float:
+    if not is_number(value) or not 0 <= value < 1:
+        raise ValueError(f"`{name}` must lie in [0, 1); received {value!r}.")
+    return value
 
 
 @keras.saving.register_keras_serializable("tfae")
-class VectorQuantizer(keras.layers.Layer):
+class VectorQuantizer(CheckedAttributes, keras.layers.Layer):
     """Replaces each vector by its nearest embedding in a codebook.
 
     The codebook is not trained by gradients: `update` sets each embedding to the moving average of
@@ -35,6 +44,11 @@ class VectorQuantizer(keras.layers.Layer):
         appendix A.1; Dhariwal et al., "Jukebox", 2020, for the restarts.
     """
 
+    attribute_checks: ClassVar[dict[str, Callable]] = {
+        name: checked_by(_part, name) for name in ("decay", "restart_below")
+    }
+    fixed_attributes = ("num_embeddings", "embedding_dim", "seed")
+
     def __init__(
         self,
         num_embeddings: int = 512,
@@ -46,9 +60,6 @@ class VectorQuantizer(keras.layers.Layer):
     ):
         # No autocast: distances are computed in float32 under mixed precision too.
         super().__init__(**{"autocast": False, "dtype": "float32", **kwargs})
-        for name, value in (("decay", decay), ("restart_below", restart_below)):
-            if not is_number(value) or not 0 <= value < 1:
-                raise ValueError(f"`{name}` must lie in [0, 1); received {value!r}.")
         self.num_embeddings = whole_number("num_embeddings", num_embeddings, 1)
         self.embedding_dim = (
             None if embedding_dim is None else whole_number("embedding_dim", embedding_dim, 1)
@@ -63,7 +74,7 @@ class VectorQuantizer(keras.layers.Layer):
         if self.built:
             return
         if self.embedding_dim is None:
-            self.embedding_dim = input_shape[-1]
+            set_fixed(self, embedding_dim=input_shape[-1])
         if None in input_shape[1:] or input_shape[-1] % self.embedding_dim:
             raise ValueError(
                 f"`embedding_dim` must divide the last axis of the code; received "

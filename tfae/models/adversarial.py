@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfae import priors
 from tfae.arguments import non_negative
+from tfae.attributes import checked_by
 from tfae.bases.encoder_decoder import EncoderDecoder
 from tfae.batches.batch import Batch
 from tfae.layers.seeds import next_seed
@@ -84,6 +85,9 @@ class AdversarialAutoencoder(EncoderDecoder):
     network_names = (*EncoderDecoder.network_names, "discriminator")
     # Keeping the information about the data in a code of the prior's shape takes a deeper network.
     architecture_defaults: ClassVar[dict[str, dict]] = {"mlp": {"hidden_units": (512, 512, 256)}}
+    attribute_checks: ClassVar[dict[str, Callable]] = {
+        "gradient_penalty": checked_by(non_negative, "gradient_penalty")
+    }
 
     def __init__(
         self,
@@ -99,7 +103,7 @@ class AdversarialAutoencoder(EncoderDecoder):
         super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
         check_is_network("discriminator", discriminator)
         self.discriminator = discriminator
-        self.gradient_penalty = non_negative("gradient_penalty", gradient_penalty)
+        self.gradient_penalty = gradient_penalty
         self.prior = priors.get_fixed(prior)
         # Two generators, so that evaluating in between does not change the draws of training.
         self.training_seeds = keras.random.SeedGenerator(self.seed)

@@ -1,6 +1,7 @@
 """The conditional variational autoencoder."""
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ from keras.optimizers.schedules import LearningRateSchedule
 
 from tfae import priors
 from tfae.arguments import non_negative, whole_number
+from tfae.attributes import checked_by
 from tfae.bases.gaussian_posterior import GaussianPosterior
 from tfae.batches.batch import Batch
 from tfae.losses.likelihoods import Likelihood
@@ -67,6 +69,9 @@ class ConditionalVariationalAutoencoder(GaussianPosterior):
     loss_names = ("reconstruction_loss", "kl_loss")
     beta = LossWeight()
     conditional = True
+    attribute_checks: ClassVar[dict[str, Callable]] = {
+        "free_bits": checked_by(non_negative, "free_bits")
+    }
 
     def __init__(
         self,
@@ -86,7 +91,7 @@ class ConditionalVariationalAutoencoder(GaussianPosterior):
         self.prior = priors.get_density(prior)
         self.sample_posterior(num_samples)
         self.beta = beta
-        self.free_bits = non_negative("free_bits", free_bits)
+        self.free_bits = free_bits
         self._build_if_possible()
 
     @property

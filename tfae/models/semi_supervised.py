@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfae import priors
 from tfae.arguments import non_negative
+from tfae.attributes import checked_by
 from tfae.internals import all_layers
 from tfae.layers import ClassProbabilities
 from tfae.losses.likelihoods import Likelihood
@@ -68,6 +69,9 @@ class SemiSupervisedAdversarialAutoencoder(AdversarialAutoencoder):
 
     loss_names = (*AdversarialAutoencoder.loss_names, "classification_loss")
     architecture_defaults: ClassVar[dict[str, dict]] = {}
+    attribute_checks: ClassVar[dict[str, Callable]] = {
+        "classification_weight": checked_by(non_negative, "classification_weight")
+    }
 
     def __init__(
         self,

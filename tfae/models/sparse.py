@@ -81,6 +81,16 @@ class SparseAutoencoder(EncoderDecoder):
         self.sparsity = sparsity
         self._build_if_possible()
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "sparsity" and "sparsity" in self.__dict__:
+            value = _get(value)
+            if isinstance(value, TopK) or isinstance(self.sparsity, TopK):
+                raise AttributeError(
+                    "`sparsity` cannot be changed to top-k or from it, which is a layer of the "
+                    "encoder: make a new model. `model.sparsity.k` can be set."
+                )
+        super().__setattr__(name, value)
+
     @classmethod
     def from_shape(
         cls,

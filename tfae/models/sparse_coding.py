@@ -2,14 +2,15 @@
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal, overload
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar, Literal, overload
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfae.arguments import positive, whole_number
+from tfae.attributes import checked_by
 from tfae.bases.autoencoding import Autoencoding
 from tfae.batches.batch import Batch, unpack
 from tfae.batches.contract import DataContract
@@ -81,6 +82,10 @@ class SparseCoding(Autoencoding):
     needs_optimizer = False
     gains_from_xla = False  # Only the loops are compiled: as fast, and quicker to compile.
     _xla_inside = False
+    fixed_attributes = ("num_atoms", "latent_dim", "atom_update")
+    attribute_checks: ClassVar[dict[str, Callable]] = {
+        "tolerance": checked_by(positive, "tolerance")
+    }
 
     def __init__(
         self,
@@ -97,10 +102,10 @@ class SparseCoding(Autoencoding):
                 f"`atom_update` must be one of {sorted(_UPDATES)}; received {atom_update!r}."
             )
         self.num_atoms = self.latent_dim = whole_number("num_atoms", num_atoms, 1)
-        self.penalty = positive("penalty", penalty)
         self.atom_update = atom_update
-        self.tolerance = positive("tolerance", tolerance)
-        self._update = _UPDATES[atom_update](self.num_atoms, self.penalty, dtype=self.dtype_policy)
+        self.tolerance = tolerance
+        penalty = positive("penalty", penalty)
+        self._update = _UPDATES[atom_update](self.num_atoms, penalty, dtype=self.dtype_policy)
         self._random = keras.random.SeedGenerator(self.seed)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -119,6 +124,15 @@ class SparseCoding(Autoencoding):
         self._seen = add_state(self, "seen", ())
         self._update.build(flat)
         self.built = True
+
+    @property
+    def penalty(self) -> float:
+        """What one unit of a coefficient costs."""
+        return self._update.penalty
+
+    @penalty.setter
+    def penalty(self, value: float) -> None:
+        self._update.penalty = positive("penalty", value)
 
     @property
     def atoms(self) -> np.ndarray:

@@ -68,6 +68,8 @@ class StackedAutoencoder(EncoderDecoder):
     """
 
     network_names = ("encoders", "decoders")
+    # The whole encoder and decoder are made of those of the layers.
+    fixed_attributes = ("encoder", "decoder", "encoders", "decoders")
 
     def __init__(
         self,

@@ -1,11 +1,15 @@
 """The variational autoencoder."""
 
+from collections.abc import Callable
+from typing import ClassVar
+
 import keras
 import tensorflow as tf
 from keras.optimizers.schedules import LearningRateSchedule
 
 from tfae import priors
 from tfae.arguments import non_negative
+from tfae.attributes import checked_by
 from tfae.bases.gaussian_posterior import GaussianPosterior
 from tfae.batches.batch import Batch
 from tfae.losses.likelihoods import Likelihood
@@ -62,6 +66,9 @@ class VariationalAutoencoder(GaussianPosterior):
 
     loss_names = ("reconstruction_loss", "kl_loss")
     beta = LossWeight()
+    attribute_checks: ClassVar[dict[str, Callable]] = {
+        "free_bits": checked_by(non_negative, "free_bits")
+    }
 
     def __init__(
         self,
@@ -79,7 +86,7 @@ class VariationalAutoencoder(GaussianPosterior):
         self.prior = priors.get_density(prior)
         self.sample_posterior(num_samples)
         self.beta = beta
-        self.free_bits = non_negative("free_bits", free_bits)
+        self.free_bits = free_bits
         self._build_if_possible()
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:

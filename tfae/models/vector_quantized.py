@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfae import priors
 from tfae.arguments import non_negative
+from tfae.attributes import checked_by
 from tfae.bases.encoder_decoder import EncoderDecoder
 from tfae.batches.batch import Batch
 from tfae.batches.feeding import Inputs
@@ -77,6 +78,9 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
     loss_names = ("reconstruction_loss", "commitment_loss")
     monitor_names = ("perplexity",)
     prior_kinds = ("categorical",)
+    attribute_checks: ClassVar[dict[str, Callable]] = {
+        "commitment": checked_by(non_negative, "commitment")
+    }
 
     def __init__(
         self,
@@ -92,7 +96,7 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
         **kwargs,
     ):
         super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
-        self.commitment = non_negative("commitment", commitment)
+        self.commitment = commitment
         self.quantizer = VectorQuantizer(
             num_embeddings, embedding_dim, decay, restart_below, seed=self.seed, name="quantizer"
         )

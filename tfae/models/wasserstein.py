@@ -1,12 +1,15 @@
 """The Wasserstein autoencoder with the MMD penalty."""
 
 import functools
+from collections.abc import Callable
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
 
 from tfae import priors
 from tfae.arguments import non_negative
+from tfae.attributes import checked_by
 from tfae.bases.encoder_decoder import EncoderDecoder
 from tfae.batches.batch import Batch
 from tfae.losses.likelihoods import Likelihood, at_least_float32
@@ -58,6 +61,9 @@ class WassersteinAutoencoder(EncoderDecoder):
     """
 
     loss_names = ("reconstruction_loss", "mmd_loss")
+    attribute_checks: ClassVar[dict[str, Callable]] = {
+        "penalty": checked_by(non_negative, "penalty")
+    }
 
     def __init__(
         self,
@@ -70,7 +76,7 @@ class WassersteinAutoencoder(EncoderDecoder):
         **kwargs,
     ):
         super().__init__(encoder, decoder, likelihood=likelihood, seed=seed, **kwargs)
-        self.penalty = non_negative("penalty", penalty)
+        self.penalty = penalty
         self.prior = priors.get_fixed(prior)
         self.training_seeds = keras.random.SeedGenerator(self.seed)
         self.evaluation_seeds = keras.random.SeedGenerator(self.seed + 1)

@@ -39,6 +39,7 @@ class Descent(keras.layers.Layer):
     def __init__(self, num_atoms: int, penalty: float, **kwargs):
         super().__init__(**kwargs)
         self.num_atoms = num_atoms
+        self.penalty = penalty
 
     def build(self, input_shape: tuple) -> None:
         self.codes_codes = add_state(self, "codes_codes", (self.num_atoms, self.num_atoms))

@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 
+from tfae.attributes import set_fixed
+
 
 def save(model: keras.Model, store: Any) -> None:
     """Writes the model's seed and the states of all its seed generators to an open store."""
@@ -28,7 +30,7 @@ def load(model: keras.Model, store: Mapping[str, Any]) -> dict[str, Any]:
     for i, state in enumerate(states[: len(keys)]):
         state.assign(store[f"{_SEED_KEY}{i}"])
     if _ORDER_KEY in store:
-        model.seed = int(store[_ORDER_KEY][()])
+        set_fixed(model, seed=int(store[_ORDER_KEY][()]))
     return {key: store[key] for key in store.keys() if key not in (*keys, _ORDER_KEY)}  # noqa: SIM118
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from tfae.files import atomic_write
+from tfae.training.callbacks import check_format
 
 
 def save_atomically(
@@ -23,11 +24,7 @@ def save_atomically(
     Raises:
         ValueError: If the path is an HDF5 file.
     """
-    if str(filepath).endswith((".h5", ".hdf5")):
-        raise ValueError(
-            f"A {type(model).__name__} is saved as a .keras file; received {str(filepath)!r}. "
-            "(save_weights takes a .weights.h5 file.)"
-        )
+    check_format(model, filepath)
     is_file = str(filepath).endswith(".keras") and "://" not in str(filepath)
     if not is_file or Path(filepath).is_dir() or not overwrite or options.get("zipped") is False:
         save(filepath, overwrite, **options)

@@ -45,7 +45,7 @@ class Structure:
             if isinstance(value, keras.Variable):
                 self._objects.append(value)
                 self._values.append(value.trainable)
-            elif name in _CHANGES_WHILE_RUNNING or (name[0] == "_" and name not in _PRIVATE):
+            elif name in CHANGES_WHILE_RUNNING or (name[0] == "_" and name not in _PRIVATE):
                 continue
             elif isinstance(value, _PLAIN):
                 self._values.append(value)
@@ -77,7 +77,7 @@ _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 # The dtype policies of layers, whose public name, `dtype_policy`, is a property.
 _PRIVATE = {"_dtype_policy"}
 # Keras sets these while it runs. The seed of a tfae model is data, which is loaded from files.
-_CHANGES_WHILE_RUNNING = {
+CHANGES_WHILE_RUNNING = {
     "built",
     "compiled",
     "history",

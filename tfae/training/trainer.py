@@ -1,13 +1,14 @@
 """The base of every tfae model: Keras' trainer with named loss terms and exact resume."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfae.arguments import whole_number
+from tfae.attributes import checked
 from tfae.batches.batch import Batch, unpack
 from tfae.batches.contract import DataContract
 from tfae.batches.feeding import (
@@ -21,9 +22,10 @@ from tfae.batches.feeding import (
 )
 from tfae.batches.order import host_variable
 from tfae.batches.sources import is_in_batches
-from tfae.internals import forget_layer
+from tfae.internals import forget_layer, is_saving_hdf5
 from tfae.layers.seeds import random_seed
 from tfae.training import objective, random_state, steps
+from tfae.training.callbacks import refuse_hdf5
 from tfae.training.divergence import warn_of_nonfinite_weights
 from tfae.training.fitting import check_arguments, fit_on_batches
 from tfae.training.players import Player, complete
@@ -47,9 +49,14 @@ class Trainer(keras.Model):
 
     loss_names: tuple[str, ...] = ()
     monitor_names: tuple[str, ...] = ()
+    # Of metrics that are no losses: whether callbacks that monitor them wait for "min" or "max".
+    metric_modes: ClassVar[dict[str, str]] = {}
     # Whether `jit_compile="auto"` may choose XLA for the whole step.
     gains_from_xla = True
     needs_optimizer = True
+    # What can be set later, and how it is checked; see `tfae.attributes`.
+    fixed_attributes: ClassVar[tuple[str, ...]] = ("seed",)
+    attribute_checks: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, seed: int | None = None, **kwargs):
         super().__init__(**kwargs)
@@ -194,7 +201,7 @@ class Trainer(keras.Model):
 
     def __setattr__(self, name: str, value: Any) -> None:
         old = self.__dict__.get(name)
-        super().__setattr__(name, value)
+        super().__setattr__(name, checked(self, name, value))
         if isinstance(old, keras.layers.Layer) and old is not value:
             forget_layer(self, old)
 
@@ -420,6 +427,11 @@ class Trainer(keras.Model):
                 random state of a tfae model.
         """
         save_atomically(self, super().save, filepath, overwrite, **kwargs)
+
+    def get_config(self) -> dict:
+        if is_saving_hdf5():  # by `keras.saving.save_model`, which does not call `save`
+            refuse_hdf5(self)
+        return super().get_config()
 
     def save_own_variables(self, store: Any) -> None:
         warn_of_nonfinite_weights(self)

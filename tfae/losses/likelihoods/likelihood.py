@@ -7,9 +7,10 @@ import keras
 import tensorflow as tf
 
 from tfae.arguments import is_number
+from tfae.attributes import CheckedAttributes
 
 
-class Likelihood(keras.layers.Layer):
+class Likelihood(CheckedAttributes, keras.layers.Layer):
     """Base of the reconstruction losses: what the decoder's output means.
 
     A decoder ends in a linear layer; the likelihood owns everything after it. Write a new one by
@@ -32,6 +33,9 @@ class Likelihood(keras.layers.Layer):
     integers: bool = False
     link: str | None = None
     is_density = True
+
+    # Parameters of the distributions, with a weight where they are learned.
+    fixed_attributes = ("scale", "dispersion", "degrees_of_freedom")
 
     def __init__(self, **kwargs):
         kwargs.setdefault("dtype", "float32")
