@@ -267,7 +267,7 @@ def test_unknown_hyperparameters_and_architectures_are_named(model_class):
     with pytest.raises(ValueError, match=r"one of \['conv', 'mlp'\]"):
         model_class.from_shape((8, 8, 1), 3, architecture="transformer")
     with pytest.raises(ValueError, match="likelihood"):
-        model_class.from_shape((8, 8, 1), 3, likelihood="poisson")
+        model_class.from_shape((8, 8, 1), 3, likelihood="cauchy")
 
 
 # ---------------------------------------------------------------------------- saving
