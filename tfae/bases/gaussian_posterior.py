@@ -46,8 +46,10 @@ class GaussianPosterior(EncoderDecoder):
         Raises:
             ValueError: If it is not an integer of at least 1.
         """
-        self.sampling = GaussianSampling(seed=self.seed, name="sampling")
-        self.num_samples = num_samples
+        num_samples = whole_number("num_samples", num_samples, 1)
+        self.sampling = GaussianSampling(
+            num_samples if num_samples > 1 else None, seed=self.seed, name="sampling"
+        )
 
     @property
     def num_samples(self) -> int:

@@ -122,6 +122,11 @@ class HierarchicalVariationalAutoencoder(GaussianPosterior):
         top_encoder.name, top_decoder.name = "top_encoder", "top_decoder"
         return *build(input_shape, latent_dim), top_encoder, top_decoder
 
+    @property
+    def num_samples(self) -> int:
+        """Always 1: one sample of each layer an example."""
+        return 1
+
     def _check_networks(self, input_shape: Sequence[int | None]) -> None:
         super()._check_networks(input_shape)
         code = (None, self.latent_dim)
