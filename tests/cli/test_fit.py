@@ -56,7 +56,7 @@ def test_a_threshold_is_not_found_on_training_data(tfae, make, table):
     small = "--latent-dim 2 --hidden-units 8 --epochs 1 --validation-split 0"
     make(f"autoencoder --data {table} {small}")
     shown = tfae("fit run --false-positive-rate 0.1", exit_code=2).output
-    assert "no data that it was not trained on" in " ".join(shown.split())
+    assert "only data that it was trained on" in " ".join(shown.split())
 
 
 def test_discrete_codes_are_drawn_from_what_is_counted(tfae, make):

@@ -90,7 +90,7 @@ def test_generated_data_comes_from_the_fitted_prior(model_class, few_digits):
 )
 def test_a_density_that_the_codes_are_not_fit_for_is_refused(model_class, kind, kinds, few_digits):
     model = small(model_class)
-    with pytest.raises(ValueError, match=rf"one of \[{kinds}\], .*received '{kind}'"):
+    with pytest.raises(ValueError, match=rf"one of \[{kinds}\] for .*received '{kind}'"):
         model.fit_prior(few_digits, kind)
     assert model.fitted_prior is None
 

@@ -150,7 +150,20 @@ def all_layers(generator: keras.random.SeedGenerator) -> list[keras.layers.Layer
 
 def likelihoods_and_penalties() -> tuple[list[losses.Likelihood], list[losses.Sparsity]]:
     return (
-        [losses.Bernoulli(), losses.Gaussian(scale="learned"), losses.SquaredError()],
+        [
+            losses.AbsoluteError(),
+            losses.Bernoulli(),
+            losses.Categorical(),
+            losses.ContinuousBernoulli(),
+            losses.DiscretizedLogistic(),
+            losses.Gaussian(scale="learned"),
+            losses.Huber(),
+            losses.Laplace(),
+            losses.NegativeBinomial(),
+            losses.Poisson(),
+            losses.SquaredError(),
+            losses.StudentT(),
+        ],
         [losses.KL(target=0.05), losses.L1(coefficient=0.1)],
     )
 
