@@ -416,7 +416,7 @@ def test_a_file_cut_short_or_overwritten_is_refused_with_a_reason(written):
     damaged = [content[:n] for n in range(8, len(content) - 1, len(content) // 40)]
     damaged += [content[:8] + bytes([byte]) * 200 + content[208:] for byte in (0, 7, 255)]
     for part in damaged:
-        with pytest.raises(ValueError, match="damaged|no metadata|cannot run|is not a"):
+        with pytest.raises(ValueError, match=r"damaged|no metadata|cannot run|is not a"):
             DeviceModel(part)
 
 
