@@ -121,6 +121,16 @@ def assert_equal_weights(a, b, atol=0.0):
         np.testing.assert_allclose(x, y, rtol=0, atol=atol)
 
 
+# ---------------------------------------------------------------------------- structure
+
+
+@with_those_without_networks
+def test_at_most_four_classes_stand_between_a_model_and_keras(model_class):
+    between = model_class.__mro__[1 : model_class.__mro__.index(keras.Model)]
+    assert len(between) <= 4, between
+    assert all(issubclass(base, keras.Model) for base in between), "no mixins"
+
+
 # ---------------------------------------------------------------------------- training
 
 
