@@ -62,7 +62,9 @@ def test_training_lowers_the_objective_of_data_it_never_saw(atom_update):
     x, _ = sparse_data()
     model = learned(x[:300], atom_update=atom_update)
     first = model.evaluate(x[3500:], verbose=0, return_dict=True)["loss"]
-    model.fit(x[:1500], batch_size=100, epochs=2, verbose=0)
+    # Swaps are rare: they are made only where they lower the objective for certain.
+    rows, epochs = {"gradient": (1500, 2), "replace": (3500, 6)}[atom_update]
+    model.fit(x[:rows], batch_size=100, epochs=epochs, verbose=0)
     last = model.evaluate(x[3500:], verbose=0, return_dict=True)["loss"]
     assert last < {"gradient": 0.9, "replace": 1.0}[atom_update] * first
 
