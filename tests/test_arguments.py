@@ -7,12 +7,12 @@ from tfae.arguments import between, non_negative, positive, whole_number, whole_
 
 
 @pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])
-def test_whole_numbers_of_numpy_become_those_of_python(value):
+def test_numpy_integers_become_python_integers(value):
     assert type(whole_number("n", value, 3)) is int
 
 
 @pytest.mark.parametrize("value", [0, -1, 2.0, np.float32(2), "2", None, True, [2]])
-def test_what_is_no_whole_number_or_too_small_is_refused(value):
+def test_anything_but_an_integer_of_at_least_the_minimum_is_refused(value):
     with pytest.raises(ValueError, match="`n` must be an integer of at least 1; received"):
         whole_number("n", value, 1)
 
@@ -30,14 +30,14 @@ def test_zero_is_non_negative_and_not_positive():
 
 
 @pytest.mark.parametrize("value", [-1, np.nan, np.inf, "1", None, True, 1j])
-def test_what_is_no_number_or_out_of_range_is_refused(value):
+def test_anything_but_a_number_in_range_is_refused(value):
     with pytest.raises(ValueError, match="`rate` must be a non-negative number; received"):
         non_negative("rate", value)
     with pytest.raises(ValueError, match="`rate` must be a positive number; received"):
         positive("rate", value)
 
 
-def test_numbers_between_bounds():
+def test_between_accepts_numbers_between_the_bounds():
     assert type(between("rate", np.float32(0.5), 0, 1)) is float
     assert between("rate", 0, 0, 1, low_included=True) == 0.0
     for value in (0, 1, -0.1, 1.5, np.nan, "0.5", None, True):

@@ -43,26 +43,26 @@ def publish(results, columns=COLUMNS, rows=ROWS, seeds=(0, 1), rounds=5):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_kept_result_is_not_replaced_by_a_lesser_one(results, lesser, named, capsys):
+def test_a_published_result_is_not_replaced_by_one_of_less_effort(results, lesser, named, capsys):
     assert publish(results)
     assert not publish(results, **lesser)
     assert named in capsys.readouterr().out
 
 
-def test_an_equal_or_better_result_is_kept(results):
+def test_a_result_of_equal_or_more_effort_is_published(results):
     for better in ({}, {}, {"rounds": 6}, {"rounds": 6, "seeds": (0, 1, 2)}):
         assert publish(results, **better)
     assert not publish(results)
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("[!_]*.py")), ids=lambda path: path.stem)
-def test_every_benchmark_publishes_what_it_spent(path):
+def test_every_benchmark_publishes_its_effort(path):
     calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
     published = [node for node in calls if ast.unparse(node.func).endswith("publish")]
     assert all("effort" in [keyword.arg for keyword in node.keywords] for node in published)
     assert published or path.name == "report.py"
 
 
-def test_kept_results_say_what_was_spent_on_them():
+def test_every_published_result_records_its_effort():
     for path in (FOLDER / "results").glob("*.json"):
         assert json.loads(path.read_text())["effort"], path

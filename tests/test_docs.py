@@ -30,7 +30,7 @@ every_page = pytest.mark.parametrize("page", examples.PAGES, ids=lambda page: pa
 @pytest.mark.parametrize(
     "page", [page for page in examples.PAGES if examples.example(page)], ids=lambda page: page.stem
 )
-def test_the_example_of_a_page_draws_the_pictures_that_it_shows(page, tmp_path):
+def test_the_example_of_a_page_draws_the_pictures_that_the_page_shows(page, tmp_path):
     names = examples.run(page, tmp_path)
     if page.name == "README.md":
         assert len(examples.example(page).strip().splitlines()) == 10
@@ -43,13 +43,13 @@ def test_the_example_of_a_page_draws_the_pictures_that_it_shows(page, tmp_path):
 
 
 @every_page
-def test_the_files_it_names_exist(page):
+def test_the_files_that_a_page_links_to_exist(page):
     links = r'(?:\]\(|src(?:set)?=")(?!http|#)([^)"#]+)'
     for path in re.findall(links, page.read_text()):
         assert (page.parent / path).exists(), path
 
 
-def test_the_page_of_results_is_what_the_benchmarks_kept(monkeypatch):
+def test_the_page_of_results_shows_the_published_results(monkeypatch):
     folder = ROOT / "benchmarks"
     if not folder.exists():
         pytest.skip("benchmarks/ is not here")
@@ -62,7 +62,7 @@ def test_the_page_of_results_is_what_the_benchmarks_kept(monkeypatch):
 STRUCTURE = ROOT / "docs" / "structure.md"
 
 
-def test_the_variant_of_the_page_about_the_structure_is_a_whole_model(tmp_path):
+def test_the_variant_on_the_structure_page_is_a_complete_model(tmp_path):
     names = examples.run(STRUCTURE, tmp_path)
     model, logs = names["model"], names["logs"]
     assert logs["loss"][-1] < logs["loss"][0]
@@ -75,7 +75,7 @@ def test_the_variant_of_the_page_about_the_structure_is_a_whole_model(tmp_path):
     np.testing.assert_allclose(loaded.generate(10, seed=1), names["images"], atol=1e-6)
 
 
-def test_imports_point_as_the_page_about_the_structure_says():
+def test_imports_follow_the_directions_on_the_structure_page():
     package = Path(tfae.__file__).parent
     table = re.findall(r"^\| `tfae/(\w+)/` \|.*\|(.*)\|$", STRUCTURE.read_text(), re.MULTILINE)
     rooms = {name: set(re.findall(r"`(\w+)`", imports)) for name, imports in table}

@@ -11,7 +11,7 @@ import pytest
 from tfae.files import BusyError, atomic_write, locked
 
 
-def test_a_folder_appears_at_the_end_of_the_block(tmp_path):
+def test_a_folder_appears_only_at_the_end_of_the_block(tmp_path):
     with atomic_write(tmp_path / "new" / "folder") as path:
         path.mkdir()
         (path / "file").write_text("content")
@@ -32,7 +32,7 @@ def test_nothing_is_left_when_the_block_fails(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_nothing_is_left_when_the_disk_does_not_take_it(tmp_path, monkeypatch):
+def test_nothing_is_left_when_the_disk_is_full(tmp_path, monkeypatch):
     def no_space(descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -43,7 +43,7 @@ def test_nothing_is_left_when_the_disk_does_not_take_it(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("replace", [False, True])
-def test_what_exists_is_replaced_on_request_only(tmp_path, replace):
+def test_an_existing_file_is_replaced_only_on_request(tmp_path, replace):
     (tmp_path / "file").write_text("old")
     if replace:
         with atomic_write(tmp_path / "file", replace=True) as path:
@@ -64,7 +64,7 @@ def test_a_folder_is_never_replaced(tmp_path):
         pytest.fail("the block ran")
 
 
-def test_what_came_into_being_meanwhile_stays(tmp_path):
+def test_a_file_that_appeared_meanwhile_is_kept(tmp_path):
     def overtaken():
         with atomic_write(tmp_path / "file") as path:
             path.write_text("mine")
@@ -110,9 +110,7 @@ def start():
         process.communicate()
 
 
-def test_leftovers_of_killed_writers_go_with_the_next_call_and_those_of_others_stay(
-    tmp_path, start
-):
+def test_leftovers_of_killed_writers_are_removed_and_files_of_others_are_kept(tmp_path, start):
     dead = start(f"atomic_write({str(tmp_path / 'a')!r})", "path.write_text('half')")
     alive = start(f"atomic_write({str(tmp_path / 'b')!r})", "path.write_text('half')")
     dead.send_signal(signal.SIGKILL)
@@ -128,7 +126,7 @@ def test_leftovers_of_killed_writers_go_with_the_next_call_and_those_of_others_s
     assert left[1:] == [".not-ours.writing", "c"]
 
 
-def test_one_target_can_be_written_by_two_at_once_and_the_last_one_stays(tmp_path):
+def test_two_writers_may_replace_one_file_and_the_last_one_wins(tmp_path):
     with atomic_write(tmp_path / "x", replace=True) as first:
         first.write_text("first")
         with atomic_write(tmp_path / "x", replace=True) as second:
@@ -137,7 +135,7 @@ def test_one_target_can_be_written_by_two_at_once_and_the_last_one_stays(tmp_pat
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
 
 
-def test_files_their_folders_and_the_parent_are_brought_to_the_disk(tmp_path, monkeypatch):
+def test_files_their_folders_and_the_parent_are_synced(tmp_path, monkeypatch):
     synced = []
     original = os.fsync
 
@@ -154,13 +152,13 @@ def test_files_their_folders_and_the_parent_are_brought_to_the_disk(tmp_path, mo
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "\udcff.npy", "[bold]"])
-def test_any_name_that_the_file_system_takes(tmp_path, name):
+def test_any_name_that_the_file_system_allows_can_be_written(tmp_path, name):
     with atomic_write(tmp_path / name) as path:
         path.touch()
     assert os.listdir(tmp_path) == [name]
 
 
-def test_a_lock_tells_who_holds_it_and_ends_with_its_process(tmp_path, start):
+def test_a_lock_names_its_holder_and_ends_with_its_process(tmp_path, start):
     other = start(f"locked(pathlib.Path({str(tmp_path / 'lock')!r}))")
     with pytest.raises(BusyError) as raised, locked(tmp_path / "lock"):
         pytest.fail("the block ran")

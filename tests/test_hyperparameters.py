@@ -12,7 +12,7 @@ from tfae.hyperparameters import REQUIRED, of_architecture, of_constructor, of_n
 WITH_NETWORKS = [c for c in tfae.models.MODELS.values() if hasattr(c, "from_shape")]
 
 
-def test_the_page_says_what_the_models_declare():
+def test_the_documentation_page_lists_what_the_models_declare():
     """Else: `python docs/hyperparameters.py`."""
     file = Path(__file__).parents[1] / "docs" / "hyperparameters.py"
     spec = importlib.util.spec_from_file_location("hyperparameters_page", file)
@@ -31,19 +31,21 @@ def test_name_default_type_and_description_are_read():
     assert "top_latent_dim" in of_networks(tfae.HierarchicalVariationalAutoencoder)
 
 
-def test_networks_are_no_hyperparameters():
+def test_networks_are_not_hyperparameters():
     for cls in WITH_NETWORKS:
         assert not {*cls.network_names, "self", "encoder", "decoder"} & set(of_constructor(cls))
 
 
-def test_a_models_own_defaults_of_an_architecture_count():
+def test_a_model_may_override_the_defaults_of_an_architecture():
     own = of_architecture("mlp", tfae.AdversarialAutoencoder)["hidden_units"].default
     assert own == tfae.AdversarialAutoencoder.architecture_defaults["mlp"]["hidden_units"]
     assert own != of_architecture("mlp")["hidden_units"].default
 
 
 @pytest.mark.parametrize("variadic", ["kwargs", "options"])
-def test_what_a_constructor_passes_on_is_the_parents_under_whatever_name(variadic):
+def test_a_constructor_that_passes_on_keyword_arguments_inherits_its_parents_hyperparameters(
+    variadic,
+):
     namespace = {"tfae": tfae}
     exec(
         "class Own(tfae.VariationalAutoencoder):\n"
@@ -56,7 +58,7 @@ def test_what_a_constructor_passes_on_is_the_parents_under_whatever_name(variadi
     assert {"beta", "likelihood", "corruption", "scaling", "seed"} <= set(found)
 
 
-def test_a_constructor_that_passes_nothing_on_has_its_own_only():
+def test_a_constructor_that_passes_nothing_on_has_only_its_own_hyperparameters():
     class Closed(tfae.Autoencoder):
         def __init__(self, encoder, decoder, extra=1):
             super().__init__(encoder, decoder)
@@ -64,7 +66,7 @@ def test_a_constructor_that_passes_nothing_on_has_its_own_only():
     assert set(of_constructor(Closed)) == {"extra"}
 
 
-def test_names_are_sorted_by_whom_they_are_for():
+def test_hyperparameters_are_sorted_by_their_consumer():
     given = {"hidden_units": (4,), "prior": "uniform", "likelihood": "gaussian", "name": "a"}
     found = sort(tfae.AdversarialAutoencoder, "mlp", given)
     assert found.of_architecture == {"hidden_units": (4,)}
@@ -80,12 +82,12 @@ def test_names_are_sorted_by_whom_they_are_for():
         ("cnn", {}, r"must be one of \['conv', 'mlp'.*received 'cnn'"),
     ],
 )
-def test_unknown_names_are_told_with_those_there_are(architecture, given, message):
+def test_unknown_names_are_refused_with_the_known_ones(architecture, given, message):
     with pytest.raises(ValueError, match=message):
         sort(tfae.Autoencoder, architecture, given)
 
 
-def test_descriptions_of_all_hyperparameters_of_all_models_are_there():
+def test_every_hyperparameter_of_every_model_has_a_description():
     for cls in tfae.models.MODELS.values():
         for hyperparameter in of_constructor(cls).values():
             assert hyperparameter.description, (cls.__name__, hyperparameter.name)

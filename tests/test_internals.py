@@ -44,7 +44,7 @@ def names_of_our_own(tree):
             yield node.id
 
 
-def test_private_names_of_others_stand_in_one_file():
+def test_private_names_of_keras_and_tensorflow_are_used_in_one_file_only():
     trees = {path: ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
     del trees[PACKAGE / "internals.py"]
     ours = NAMED_TUPLE.union(*(names_of_our_own(tree) for tree in trees.values()))

@@ -31,12 +31,12 @@ def test_image_grid_shows_all_images_row_by_row():
 
 
 @pytest.mark.parametrize("shape", [(7, 8, 8), (7, 8, 8, 1), (7, 9, 5, 3), (1, 2, 2, 1)])
-def test_grey_and_colour(shape):
+def test_image_grid_draws_grey_and_colour_images(shape):
     figure = pictures.image_grid(np.random.default_rng(0).random(shape), title="some")
     assert pixels(figure).std() > 0.1
 
 
-def test_rows_of_images_have_their_names_beside_them():
+def test_image_rows_labels_each_row():
     images = np.arange(6).reshape(2, 3, 1, 1) / 8 * np.ones((2, 3, 4, 6))
     figure = pictures.image_rows(images, ["first", "second"], "paths")
     (grid,) = images_in(figure)
@@ -63,13 +63,13 @@ def test_reconstructions_stand_under_their_originals():
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 4), (0, 4, 4, 1), (3, 4, 4, 2), (1, 3, 4, 4, 1)])
-def test_what_is_no_image_is_refused(shape):
+def test_arrays_that_are_no_images_are_refused(shape):
     with pytest.raises(ValueError, match="images must have shape"):
         pictures.image_grid(np.zeros(shape))
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 5])
-def test_latent_map_in_any_dimension(dimensions):
+def test_latent_map_shows_codes_of_any_dimension(dimensions):
     codes = np.random.default_rng(0).normal(size=(60, dimensions))
     labels = np.arange(60) % 4 - 1
     figure = pictures.latent_map(codes, labels, ("a", "b", "c"), "codes")
@@ -81,7 +81,7 @@ def test_latent_map_in_any_dimension(dimensions):
     assert pixels(pictures.latent_map(codes)).std() > 0.05
 
 
-def test_latent_plane_has_the_second_dimension_upwards():
+def test_latent_plane_has_the_second_dimension_pointing_up():
     def decode(codes):
         return np.clip(codes[:, 1], 0, 1)[:, None, None, None] * np.ones((len(codes), 4, 4, 1))
 
@@ -90,7 +90,7 @@ def test_latent_plane_has_the_second_dimension_upwards():
     assert grid[-1, 0] == 0
 
 
-def test_curves_pair_training_and_validation_in_a_panel_for_each_loss():
+def test_curves_have_a_panel_per_loss_with_training_and_validation():
     history = {"loss": [3.0, 2.0], "val_loss": [3.5, 2.5], "kl_loss": [0.1, 0.2]}
     panels = pictures.curves(history, "losses").axes
     labels = [[line.get_label() for line in axes.lines] for axes in panels]
@@ -142,7 +142,7 @@ def test_titles_are_not_cut(title, n):
         assert text.y0 >= below - 1
 
 
-def test_no_class_is_drawn_over_another():
+def test_no_class_of_the_latent_map_hides_another():
     """Two classes at the same points: in the picture both are seen about as often."""
     codes = np.repeat(np.random.default_rng(0).normal(size=(400, 2)), 2, axis=0)
     for labels in (np.tile([0, 1], 400), np.tile([1, 0], 400)):
@@ -152,7 +152,7 @@ def test_no_class_is_drawn_over_another():
         assert 0.5 < is_blue.sum() / is_orange.sum() < 2
 
 
-def test_a_picture_is_shown_in_notebooks_and_windows_and_leaves_nothing_open(monkeypatch):
+def test_figures_show_in_notebooks_and_windows_and_none_stays_open(monkeypatch):
     picture = pictures.image_grid(np.zeros((1, 8, 8)))
     assert picture._repr_png_().startswith(b"\x89PNG")
     assert not plt.get_fignums()

@@ -49,7 +49,7 @@ def test_a_decoder_that_ends_in_an_activation_is_refused_under_bernoulli(closed)
         tfae.Autoencoder(encoder, closed())
 
 
-def test_so_is_one_whose_layers_keras_does_not_know():
+def test_a_subclassed_decoder_that_never_outputs_negative_values_is_refused_under_bernoulli():
     class Closed(keras.Model):
         def __init__(self):
             super().__init__()
@@ -63,14 +63,14 @@ def test_so_is_one_whose_layers_keras_does_not_know():
         tfae.Autoencoder(encoder, Closed())
 
 
-def test_an_error_takes_outputs_of_any_range():
+def test_plain_errors_accept_outputs_of_any_range():
     encoder, _ = networks()
     decoder = decoder_of(keras.layers.Dense(6, "sigmoid"))
     model = tfae.Autoencoder(encoder, decoder, likelihood="squared_error")
     assert model.reconstruct(np.ones((2, 6), "float32")).max() <= 1
 
 
-def test_activations_before_the_last_layer_are_no_concern():
+def test_activations_before_the_last_layer_are_accepted():
     encoder, _ = networks()
     tfae.Autoencoder(encoder, decoder_of(keras.layers.Dense(4, "sigmoid"), keras.layers.Dense(6)))
 
@@ -83,12 +83,12 @@ def test_activations_before_the_last_layer_are_no_concern():
     [tfae.WassersteinAutoencoder, tfae.VariationalAutoencoder],
     ids=lambda c: c.__name__,
 )
-def test_codes_that_are_maps_are_refused_where_the_prior_is_of_flat_ones(model_class):
+def test_codes_that_are_feature_maps_are_refused_if_the_prior_is_over_flat_codes(model_class):
     with pytest.raises(ValueError, match=r"needs codes of shape \(batch, latent_dim\)"):
         model_class.from_shape((4, 8, 1), 1, "conv", hidden_units=None)
 
 
-def test_an_encoder_of_two_inputs_is_refused():
+def test_an_encoder_with_two_inputs_is_refused():
     a, b = keras.Input((3,)), keras.Input((3,))
     encoder = keras.Model([a, b], keras.layers.Dense(CODES)(keras.layers.Concatenate()([a, b])))
     with pytest.raises(ValueError, match=r"`encoder` must have one input, the data; .* has 2"):
@@ -106,7 +106,7 @@ class Shift(keras.layers.Layer):
 
 
 @pytest.mark.parametrize("model_class", [tfae.Autoencoder, tfae.SparseAutoencoder])
-def test_every_model_can_be_given_a_corruption_which_training_alone_sees(model_class):
+def test_any_model_may_have_a_corruption_that_applies_only_in_training(model_class):
     model = model_class.from_shape(
         (6,), CODES, hidden_units=(), corruption=Shift(), likelihood="squared_error", seed=1
     )
@@ -119,7 +119,7 @@ def test_every_model_can_be_given_a_corruption_which_training_alone_sees(model_c
     np.testing.assert_allclose(model.anomaly_score(x), clean, rtol=1e-5)
 
 
-def test_a_variational_model_can_undo_noise_and_keeps_its_corruption_in_its_config():
+def test_a_variational_model_trains_with_corruption_and_keeps_it_in_its_config():
     model = tfae.VariationalAutoencoder.from_shape(
         (6,), 2, hidden_units=(), corruption="masking", seed=1
     )
@@ -150,7 +150,7 @@ def scaling():
     ],
     ids=lambda c: c.__name__,
 )
-def test_a_model_with_scaling_is_the_model_of_scaled_data_in_the_datas_own_units(model_class):
+def test_a_model_with_scaling_equals_the_model_of_scaled_data_in_the_units_of_the_data(model_class):
     plain = model_class.from_shape((6,), 2, hidden_units=(5,), likelihood="gaussian", seed=1)
     config = plain.get_config()
     model = model_class.from_config(config | {"scaling": scaling()})
@@ -177,7 +177,7 @@ def test_a_model_with_scaling_is_the_model_of_scaled_data_in_the_datas_own_units
         )
 
 
-def test_what_is_generated_is_in_the_datas_own_units_also_after_loading(tmp_path):
+def test_generated_data_is_in_the_units_of_the_data_after_loading_too(tmp_path):
     model = tfae.VariationalAutoencoder.from_shape(
         (6,), 2, hidden_units=(5,), likelihood="gaussian", seed=1, scaling=scaling()
     )
@@ -190,7 +190,7 @@ def test_what_is_generated_is_in_the_datas_own_units_also_after_loading(tmp_path
     assert abs(generated[:, 2].mean() - 1e4) < 300
 
 
-def test_the_support_is_that_of_the_scaled_data():
+def test_scaling_changes_the_support_of_the_data():
     model = tfae.Autoencoder.from_shape((6,), 2, scaling=tfae.layers.Scaling(0, 1 / 255))
     data = np.full((2, 6), 255.0, "float32")
     assert np.isfinite(model.anomaly_score(data)).all()
@@ -199,7 +199,7 @@ def test_the_support_is_that_of_the_scaled_data():
 
 
 @pytest.mark.parametrize(("shift", "factor"), [(np.nan, 1), (0, 0), (0, np.inf), (0, [1, 0])])
-def test_scaling_refuses_what_cannot_be_undone(shift, factor):
+def test_scaling_refuses_factors_that_cannot_be_undone(shift, factor):
     with pytest.raises(ValueError, match="must be finite"):
         tfae.layers.Scaling(shift, factor)
 
@@ -218,7 +218,7 @@ class Transposed(keras.layers.Layer):
         return keras.ops.matmul(z, keras.ops.transpose(self.dense.kernel))
 
 
-def test_tied_weights_train_and_are_kept_as_weights_but_not_as_a_file_that_cannot_be_loaded(
+def test_tied_weights_train_and_are_saved_by_save_weights_but_not_as_a_keras_file(
     tmp_path,
 ):
     def tied(seed):

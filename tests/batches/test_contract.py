@@ -69,7 +69,7 @@ def changed(value):
     ],
     ids=["too large", "negative", "8 bits", "nan", "inf", "-inf"],
 )
-def test_values_that_are_no_data_are_refused(check, x, message):
+def test_invalid_values_are_refused(check, x, message):
     with pytest.raises(ValueError, match=message):
         check(CONTRACT, x)
     with pytest.raises(ValueError, match=message):
@@ -96,7 +96,7 @@ def test_the_support_may_differ_from_element_to_element(check):
 
 
 @arrays_and_datasets
-def test_inputs_of_a_denoising_model_may_lie_outside_but_not_as_targets(check):
+def test_inputs_of_a_denoising_model_may_lie_outside_the_support_but_targets_may_not(check):
     np.testing.assert_array_equal(check(NOISY, (X - 1, X)).x, X - 1)
     np.testing.assert_array_equal(check(NOISY.of_inputs(), X - 1).x, X - 1)
     for contract in (NOISY, NOISY.of_inputs(for_scores=True)):
@@ -122,7 +122,7 @@ def test_inputs_of_a_denoising_model_may_lie_outside_but_not_as_targets(check):
     ],
     ids=["wrong", "channels first", "one example", "one row of it"],
 )
-def test_other_shapes_are_refused_with_what_to_do(check, x, message):
+def test_wrong_shapes_are_refused_and_the_error_says_what_to_do(check, x, message):
     if check is of_dataset and x.ndim < 3:
         with pytest.raises(ValueError, match=message):
             checked_dataset(CONTRACT, tf.data.Dataset.from_tensors(x))
@@ -137,12 +137,12 @@ def test_a_single_number_is_refused():
 
 
 @arrays_and_datasets
-def test_labels_as_targets_are_refused_with_advice(check):
+def test_labels_passed_as_targets_are_refused_with_advice(check):
     with pytest.raises(ValueError, match=r"`y` must have shape .*Class labels go to"):
         check(CONTRACT, (X, LABELS))
 
 
-def test_a_free_size_fits_any():
+def test_a_size_of_none_accepts_any_size():
     contract = DataContract((None, 3), (None, 3))
     assert of_arrays(contract, X[:, :1]).x.shape == (6, 1, 3)
     assert of_dataset(contract, X[:, :1]).x.shape == (6, 1, 3)
@@ -155,7 +155,7 @@ def test_a_free_size_fits_any():
         ((4, 6), r"received \(4, 6\)"),
     ],
 )
-def test_what_a_dataset_does_not_declare_is_checked_as_it_comes(shape, message):
+def test_shapes_that_a_dataset_does_not_declare_are_checked_batch_by_batch(shape, message):
     def dataset(x):
         return tf.data.Dataset.from_generator(lambda: iter([x]), output_types=tf.float32)
 
@@ -175,7 +175,7 @@ def test_what_a_dataset_does_not_declare_is_checked_as_it_comes(shape, message):
     ],
 )
 @pytest.mark.parametrize("contract", [CONTRACT, WITH_LABELS])
-def test_parts_of_different_lengths_are_refused(contract, data, message):
+def test_arrays_of_different_lengths_are_refused(contract, data, message):
     contract = dataclasses.replace(contract, expects_labels=False)
     with pytest.raises(ValueError, match=message):
         of_arrays(contract, data)
@@ -218,7 +218,7 @@ def test_batches_whose_parts_differ_in_length_are_refused(build, message):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_is_no_dense_array_of_numbers_is_refused(x, message):
+def test_anything_but_a_dense_array_of_numbers_is_refused(x, message):
     with pytest.raises(ValueError, match=f"`x` .*{message}"):
         CONTRACT.checked(Batch(x))
 
@@ -232,7 +232,7 @@ def test_what_is_no_dense_array_of_numbers_is_refused(x, message):
     ],
     ids=["text", "sparse", "ragged"],
 )
-def test_datasets_of_anything_else_are_refused(x, message):
+def test_datasets_of_anything_but_dense_numbers_are_refused(x, message):
     dataset = tf.data.Dataset.from_tensor_slices(x).batch(2)
     with pytest.raises(ValueError, match=f"`x` .*{message}"):
         checked_dataset(CONTRACT, dataset)
@@ -243,7 +243,7 @@ def test_datasets_of_anything_else_are_refused(x, message):
     [X, X.astype("float64"), X.tolist(), tf.constant(X), tf.Variable(X), keras.Variable(X)],
     ids=lambda array: type(array).__name__,
 )
-def test_arrays_tensors_variables_and_lists_are_taken(array):
+def test_arrays_tensors_variables_and_lists_are_accepted(array):
     checked = CONTRACT.checked(Batch(array))
     np.testing.assert_allclose(checked.x, X, rtol=1e-6)
     assert not checked.has_own_target
@@ -252,7 +252,7 @@ def test_arrays_tensors_variables_and_lists_are_taken(array):
 
 @arrays_and_datasets
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float16", "bfloat16", "float64"])
-def test_numbers_of_any_type_become_those_of_the_model(check, dtype):
+def test_numbers_of_any_dtype_are_cast_to_the_dtype_of_the_model(check, dtype):
     ones = tf.cast(np.ones((3, 2, 3)), dtype)
     for model_dtype in ("float32", "float64"):
         contract = dataclasses.replace(CONTRACT, dtype=model_dtype)
@@ -261,7 +261,7 @@ def test_numbers_of_any_type_become_those_of_the_model(check, dtype):
         np.testing.assert_array_equal(x, 1)
 
 
-def test_float64_loses_no_digit_in_a_model_of_float64():
+def test_float64_data_keeps_every_digit_in_a_float64_model():
     contract = dataclasses.replace(CONTRACT, dtype="float64")
     x = np.full((3, 2, 3), 0.1)
     for checked in (of_arrays(contract, x), of_dataset(contract, x)):
@@ -273,7 +273,7 @@ def test_float64_loses_no_digit_in_a_model_of_float64():
 
 @arrays_and_datasets
 @pytest.mark.parametrize("batch_size", [1, 3])
-def test_weights_are_one_number_an_example(check, batch_size):
+def test_sample_weights_are_one_number_per_example(check, batch_size):
     options = {"batch_size": batch_size} if check is of_dataset else {}
     for weights in (WEIGHTS, WEIGHTS[:, None]):
         np.testing.assert_array_equal(
@@ -285,14 +285,14 @@ def test_weights_are_one_number_an_example(check, batch_size):
 
 
 @arrays_and_datasets
-def test_weights_that_are_no_numbers_are_refused(check):
+def test_sample_weights_must_be_finite_numbers(check):
     with pytest.raises(ValueError, match="`sample_weight` holds NaN"):
         check(CONTRACT, (X, X, np.where(WEIGHTS > 2, np.nan, WEIGHTS)))
     with pytest.raises(ValueError, match="`sample_weight` must be an array of numbers"):
         check(CONTRACT, (X, X, np.array(list("abcdef"))))
 
 
-def test_none_may_stand_for_target_weights_and_labels():
+def test_targets_weights_and_labels_may_be_none():
     dataset = tf.data.Dataset.from_tensor_slices((X, WEIGHTS)).batch(3)
     for data, parts in [
         (dataset.map(lambda x, w: (x, None)), 1),
@@ -312,7 +312,7 @@ def test_none_may_stand_for_target_weights_and_labels():
 
 
 @pytest.mark.parametrize("keys", [["x", "lable"], ["image"], []])
-def test_dictionaries_of_other_keys_are_refused(keys):
+def test_dictionaries_with_unknown_keys_are_refused(keys):
     data = dict.fromkeys(keys, X)
     with pytest.raises(ValueError, match=r'must have the key "x" and may have "label"; .*\['):
         unpack(data)
@@ -327,7 +327,7 @@ def test_more_than_one_input_is_refused():
 @pytest.mark.parametrize("label", [None, LABELS])
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
 @pytest.mark.parametrize("target", [None, X + 1])
-def test_a_batch_survives_packing(label, weights, target):
+def test_unpacking_a_packed_batch_gives_it_back(label, weights, target):
     packed = pack(Batch(X, target, label, weights))
     assert not any(part is None for part in packed)
     again = unpack(packed)
@@ -341,7 +341,7 @@ def test_a_batch_survives_packing(label, weights, target):
 
 
 @arrays_and_datasets
-def test_labels_become_int64(check):
+def test_labels_are_cast_to_int64(check):
     for label in (LABELS, LABELS[:, None], LABELS.astype("int8")):
         checked = check(WITH_LABELS, {"x": X, "label": label}).label
         np.testing.assert_array_equal(checked, LABELS)
@@ -360,17 +360,17 @@ def test_labels_become_int64(check):
     ],
     ids=["too high", "too low", "floats", "one-hot", "text"],
 )
-def test_labels_that_are_no_classes_are_refused(check, label, message):
+def test_invalid_labels_are_refused(check, label, message):
     with pytest.raises(ValueError, match=message):
         check(WITH_LABELS, {"x": X, "label": label})
 
 
-def test_one_label_for_all_is_refused():
+def test_a_single_label_for_all_examples_is_refused():
     with pytest.raises(ValueError, match=r"one for each example. Received int64 of shape \(\)\.$"):
         of_arrays(WITH_LABELS, {"x": X, "label": 7})
 
 
-def test_missing_labels_are_told_once_and_count_as_unknown():
+def test_missing_labels_give_a_warning():
     dataset = tf.data.Dataset.from_tensor_slices(X).batch(3)
     with_none = dataset.map(lambda x: {"x": x, "label": None})
     for check in (
@@ -387,7 +387,7 @@ def test_missing_labels_are_told_once_and_count_as_unknown():
         of_arrays(CONTRACT, X)
 
 
-def test_labels_that_the_model_does_not_look_at_are_passed_on():
+def test_labels_that_the_model_does_not_use_are_not_checked():
     assert of_arrays(CONTRACT, {"x": X, "label": LABELS + 5}).label.max() == 7
     assert CONTRACT.inputs(unpack({"x": X, "label": LABELS})).label is None
 
@@ -408,7 +408,7 @@ def test_labels_of_a_classifier_are_its_targets(check):
 
 
 @arrays_and_datasets
-def test_a_classifier_needs_a_class_of_every_example(check):
+def test_a_classifier_needs_the_class_of_every_example(check):
     with pytest.raises(ValueError, match="`y` must hold the labels"):
         check(CLASSIFIER, X)
     with pytest.raises(ValueError, match=r"labels from 0 to 2, one .*from -1 to 2"):
@@ -424,7 +424,7 @@ def test_a_classifier_predicts_without_labels():
 
 
 @pytest.mark.parametrize(("factor", "said"), [(10.0, r"\[0, 0.1\]"), (1 / 255, r"\[0, 255\]")])
-def test_a_range_is_told_without_the_margin_for_rounding(factor, said):
+def test_the_range_in_an_error_leaves_out_the_margin_for_rounding(factor, said):
     support = Scaling(0.0, factor).support_of((0.0, 1.0))
     contract = dataclasses.replace(CONTRACT, support=support)
     with pytest.raises(ValueError, match=rf"must lie in {said} for"):

@@ -86,13 +86,13 @@ def assert_equal(batch, expected):
     ],
     ids=lambda value: type(value[0]).__name__ if type(value) is tuple else "",
 )
-def test_training_batches_of_every_kind_of_data(arguments, expected):
+def test_every_kind_of_data_becomes_the_same_training_batches(arguments, expected):
     batches, held_out = training_batches(CONTRACT, *arguments, batch_size=4)
     assert held_out is None
     assert_equal(joined(batches), expected)
 
 
-def test_batches_of_arrays_come_in_the_order_of_seed_and_epoch():
+def test_the_order_of_arrays_depends_on_seed_and_epoch():
     batches, _ = training_batches(CONTRACT, X, batch_size=4, shuffle=True, seed=7)
     for epoch in range(2):
         order = pass_order(10, 7, tf.constant(epoch, tf.int64))
@@ -100,7 +100,7 @@ def test_batches_of_arrays_come_in_the_order_of_seed_and_epoch():
     assert int(batches.cardinality()) == 3
 
 
-def test_the_last_part_is_held_out_of_all_arrays():
+def test_validation_split_holds_out_the_last_part_of_every_array():
     x = {"x": X, "label": LABELS}
     batches, held_out = training_batches(
         CONTRACT, x, Y, WEIGHTS, shuffle=True, validation_split=0.2
@@ -112,12 +112,12 @@ def test_the_last_part_is_held_out_of_all_arrays():
     assert_equal(in_order, Batch(X[:8], Y[:8], LABELS[:8], WEIGHTS[:8]))
 
 
-def test_no_side_of_a_split_is_empty():
+def test_a_split_that_leaves_one_side_empty_is_refused():
     with pytest.raises(ValueError, match="of 5 examples leaves one side empty"):
         training_batches(CONTRACT, X[:5], validation_split=0.9)
 
 
-def test_a_single_batch_is_a_tuple_of_the_models_types():
+def test_a_single_batch_becomes_a_tuple_in_the_dtype_of_the_model():
     x, y, weights = single_batch(CONTRACT, (X * 255).astype("uint8") // 255, Y.tolist(), WEIGHTS)
     assert x.dtype == y.dtype == weights.dtype == np.float32
     assert len(single_batch(CONTRACT, X)) == 1
@@ -136,7 +136,7 @@ def test_a_single_batch_is_a_tuple_of_the_models_types():
     ],
     ids=["arrays", "dataset", "dataset of tuples", "PyDataset", "generator"],
 )
-def test_predictions_see_neither_targets_nor_weights(make):
+def test_prediction_batches_hold_neither_targets_nor_weights(make):
     assert_equal(joined(prediction_batches(CONTRACT, make())), Batch(X, X))
     batch = joined(prediction_batches(WITH_LABELS, make()))
     if batch.label is not None:
@@ -159,18 +159,18 @@ def test_inputs_come_in_batches_of_tensors(batch_size, with_label):
             assert batches[0].label is None
 
 
-def test_no_rows_are_one_batch_of_none():
+def test_zero_rows_give_one_empty_batch():
     (batch,) = checked_inputs(CONTRACT, X[:0]).batches(4, with_label=True)
     assert batch.x.shape == (0, 2)
     assert batch.label.shape == (0,)
 
 
-def test_what_is_no_data_keeps_its_type():
+def test_inputs_without_a_contract_keep_their_dtype():
     (batch,) = Inputs(Batch(np.arange(3))).batches(4)
     assert batch.x.dtype == tf.int64
 
 
-def test_the_name_of_the_argument_is_in_errors():
+def test_errors_name_the_argument():
     with pytest.raises(ValueError, match=r"`calibration` must have shape \(n, 2\)"):
         checked_inputs(CONTRACT, X[:, :1], name="calibration")
 
@@ -181,14 +181,14 @@ def test_the_name_of_the_argument_is_in_errors():
      lambda: iter([X[:4], X[4:]]), lambda: (batch for batch in [(X[:4], Y[:4]), (X[4:], Y[4:])])],
     ids=["array", "dictionary", "list", "dataset", "PyDataset", "iterator", "generator"],
 )  # fmt: skip
-def test_the_shape_of_an_example_is_found_and_nothing_is_lost(make):
+def test_finding_the_shape_of_an_example_consumes_no_data(make):
     shape, x = example_shape(make())
     assert shape == (2,)
     assert_equal(joined(prediction_batches(CONTRACT, x)), Batch(X, X))
 
 
 @pytest.mark.parametrize("x", [None, 1.0, "a", {}, {"y": X}])
-def test_what_has_no_shape_of_an_example_is_refused(x):
+def test_data_without_examples_has_no_example_shape(x):
     with pytest.raises(ValueError, match=r"`x`|dictionary"):
         example_shape(x)
 

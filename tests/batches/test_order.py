@@ -44,7 +44,7 @@ def test_each_pass_visits_every_row_once(n, shuffle):
         (3, False, [3]),
     ],
 )
-def test_batches_and_cardinality(n, drop_remainder, sizes):
+def test_the_number_and_sizes_of_batches_follow_from_the_length(n, drop_remainder, sizes):
     dataset = epoch_ordered(np.arange(n), 4, seed=3, drop_remainder=drop_remainder)
     assert dataset.cardinality() == len(sizes)
     assert [len(batch) for batch in dataset] == sizes
@@ -55,7 +55,7 @@ def test_drop_remainder_fixes_the_batch_dimension():
     assert dataset.element_spec.shape == (4, 2)
 
 
-def test_structure_is_kept_none_included():
+def test_the_structure_of_the_data_is_kept_including_none():
     x = np.arange(6.0).reshape(6, 1)
     label = tf.range(6)
     weight = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
@@ -81,21 +81,21 @@ def test_order_is_a_function_of_seed_and_epoch():
     assert len({tuple(rows) for rows in [*first, rows_of(dataset(4))]}) == 4
 
 
-def test_pinned_values():
+def test_the_order_of_a_given_seed_and_epoch_never_changes():
     """The order is part of what a checkpoint means, so it may not change unnoticed."""
     assert order_of(8, 0, 0).tolist() == [6, 4, 1, 0, 3, 2, 5, 7]
     assert order_of(8, 2**40 + 1, 5).tolist() == [5, 0, 7, 4, 3, 1, 6, 2]
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32 + 5, 2**63, -(2**63)])
-def test_all_64_bits_of_the_seed_count(seed):
+def test_all_64_bits_of_the_seed_matter(seed):
     assert (order_of(100, seed, 0) != order_of(100, seed + 2**32, 0)).any()
     assert (order_of(100, seed, 0) != order_of(100, seed + 1, 0)).any()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("n", [3, 10])
-def test_every_row_falls_on_every_place_equally_often(n):
+def test_every_row_is_equally_likely_at_every_position(n):
     passes = np.array([order_of(n, 11, e) for e in range(3000)])
     counts = np.array([np.bincount(place, minlength=n) for place in passes.T])
     chi_squared = ((counts - 3000 / n) ** 2 / (3000 / n)).sum()
@@ -109,14 +109,14 @@ def test_the_dataset_counts_its_passes():
         np.testing.assert_array_equal(rows_of(dataset), order_of(20, 3, number))
 
 
-def test_repeat_goes_on_with_the_next_pass():
+def test_repeat_continues_with_the_next_pass():
     dataset = epoch_ordered(np.arange(20), 5, seed=3).repeat(3)
     np.testing.assert_array_equal(
         rows_of(dataset), np.concatenate([order_of(20, 3, e) for e in range(3)])
     )
 
 
-def test_a_set_epoch_stays_until_set_again():
+def test_a_set_epoch_stays_until_it_is_set_again():
     dataset = epoch_ordered(np.arange(20), 6, seed=3)
     assert set_epoch(dataset, 5)
     for _ in range(2):
@@ -144,7 +144,7 @@ def test_epoch_is_found_through_later_transformations():
     np.testing.assert_array_equal(second, first)
 
 
-def test_other_data_has_no_epoch_to_set():
+def test_setting_the_epoch_of_other_data_reports_failure():
     assert not set_epoch(tf.data.Dataset.range(3), 1)
     assert not set_epoch(np.zeros(3), 1)
     assert not count_passes(None)
@@ -164,13 +164,13 @@ def test_negative_epochs_are_refused(call):
         ((None, None), "at least one array"),
     ],
 )
-def test_unusable_arrays_are_refused(arrays, message):
+def test_invalid_arrays_are_refused(arrays, message):
     with pytest.raises(ValueError, match=message):
         epoch_ordered(arrays, 2, seed=1)
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, 1.5, True])
-def test_unusable_batch_sizes_are_refused(batch_size):
+def test_invalid_batch_sizes_are_refused(batch_size):
     with pytest.raises(ValueError, match="batch_size"):
         epoch_ordered(np.zeros(3), batch_size, seed=1)
 
@@ -205,19 +205,19 @@ def fit(dataset, **kwargs):
     return model.rows()
 
 
-def test_plain_keras_fit_gets_another_order_each_epoch():
+def test_plain_keras_models_get_another_order_in_each_epoch():
     rows = fit(epoch_ordered(column(), 6, seed=3), epochs=3)
     np.testing.assert_array_equal(rows, [order_of(20, 3, e) for e in range(3)])
 
 
-def test_epoch_order_lines_up_a_resumed_fit():
+def test_epoch_order_aligns_a_resumed_fit():
     dataset = epoch_ordered(column(), 6, seed=3).map(lambda x: x)
     rows = fit(dataset, epochs=5, initial_epoch=3, callbacks=[EpochOrder(dataset)])
     np.testing.assert_array_equal(rows, [order_of(20, 3, e) for e in (3, 4)])
     np.testing.assert_array_equal(rows_of(dataset)[:, 0], order_of(20, 3, 5))
 
 
-def test_epoch_order_lines_up_an_endless_dataset():
+def test_epoch_order_aligns_an_endless_dataset():
     dataset = epoch_ordered(column(), 5, seed=3).repeat()
     rows = fit(
         dataset, epochs=5, initial_epoch=3, steps_per_epoch=4, callbacks=[EpochOrder(dataset)]
@@ -237,7 +237,7 @@ def test_two_replicas_share_the_global_order(two_replicas):
         np.testing.assert_array_equal(rows, order_of(20, 3, 4))
 
 
-def test_epoch_order_holds_under_a_strategy(two_replicas):
+def test_epoch_order_works_under_a_strategy(two_replicas):
     strategy = two_replicas
     dataset = epoch_ordered(column(), 10, seed=3)
     seen = []

@@ -18,7 +18,7 @@ every_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
 # ---------------------------------------------------------------------------- what they draw
 
 
-def test_masking_sets_the_given_part_to_zero_and_scales_nothing(digits):
+def test_masking_sets_the_given_fraction_to_zero_and_rescales_nothing(digits):
     y = MaskingCorruption(0.3, seed=1)(digits, training=True).numpy()
     kept = y == digits
     assert set(np.unique(y[~kept])) == {0.0}
@@ -32,7 +32,7 @@ def test_masking_hits_every_position_equally_and_independently():
     np.testing.assert_allclose(np.corrcoef(masked.T), np.eye(6), atol=4 / np.sqrt(20_000))
 
 
-def test_gaussian_adds_noise_of_the_given_deviation_and_does_not_clip():
+def test_gaussian_adds_noise_of_the_given_standard_deviation_and_does_not_clip():
     noise = GaussianCorruption(0.6, seed=1)(GREY, training=True).numpy() - GREY
     n = noise.size
     assert noise.mean() == pytest.approx(0, abs=4 * 0.6 / np.sqrt(n))
@@ -41,14 +41,14 @@ def test_gaussian_adds_noise_of_the_given_deviation_and_does_not_clip():
     assert (noise + GREY).min() < -1
 
 
-def test_salt_and_pepper_are_equally_many_and_the_rest_is_kept():
+def test_salt_and_pepper_are_equally_frequent_and_the_rest_is_kept():
     y = SaltAndPepperCorruption(0.3, seed=1)(GREY, training=True).numpy()
     assert set(np.unique(y)) == {0.0, 0.5, 1.0}
     for level in (0.0, 1.0):
         assert np.mean(y == level) == pytest.approx(0.15, abs=0.005)
 
 
-def test_salt_and_pepper_take_the_levels_of_the_data():
+def test_salt_and_pepper_use_the_given_levels():
     y = SaltAndPepperCorruption(0.3, low=-1, high=2, seed=1)(GREY, training=True).numpy()
     assert set(np.unique(y)) == {-1.0, 0.5, 2.0}
 
@@ -73,7 +73,7 @@ def test_nothing_happens_outside_training(make):
 
 
 @every_layer
-def test_every_call_draws_anew_and_the_seed_decides(make):
+def test_every_call_draws_new_noise_that_the_seed_determines(make):
     a, b = make(seed=1), make(seed=1)
     draws = [a(GREY, training=True).numpy() for _ in range(3)]
     assert (draws[0] != draws[1]).any()
@@ -93,7 +93,7 @@ def test_eager_graph_and_xla_draw_the_same(make):
 
 @every_layer
 @pytest.mark.parametrize("shape", [(0, 4), (1, 1), (3, 5, 7, 2)])
-def test_any_shape_is_kept_also_when_it_is_not_known_before(make, shape):
+def test_the_shape_is_kept_even_if_it_is_unknown_until_run_time(make, shape):
     layer = make(seed=1)
     spec = tf.TensorSpec([None] * len(shape), tf.float32)
     run = tf.function(lambda x: layer(x, training=True), input_signature=[spec])
@@ -120,7 +120,7 @@ def test_integers_become_floats(make):
 
 
 @every_layer
-def test_it_works_in_a_functional_model_of_the_users_own_and_is_saved(make, tmp_path):
+def test_it_works_in_a_functional_model_and_is_saved(make, tmp_path):
     x = keras.Input((500,))
     model = keras.Model(x, make(seed=1)(x))
     model(GREY, training=True)
@@ -145,14 +145,14 @@ def test_replicas_draw_different_noise(make, two_replicas):
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1, 1.0, 1 - 1e-12, float("nan"), "much", None, True])
-def test_impossible_rates_are_named(rate):
+def test_invalid_rates_are_refused(rate):
     for make in (MaskingCorruption, SaltAndPepperCorruption):
         with pytest.raises(ValueError, match=r"`rate` must lie in \[0, 1\); received rate="):
             make(rate)
 
 
 @pytest.mark.parametrize("stddev", [-0.1, float("inf"), "much"])
-def test_impossible_deviations_are_named(stddev):
+def test_invalid_standard_deviations_are_refused(stddev):
     with pytest.raises(ValueError, match="`stddev` must be a non-negative number"):
         GaussianCorruption(stddev)
 
@@ -163,7 +163,7 @@ def test_levels_in_the_wrong_order_are_refused():
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_short_names_configurations_and_layers_are_taken(name):
+def test_get_takes_names_configs_layers_and_none(name):
     layer = corruption.get(name)
     again = corruption.get(keras.saving.serialize_keras_object(layer))
     assert type(again) is type(layer)
@@ -173,12 +173,12 @@ def test_short_names_configurations_and_layers_are_taken(name):
 
 
 @pytest.mark.parametrize("identifier", ["blur", 0.3, MaskingCorruption])
-def test_anything_else_is_refused_with_what_there_is(identifier):
+def test_get_refuses_anything_else_and_lists_the_names(identifier):
     with pytest.raises(ValueError, match=r"'gaussian', 'masking', 'salt_and_pepper'.*received"):
         corruption.get(identifier)
 
 
-def test_only_layers_without_a_seed_take_over_another():
+def test_only_layers_without_a_seed_are_given_one():
     chain = keras.Sequential([MaskingCorruption(0.3), GaussianCorruption(0.3, seed=5)])
     seed_unseeded(chain, 9)
     masking, gaussian = chain.layers

@@ -12,7 +12,7 @@ def test_the_channels_of_a_pixel_become_a_block_of_pixels():
     np.testing.assert_array_equal(DepthToSpace(2)(x)[0], expected)
 
 
-def test_a_convolution_and_it_are_a_transposed_convolution():
+def test_a_convolution_followed_by_it_is_a_transposed_convolution():
     x = np.random.default_rng(0).normal(size=(2, 5, 4, 3)).astype("float32")
     transposed = keras.layers.Conv2DTranspose(6, 2, 2, use_bias=False)
     expected = transposed(x)  # kernel (2, 2, 6, 3)
@@ -23,7 +23,7 @@ def test_a_convolution_and_it_are_a_transposed_convolution():
     np.testing.assert_allclose(DepthToSpace(2)(convolution(x)), expected, atol=1e-5)
 
 
-def test_shapes_are_known_before_the_data_is():
+def test_output_shapes_are_inferred_symbolically():
     symbolic = DepthToSpace(3)(keras.KerasTensor((None, 5, None, 18)))
     assert symbolic.shape == (None, 15, None, 2)
     assert DepthToSpace.from_config(DepthToSpace(3).get_config()).block_size == 3

@@ -10,7 +10,7 @@ MEAN = np.linspace(-1, 1, 12, dtype="float32").reshape(4, 3)
 LOG_VARIANCE = np.linspace(-2, 1, 12, dtype="float32").reshape(4, 3)
 
 
-def test_it_is_the_op_with_the_generators_seeds():
+def test_it_calls_the_op_with_seeds_of_its_generator():
     layer = GaussianSampling(seed=5)
     for draw in range(2):
         z, kl = layer(MEAN, LOG_VARIANCE, training=True)
@@ -19,7 +19,7 @@ def test_it_is_the_op_with_the_generators_seeds():
         np.testing.assert_array_equal(kl, expected_kl)
 
 
-def test_training_and_evaluation_draw_apart():
+def test_evaluation_does_not_change_what_training_draws():
     layer, same = GaussianSampling(seed=5), GaussianSampling(seed=5)
     for _ in range(3):
         layer(MEAN, LOG_VARIANCE, training=False)
@@ -36,7 +36,7 @@ def test_several_samples_get_a_leading_axis():
     assert kl.shape == (4,)
 
 
-def test_it_works_in_a_functional_model_of_the_users_own():
+def test_it_works_in_a_functional_model():
     mean, log_variance = keras.Input((3,)), keras.Input((3,))
     model = keras.Model([mean, log_variance], GaussianSampling(seed=1)(mean, log_variance))
     again = keras.Model.from_config(model.get_config())

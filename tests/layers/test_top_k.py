@@ -27,7 +27,7 @@ def test_it_keeps_the_k_largest_and_the_first_of_equal_ones(shape, k, jit_compil
         np.testing.assert_array_equal(run(x), by_sorting(x, k))
 
 
-def test_the_gradient_passes_through_what_was_kept():
+def test_the_gradient_passes_through_the_units_that_were_kept():
     x = tf.constant([[3.0, -1.0, 2.0, 0.5]])
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -35,7 +35,7 @@ def test_the_gradient_passes_through_what_was_kept():
     np.testing.assert_array_equal(tape.gradient(y, x), [[10, 0, 30, 0]])
 
 
-def test_outside_training_alpha_times_k_are_kept_at_most_all():
+def test_outside_training_alpha_times_k_units_are_kept():
     x = np.random.default_rng(0).normal(size=(7, 10)).astype("float32")
     layer = TopK(3, alpha=2)
     assert np.count_nonzero(layer(x, training=True)) == 21
@@ -54,7 +54,7 @@ def test_an_empty_batch_stays_empty():
     assert TopK(2)(np.zeros((0, 5), "float32")).shape == (0, 5)
 
 
-def test_it_is_saved_with_a_model_of_the_users_own(tmp_path):
+def test_it_is_saved_with_a_functional_model(tmp_path):
     x = keras.Input((6,))
     keras.Model(x, TopK(2, alpha=1.5)(x)).save(tmp_path / "m.keras")
     layer = keras.saving.load_model(tmp_path / "m.keras").layers[-1]
@@ -62,17 +62,17 @@ def test_it_is_saved_with_a_model_of_the_users_own(tmp_path):
 
 
 @pytest.mark.parametrize("k", [0, -1, 2.0, "3", True])
-def test_impossible_k_are_named(k):
+def test_an_invalid_k_is_refused(k):
     with pytest.raises(ValueError, match="`k` must be an integer of at least 1; received "):
         TopK(k)
 
 
 @pytest.mark.parametrize("alpha", [0.5, "3", float("nan")])
-def test_impossible_alphas_are_named(alpha):
+def test_an_invalid_alpha_is_refused(alpha):
     with pytest.raises(ValueError, match="`alpha` must be a number of at least 1"):
         TopK(3, alpha)
 
 
-def test_more_than_there_are_is_refused():
+def test_a_k_larger_than_the_number_of_units_is_refused():
     with pytest.raises(ValueError, match="k=5 for inputs of 4 units"):
         TopK(5)(keras.Input((4,)))

@@ -30,7 +30,7 @@ def test_each_vector_becomes_the_nearest_embedding():
     np.testing.assert_array_equal(quantized, codebook[expected])
 
 
-def test_the_last_axis_is_cut_into_vectors():
+def test_the_last_axis_is_split_into_vectors():
     layer = VectorQuantizer(5, embedding_dim=2, seed=1)
     x = RNG.normal(size=(4, 6)).astype("float32")
     quantized, indices = layer(x)
@@ -50,7 +50,7 @@ def test_an_embedding_is_the_moving_average_of_the_vectors_that_chose_it():
     np.testing.assert_allclose(layer.codebook[:, 0], np.divide(sums, counts), rtol=1e-6)
 
 
-def test_examples_count_as_much_as_their_weights():
+def test_examples_are_weighted_by_their_sample_weights():
     x = tf.constant([[1.0], [3.0], [3.0], [9.0]])
     once, twice = (used(quantizer([[0.0], [10.0]]), [2.0, 2.0]) for _ in range(2))
     once.update(x, once(x)[1])
@@ -75,7 +75,7 @@ def test_the_first_update_moves_the_codebook_onto_data():
     assert len(np.unique(np.asarray(layer.codebook), axis=0)) > 15
 
 
-def test_an_embedding_that_nothing_chooses_is_moved_and_those_in_use_are_not():
+def test_unused_embeddings_are_restarted_and_used_ones_are_not():
     layer = used(quantizer([[0.0], [10.0], [500.0]], decay=0.9, restart_below=0.5), [9.0, 9.0, 9.0])
     x = tf.constant([[0.0], [10.0]] * 5)
     third = []
@@ -92,14 +92,14 @@ def test_an_embedding_that_nothing_chooses_is_moved_and_those_in_use_are_not():
     assert float(never.codebook[1, 0]) == pytest.approx(500.0, rel=1e-4)
 
 
-def test_vectors_are_drawn_at_odds_of_their_weights():
+def test_vectors_are_drawn_in_proportion_to_their_weights():
     layer = quantizer(np.zeros((4000, 1)))
     drawn = layer._draw(tf.constant([[1.0], [2.0], [3.0]]), tf.constant([1.0, 0.0, 3.0]))
     share = [np.mean(np.asarray(drawn) == value) for value in (1.0, 2.0, 3.0)]
     np.testing.assert_allclose(share, [0.25, 0.0, 0.75], atol=0.03)
 
 
-def test_eager_and_xla_move_the_codebook_alike():
+def test_eager_and_xla_update_the_codebook_alike():
     x = RNG.normal(size=(64, 3)).astype("float32")
     eager, compiled = (VectorQuantizer(16, seed=1) for _ in range(2))
     eager.build(x.shape)
@@ -127,6 +127,6 @@ def test_perplexity_is_the_exponential_of_the_entropy(indices, perplexity):
 @pytest.mark.parametrize(
     "option", [{"num_embeddings": 0}, {"embedding_dim": 1.5}, {"decay": 1.0}, {"restart_below": -1}]
 )
-def test_impossible_numbers_are_named(option):
+def test_invalid_arguments_are_refused_by_name(option):
     with pytest.raises(ValueError, match=f"`{next(iter(option))}`"):
         VectorQuantizer(**option)

@@ -9,7 +9,7 @@ MEAN = RNG.normal(size=(6, 4))
 LOG_VARIANCE = RNG.normal(size=(6, 4))
 
 
-def test_the_kl_is_the_integral_it_stands_for():
+def test_the_kl_equals_its_integral():
     z = np.linspace(-15, 15, 20_001)
     for mean, log_variance in zip(MEAN[0], LOG_VARIANCE[0], strict=True):
         q = scipy.stats.norm(mean, np.exp(0.5 * log_variance))
@@ -38,7 +38,7 @@ def test_free_bits_gives_no_gradient_below_the_floor():
     np.testing.assert_array_equal(tape.gradient(value, kl), [[0, 1], [0, 1]])
 
 
-def test_the_log_density_is_scipys():
+def test_the_log_density_agrees_with_scipy():
     x = RNG.normal(size=(6, 4))
     expected = scipy.stats.norm.logpdf(x, MEAN, np.exp(0.5 * LOG_VARIANCE)).sum(-1)
     np.testing.assert_allclose(

@@ -29,7 +29,7 @@ KERNELS = {
 
 @pytest.mark.parametrize(("kernel", "formula"), KERNELS.values(), ids=KERNELS)
 @pytest.mark.parametrize("unbiased", [True, False])
-def test_it_is_the_sum_over_pairs(kernel, formula, unbiased):
+def test_mmd_agrees_with_its_definition(kernel, formula, unbiased):
     def mean(a, b, leave_out):
         values = [
             formula(((p - q) ** 2).sum())
@@ -43,7 +43,7 @@ def test_it_is_the_sum_over_pairs(kernel, formula, unbiased):
     np.testing.assert_allclose(squared_mmd(X, Y, kernel, unbiased), expected, rtol=1e-10)
 
 
-def test_of_two_gaussians_it_is_the_closed_form():
+def test_mmd_of_two_gaussians_agrees_with_the_closed_form():
     """Variance 1, means 0 and 1 in d dimensions, bandwidth 1: 2 r^(d/2) (1 - exp(-d r / 2))."""
     d, n = 2, 3000
     r = 1 / 3  # bandwidth^2 / (bandwidth^2 + 2 variance)
@@ -53,7 +53,7 @@ def test_of_two_gaussians_it_is_the_closed_form():
     assert float(squared_mmd(x, RNG.normal(size=(n, d)))) == pytest.approx(0.0, abs=2e-3)
 
 
-def test_the_unbiased_estimate_is_right_on_average_and_the_biased_never_negative():
+def test_the_unbiased_estimate_has_mean_zero_and_the_biased_one_is_never_negative():
     pairs = [RNG.normal(size=(2, 10, 2)) for _ in range(300)]
     unbiased = np.array([squared_mmd(x, y) for x, y in pairs])
     biased = np.array([squared_mmd(x, y, unbiased=False) for x, y in pairs])
@@ -63,7 +63,7 @@ def test_the_unbiased_estimate_is_right_on_average_and_the_biased_never_negative
     assert float(squared_mmd(X, X, unbiased=False)) == pytest.approx(0.0, abs=1e-12)
 
 
-def test_gradients_pull_a_sample_to_the_other_also_in_float32_under_xla():
+def test_gradients_move_one_sample_towards_the_other_in_float32_under_xla():
     @tf.function(jit_compile=True)
     def gradient(x, y):
         with tf.GradientTape() as tape:
@@ -77,6 +77,6 @@ def test_gradients_pull_a_sample_to_the_other_also_in_float32_under_xla():
     assert (step.numpy().mean(0) < 0).all()
 
 
-def test_rounding_leaves_distances_at_zero_or_above():
+def test_squared_distances_are_never_negative_despite_rounding():
     far = tf.constant(RNG.normal(1000.0, 1e-3, size=(20, 8)), tf.float32)
     assert float(tf.reduce_min(squared_distances(far, far))) >= 0

@@ -25,14 +25,14 @@ def test_schedules_serialise(schedule):
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), "1", None])
-def test_bounds_that_are_no_numbers_are_refused(bad):
+def test_bounds_must_be_finite_numbers(bad):
     with pytest.raises(ValueError, match="`start` must be a finite number"):
         LinearWarmUp(10, start=bad)
     with pytest.raises(ValueError, match="`end` must be a finite number"):
         CyclicalWarmUp(10, end=bad)
 
 
-def test_impossible_schedules_are_refused():
+def test_invalid_schedules_are_refused():
     with pytest.raises(ValueError, match="`steps`"):
         LinearWarmUp(0)
     with pytest.raises(ValueError, match="`cycles`"):

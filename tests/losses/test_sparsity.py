@@ -29,14 +29,14 @@ def test_half_precision_activations_are_summed_in_float32():
 # ---------------------------------------------------------------------------- KL
 
 
-def test_the_kl_is_the_formula():
+def test_bernoulli_kl_agrees_with_its_formula():
     p, q = 0.2, 0.6
     expected = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
     assert bernoulli_kl(p, tf.constant(q)).numpy() == pytest.approx(expected, rel=1e-5)
     assert bernoulli_kl(p, tf.constant(p)).numpy() == pytest.approx(0, abs=1e-7)
 
 
-def test_the_kl_of_silent_and_saturated_units_is_finite_with_its_gradient():
+def test_the_kl_and_its_gradient_are_finite_for_silent_and_saturated_units():
     q = tf.Variable([0.0, 1.0])
     with tf.GradientTape() as tape:
         divergence = bernoulli_kl(0.05, q)
@@ -44,18 +44,18 @@ def test_the_kl_of_silent_and_saturated_units_is_finite_with_its_gradient():
     assert np.isfinite(tape.gradient(divergence, q)).all()
 
 
-def test_kl_takes_the_mean_over_the_batch_and_gives_it_to_every_example():
+def test_kl_penalises_the_batch_mean_and_gives_every_example_the_same_penalty():
     expected = 3.0 * bernoulli_kl(0.1, tf.constant([0.2, 0.5])).numpy().sum()
     np.testing.assert_allclose(KL(0.1, 3.0).penalty([SIGMOIDS]), [expected] * 3, rtol=1e-5)
 
 
-def test_kl_weighs_the_examples_of_the_mean():
+def test_kl_takes_the_weighted_mean_of_the_examples():
     weighted = KL(0.1).penalty([SIGMOIDS], tf.constant([2.0, 2.0, 0.0]))
     np.testing.assert_allclose(weighted[0], KL(0.1).penalty([SIGMOIDS[:2]])[0], rtol=1e-6)
     assert np.isfinite(KL(0.1).penalty([SIGMOIDS], tf.zeros([3]))).all()
 
 
-def test_kl_is_least_where_the_mean_is_the_target():
+def test_kl_is_minimal_where_the_mean_activation_is_the_target():
     logit = tf.Variable(tf.zeros([8, 4]))
     optimizer = keras.optimizers.Adam(0.3)
     for _ in range(200):
@@ -107,14 +107,14 @@ def test_zero_fraction_counts_exact_zeros_over_all_layers():
 
 
 @pytest.mark.parametrize("penalty", [L1(0.3), KL(0.2, 4)])
-def test_they_serialise(penalty):
+def test_penalties_serialise(penalty):
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(penalty))
     assert type(again) is type(penalty)
     assert again.get_config() == penalty.get_config()
 
 
 @pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf"), "1", None, True])
-def test_impossible_coefficients_are_named(value):
+def test_invalid_coefficients_are_refused(value):
     with pytest.raises(ValueError, match="`coefficient` must be a non-negative number"):
         L1(value)
     with pytest.raises(ValueError, match="`coefficient`"):
@@ -122,6 +122,6 @@ def test_impossible_coefficients_are_named(value):
 
 
 @pytest.mark.parametrize("target", [0, 1, 1.5, -0.1])
-def test_impossible_targets_are_named(target):
+def test_invalid_targets_are_refused(target):
     with pytest.raises(ValueError, match="`target` must"):
         KL(target)

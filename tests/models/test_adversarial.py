@@ -67,12 +67,12 @@ def moved(changes):
         ("generator", (True, False, False)),
     ],
 )
-def test_a_player_changes_its_own_networks_only(digits, player, networks):
+def test_each_player_changes_only_its_own_networks(digits, player, networks):
     changes = after_a_step(digits, **{player: 0.1})
     assert tuple(map(moved, changes)) == networks
 
 
-def test_all_players_step_from_the_same_point(digits):
+def test_all_players_step_from_the_same_weights(digits):
     rates = {"reconstruction": 1e-3, "discriminator": 0.1, "generator": 0.1}
     together = after_a_step(digits, **rates)
     alone = [after_a_step(digits, **{name: rate}) for name, rate in rates.items()]
@@ -111,7 +111,9 @@ def test_a_regulariser_counts_once_and_for_the_player_that_owns_the_weights(digi
     assert total == pytest.approx(plain + penalties, rel=1e-5)
 
 
-def test_by_default_all_rates_fall_together_and_with_an_own_optimizer_none(few_digits, tmp_path):
+def test_default_learning_rates_decay_over_a_fit_and_a_given_optimizers_does_not(
+    few_digits, tmp_path
+):
     names = ("optimizer", "discriminator_optimizer", "generator_optimizer")
 
     def rates(model):
@@ -138,13 +140,13 @@ def test_by_default_all_rates_fall_together_and_with_an_own_optimizer_none(few_d
     np.testing.assert_allclose(rates(with_classes), [2e-3, 3e-3, 2e-3], rtol=1e-5)
 
 
-def test_one_optimizer_for_two_players_is_refused():
+def test_sharing_an_optimizer_between_players_is_refused():
     shared = keras.optimizers.Adam()
     with pytest.raises(ValueError, match="must be three different objects"):
         adversarial().compile(discriminator_optimizer=shared, generator_optimizer=shared)
 
 
-def test_a_player_whose_gradient_overflows_in_float16_skips_alone(digits, tmp_path):
+def test_a_gradient_overflow_in_float16_skips_only_that_players_step(digits, tmp_path):
     model = adversarial(dtype="mixed_float16")
     overflowing = keras.optimizers.LossScaleOptimizer(SGD(0.1), initial_scale=1e38)
     model.compile(SGD(1e-3), SGD(0.1), overflowing, run_eagerly=True)
@@ -163,7 +165,7 @@ def test_a_player_whose_gradient_overflows_in_float16_skips_alone(digits, tmp_pa
             np.testing.assert_array_equal(a, b)
 
 
-def test_each_optimizer_keeps_its_slots_and_settings_in_files(few_digits, tmp_path):
+def test_the_slots_and_settings_of_every_optimizer_are_saved(few_digits, tmp_path):
     names = ("optimizer", "discriminator_optimizer", "generator_optimizer")
     model = adversarial()
     model.compile("rmsprop", keras.optimizers.Adam(2e-3), SGD(0.1, momentum=0.5), run_eagerly=True)
@@ -185,7 +187,9 @@ def test_each_optimizer_keeps_its_slots_and_settings_in_files(few_digits, tmp_pa
 # ---------------------------------------------------------------------------- the game
 
 
-def test_a_discriminator_that_guesses_costs_log_two_in_training_and_validation(few_digits):
+def test_a_discriminator_that_always_outputs_zero_costs_log_two_in_training_and_validation(
+    few_digits,
+):
     model = with_rates(adversarial())
     model.discriminator.get_layer("logit").kernel.assign(np.zeros((32, 1)))
     history = model.fit(few_digits, validation_data=few_digits, verbose=0).history
@@ -195,7 +199,7 @@ def test_a_discriminator_that_guesses_costs_log_two_in_training_and_validation(f
     assert history["gradient_penalty"] == [0.0]
 
 
-def test_the_gradient_penalty_is_the_squared_gradient_at_draws_of_the_prior(few_digits):
+def test_the_gradient_penalty_is_the_squared_gradient_norm_at_prior_samples(few_digits):
     keras.utils.set_random_seed(1)
     networks = adversarial()
     gradient = np.array([[3.0], [4.0]], "float32")
@@ -206,7 +210,7 @@ def test_the_gradient_penalty_is_the_squared_gradient_at_draws_of_the_prior(few_
     assert logs["gradient_penalty"] == pytest.approx(25.0, rel=1e-6)
 
 
-def test_evaluating_changes_nothing_in_what_training_draws(few_digits):
+def test_evaluation_does_not_change_the_noise_of_training(few_digits):
     few_digits = few_digits[:64]
 
     def trained(evaluated):
@@ -231,7 +235,7 @@ def test_evaluating_changes_nothing_in_what_training_draws(few_digits):
         ("gaussian_ring", 0.0, math.sqrt((2.0**2 + 0.5**2 + 0.15**2) / 2.0)),
     ],
 )
-def test_codes_have_the_mean_and_variance_of_the_prior_from_the_start(
+def test_normalized_codes_have_the_mean_and_variance_of_the_prior_before_training(
     digits, prior, mean, deviation
 ):
     model = adversarial(prior=prior, normalize_codes=True)
@@ -241,7 +245,7 @@ def test_codes_have_the_mean_and_variance_of_the_prior_from_the_start(
 
 
 @pytest.mark.slow
-def test_codes_outside_of_training_come_to_that_variance_too(digits, tmp_path):
+def test_codes_outside_training_reach_the_variance_of_the_prior(digits, tmp_path):
     model = adversarial(prior="gaussian_ring", normalize_codes=True)
     model.compile(jit_compile=False)
     model.fit(digits, epochs=20, verbose=0)  # until the moving averages know them
@@ -252,7 +256,7 @@ def test_codes_outside_of_training_come_to_that_variance_too(digits, tmp_path):
     np.testing.assert_array_equal(loaded.encode(digits), model.encode(digits))
 
 
-def test_its_networks_are_deeper_than_those_of_others_unless_told_otherwise():
+def test_adversarial_networks_are_deeper_by_default():
     def widths(cls, **options):
         encoder = cls.from_shape((8, 8, 1), 2, **options).encoder
         return [layer.units for layer in encoder.layers if layer.name.startswith("hidden")]
@@ -262,7 +266,7 @@ def test_its_networks_are_deeper_than_those_of_others_unless_told_otherwise():
     assert widths(tfae.Autoencoder) == [512, 256]
 
 
-def test_codes_take_the_shape_of_the_prior(digits):
+def test_training_makes_the_codes_follow_the_prior(digits):
     model = quick_to_learn(gradient_penalty=0.1)
     draws = model.prior.sample(len(digits), [1, 0]).numpy()
     before = float(tfae.losses.squared_mmd(model.encode(digits), draws))
@@ -274,7 +278,7 @@ def test_codes_take_the_shape_of_the_prior(digits):
 
 
 @pytest.mark.slow
-def test_each_class_goes_to_its_part_of_the_prior(digits):
+def test_each_class_is_encoded_in_its_component_of_the_prior(digits):
     labels = load_digits().target
     some = np.where(np.arange(len(labels)) % 2, labels, -1)
     model = quick_to_learn(prior="gaussian_ring")
@@ -291,7 +295,7 @@ def test_each_class_goes_to_its_part_of_the_prior(digits):
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_labels_guide_the_game_in_half_precision(few_digits, policy):
+def test_labels_guide_the_discriminator_in_half_precision(few_digits, policy):
     model = adversarial(prior="gaussian_ring", dtype=policy)
     with_rates(model, 1e-3, 0.1, 0.1)
     label = load_digits().target[:203].copy()
@@ -307,7 +311,7 @@ def test_labels_guide_the_game_in_half_precision(few_digits, policy):
 
 
 @pytest.mark.parametrize("label", [np.full(203, 10), np.full(203, -2)])
-def test_labels_without_a_part_of_the_prior_are_refused(few_digits, label):
+def test_labels_without_a_component_of_the_prior_are_refused(few_digits, label):
     model = adversarial(prior="swiss_roll")
     model.compile(run_eagerly=True)
     with pytest.raises(ValueError, match="labels from 0 to 9, or -1"):
@@ -316,7 +320,7 @@ def test_labels_without_a_part_of_the_prior_are_refused(few_digits, label):
         model.generate(203, label=label)
 
 
-def test_networks_that_do_not_fit_are_named():
+def test_networks_that_do_not_fit_are_refused():
     networks = adversarial()
     encoder, decoder = networks.encoder, networks.decoder
 
@@ -337,7 +341,7 @@ def test_networks_that_do_not_fit_are_named():
         new(networks.discriminator, prior="cauchy")
 
 
-def test_a_discriminator_that_declares_no_input_is_built_with_the_model(few_digits):
+def test_a_discriminator_without_a_declared_input_is_built_with_the_model(few_digits):
     networks = adversarial()
     undeclared = keras.Sequential([dense(8, "relu"), dense(1)])
     model = tfae.AdversarialAutoencoder(networks.encoder, networks.decoder, undeclared)
@@ -355,7 +359,7 @@ def on_a_circle(n, seed):
     return tf.stack([tf.cos(angle), tf.sin(angle)], axis=-1)
 
 
-def test_the_users_sampler_is_a_prior_and_is_saved_by_name(few_digits, tmp_path):
+def test_a_custom_sampler_serves_as_prior_and_is_saved_by_name(few_digits, tmp_path):
     model = adversarial(prior=on_a_circle)
     model.compile(run_eagerly=True)
     model.fit(few_digits, verbose=0)
@@ -368,7 +372,7 @@ def test_the_users_sampler_is_a_prior_and_is_saved_by_name(few_digits, tmp_path)
 
 
 @pytest.mark.parametrize(("low", "high"), [(-0.005, 0.005), (1e6, 3e6), (-1.0, 1.0)])
-def test_normalized_codes_have_the_mean_and_width_of_a_prior_of_any_scale(low, high):
+def test_normalized_codes_match_a_prior_of_any_scale(low, high):
     prior = tfae.priors.Uniform(low, high)
     model = tfae.AdversarialAutoencoder.from_shape(
         (6,), 4, hidden_units=(8,), discriminator_units=(8,), prior=prior, seed=0
@@ -380,7 +384,7 @@ def test_normalized_codes_have_the_mean_and_width_of_a_prior_of_any_scale(low, h
     np.testing.assert_allclose(codes.std(axis=0), half / np.sqrt(3), rtol=0.05)
 
 
-def test_codes_are_not_rescaled_to_the_noise_of_draws_from_a_standard_normal():
+def test_codes_are_not_rescaled_for_a_standard_normal_prior():
     model = tfae.AdversarialAutoencoder.from_shape(
         (6,), 100, hidden_units=(8,), discriminator_units=(8,), seed=0
     )

@@ -190,7 +190,7 @@ def test_every_attribute_of_a_layer_takes_effect_or_cannot_be_set(layer, inputs,
         ("corruption", "noise", "corruption.*noise"),
     ],
 )
-def test_what_is_set_is_checked_as_in_the_constructor(name, value, message):
+def test_values_that_are_set_are_checked_as_in_the_constructor(name, value, message):
     model = tfae.VariationalAutoencoder.from_shape((4,), 2, hidden_units=())
     before = getattr(model, name)
     with pytest.raises(ValueError, match=message):
@@ -200,7 +200,7 @@ def test_what_is_set_is_checked_as_in_the_constructor(name, value, message):
     assert isinstance(model.likelihood, losses.Gaussian)
 
 
-def test_the_refusal_says_what_to_do():
+def test_setting_a_fixed_attribute_says_what_to_do():
     model = tfae.Autoencoder.from_shape((4,), 2, hidden_units=())
     with pytest.raises(AttributeError, match=r"`latent_dim` of Autoencoder cannot be changed.*new"):
         model.latent_dim = 3

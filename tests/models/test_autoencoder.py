@@ -29,7 +29,7 @@ def test_it_beats_pca_at_the_same_code_size(digits):
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_a_linear_one_finds_the_subspace_and_the_error_of_pca(digits, seed):
+def test_a_linear_autoencoder_finds_the_subspace_and_the_error_of_pca(digits, seed):
     x = digits.reshape(-1, 64)
     x = x - x[:1500].mean(axis=0)
     train, test = x[:1500], x[1500:]
@@ -139,7 +139,7 @@ def test_networks_that_do_not_fit_together_are_refused():
         tfae.Autoencoder(lambda x: x, dense(2, 64))
 
 
-def test_it_has_nothing_to_generate_from():
+def test_a_deterministic_autoencoder_refuses_to_generate():
     with pytest.raises(NotImplementedError, match="no distribution over codes"):
         tfae.Autoencoder(dense(64, 2), dense(2, 64)).generate(3)
 
@@ -147,7 +147,7 @@ def test_it_has_nothing_to_generate_from():
 @pytest.mark.parametrize(
     "likelihood", ["gaussian", "squared_error", tfae.losses.Gaussian("learned")]
 )
-def test_real_valued_data_trains_with_the_other_likelihoods(likelihood, tmp_path):
+def test_likelihoods_of_real_data_train_on_unbounded_data(likelihood, tmp_path):
     x = np.random.default_rng(0).normal(5.0, 3.0, (200, 6)).astype("float32")
     model = tfae.Autoencoder(dense(6, 4), dense(4, 6), likelihood=likelihood, seed=0)
     model.compile(keras.optimizers.Adam(0.05))
@@ -166,13 +166,13 @@ def test_another_keras_backend_is_refused(monkeypatch):
         importlib.reload(tfae)
 
 
-def test_a_label_for_a_model_without_classes_is_refused():
+def test_generate_refuses_a_label_if_the_model_has_no_classes():
     vae = tfae.VariationalAutoencoder.from_shape((4,), 2, hidden_units=())
     with pytest.raises(ValueError, match="no classes; leave `label` out"):
         vae.generate(3, label=1)
 
 
-def test_a_subclass_may_ask_for_an_argument_and_a_network_of_its_own():
+def test_a_subclass_may_require_its_own_arguments_and_networks():
     class Tempered(tfae.Autoencoder):
         network_names = (*tfae.Autoencoder.network_names, "critic")
 

@@ -39,7 +39,7 @@ def classes_of(images, digits):
     return LABELS[distances.argmin(axis=1)]
 
 
-def test_generate_draws_examples_of_the_class_that_is_asked_for(trained, digits):
+def test_generate_draws_examples_of_the_requested_class(trained, digits):
     wanted = np.repeat(np.arange(10), 10)
     images = trained.generate(100, seed=1, label=wanted)
     assert (classes_of(images, digits) == wanted).mean() > 0.85
@@ -66,7 +66,7 @@ def test_the_label_changes_the_class_and_the_code_keeps_the_rest(trained, digits
 @pytest.mark.parametrize(
     "method", ["encode", "reconstruct", "anomaly_score", "log_likelihood", "predict"]
 )
-def test_datasets_of_dictionaries_give_what_arrays_give(trained, labelled, method):
+def test_datasets_of_dictionaries_give_the_same_results_as_arrays(trained, labelled, method):
     options = {"verbose": 0} if method == "predict" else {}
     options |= {"seed": 1, "num_samples": 2} if method == "log_likelihood" else {}
     function = getattr(trained, method)
@@ -80,18 +80,18 @@ def test_datasets_of_dictionaries_give_what_arrays_give(trained, labelled, metho
     np.testing.assert_array_equal(function(x, **options), unknown)
 
 
-def test_decode_without_a_label_is_for_the_unknown_class(trained):
+def test_decode_without_a_label_uses_the_unknown_class(trained):
     z = np.zeros((2, 3), "float32")
     np.testing.assert_array_equal(trained.decode(z), trained.decode(z, label=-1))
     assert (trained.decode(z) != trained.decode(z, label=[0, 1])).any()
 
 
-def test_features_are_those_under_the_label(trained, labelled):
+def test_features_depend_on_the_label(trained, labelled):
     mean = trained.features(labelled)["mean"]
     np.testing.assert_allclose(mean, trained.encode(labelled), rtol=1e-5, atol=1e-6)
 
 
-def test_metrics_of_compile_see_the_reconstruction_under_the_label(labelled):
+def test_metrics_of_compile_see_the_label_conditional_reconstruction(labelled):
     model = cvae()
     model.compile(metrics=["mse"], jit_compile=False)
     logs = model.evaluate(labelled, verbose=0, return_dict=True)
@@ -151,7 +151,7 @@ def test_convolutions_take_labels(labelled):
     ],
     ids=["too high", "too low", "floats", "one-hot", "too few"],
 )
-def test_labels_that_are_none_are_refused(few_digits, label, message):
+def test_invalid_labels_are_refused(few_digits, label, message):
     model = cvae()
     data = {"x": few_digits, "label": label(LABELS[: len(few_digits)])}
     for method in (model.fit, model.encode, model.anomaly_score):
@@ -159,7 +159,7 @@ def test_labels_that_are_none_are_refused(few_digits, label, message):
             method(data)
 
 
-def test_labels_of_a_dataset_are_checked_as_they_come(labelled):
+def test_labels_in_datasets_are_checked(labelled):
     model = cvae()
     bad = {**labelled, "label": labelled["label"] + 1}
     with pytest.raises(ValueError, match="0 to 9"):
@@ -169,12 +169,12 @@ def test_labels_of_a_dataset_are_checked_as_they_come(labelled):
         model.fit(tf.data.Dataset.from_tensor_slices(floats).batch(32), verbose=0)
 
 
-def test_data_without_labels_trains_after_a_warning(few_digits):
+def test_training_without_labels_gives_a_warning(few_digits):
     with pytest.warns(UserWarning, match="data has none"):
         cvae().fit(few_digits, verbose=0)
 
 
-def test_labels_to_generate_are_checked(trained):
+def test_the_label_argument_of_generate_is_checked(trained):
     with pytest.raises(ValueError, match="Received labels from 0 to 10"):
         trained.generate(3, label=10)
     with pytest.raises(ValueError, match="one integer or 3 of them"):
@@ -183,7 +183,7 @@ def test_labels_to_generate_are_checked(trained):
         cvae(num_classes=0)
 
 
-def test_models_without_labels_say_so():
+def test_models_without_classes_refuse_labels():
     model = tfae.VariationalAutoencoder.from_shape((8,), 2, hidden_units=())
     with pytest.raises(ValueError, match="not conditional"):
         model.decode(np.zeros((1, 2)), label=1)

@@ -135,7 +135,7 @@ def test_at_most_four_classes_stand_between_a_model_and_keras(model_class):
 
 
 @with_those_without_networks
-def test_fit_lowers_the_loss_and_logs_every_term_with_its_validation_twin(model_class, digits):
+def test_fit_lowers_the_loss_and_logs_every_term_for_training_and_validation(model_class, digits):
     model = small(model_class, compiled="graph")
     history = model.fit(digits, epochs=4, validation_split=0.2, verbose=0).history
     names = {"loss", *model_class.loss_names, *model_class.monitor_names}
@@ -152,7 +152,7 @@ def test_the_logged_terms_add_up_to_the_logged_loss(model_class, few_digits):
 
 
 @every_model_at_length
-def test_labels_beside_the_data_do_not_disturb(model_class, few_digits):
+def test_labels_change_nothing_for_models_that_do_not_use_them(model_class, few_digits):
     """They change nothing, but for the models that look at them."""
     labelled = {"x": few_digits, "label": np.arange(len(few_digits)) % 10}
     plain, from_array, from_dataset = (small(model_class) for _ in range(3))
@@ -199,7 +199,7 @@ def test_y_is_the_data_to_reconstruct(model_class, few_digits):
 
 
 @of_the_trainer
-def test_regularisers_of_the_users_layers_count(model_class, few_digits):
+def test_regularisers_of_the_users_layers_are_part_of_the_loss(model_class, few_digits):
     code = keras.Input(small(model_class, compiled=False).decoder.input_shape[1:])
     regularised = keras.layers.Dense(64, kernel_regularizer=keras.regularizers.L2(0.5))
     model = small(
@@ -242,7 +242,7 @@ def test_examples_of_weight_zero_teach_nothing(model_class, few_digits):
 
 
 @every_way_of_weighing
-def test_unit_weights_change_nothing_also_in_validation(model_class, few_digits):
+def test_unit_weights_change_nothing_in_training_and_validation(model_class, few_digits):
     ones = np.ones(len(few_digits), "float32")
     plain, weighted = small(model_class), small(model_class)
     a = plain.fit(few_digits, validation_data=few_digits, verbose=0).history
@@ -260,7 +260,7 @@ def test_unit_weights_change_nothing_also_in_validation(model_class, few_digits)
 
 
 @of_the_trainer
-def test_what_keras_offers_and_makes_no_sense_here_is_refused(model_class, few_digits):
+def test_arguments_of_keras_that_make_no_sense_here_are_refused(model_class, few_digits):
     model = small(model_class)
     with pytest.raises(ValueError, match="class_weight"):
         model.fit(few_digits, class_weight={0: 1.0}, verbose=0)
@@ -271,7 +271,7 @@ def test_what_keras_offers_and_makes_no_sense_here_is_refused(model_class, few_d
 
 
 @every_model
-def test_unknown_hyperparameters_and_architectures_are_named(model_class):
+def test_unknown_hyperparameters_and_architectures_are_refused_by_name(model_class):
     with pytest.raises(ValueError, match=r"no hyperparameter depth; it has .*hidden_units"):
         model_class.from_shape((8, 8, 1), 3, depth=4)
     with pytest.raises(ValueError, match=r"one of \['conv', 'mlp'\]"):
@@ -284,7 +284,7 @@ def test_unknown_hyperparameters_and_architectures_are_named(model_class):
 
 
 @every_model_at_length
-def test_a_loaded_model_gives_the_same_outputs_and_trains_on_equally(
+def test_a_loaded_model_gives_the_same_outputs_and_continues_training_identically(
     model_class, few_digits, tmp_path
 ):
     model = small_with_dropout(model_class, run_eagerly=True)
@@ -436,7 +436,7 @@ def test_mixed_precision_trains_as_float32_does(
 
 
 @every_model_at_length
-def test_convolutions_train_and_keep_odd_sizes(model_class):
+def test_convolutional_models_train_on_odd_sizes(model_class):
     x = np.random.default_rng(0).random((20, 7, 9, 2)).astype("float32")
     model = model_class.from_shape((7, 9, 2), 3, architecture="conv", filters=(4, 6), seed=1)
     model.compile(run_eagerly=True)
@@ -448,7 +448,7 @@ def test_convolutions_train_and_keep_odd_sizes(model_class):
 
 
 @every_model
-def test_predict_reconstruct_and_decode_of_encode_agree(model_class, few_digits):
+def test_predict_reconstruct_and_decode_after_encode_agree(model_class, few_digits):
     model = untrained(model_class)
     predicted = model.predict(few_digits, verbose=0)
     np.testing.assert_allclose(model.reconstruct(few_digits), predicted, rtol=1e-5, atol=1e-6)
@@ -473,7 +473,7 @@ def test_inference_handles_any_number_of_rows(model_class, few_digits):
 
 
 @every_model
-def test_features_gives_every_encoder_layer_after_its_activation(model_class, few_digits):
+def test_features_returns_every_encoder_layer_after_its_activation(model_class, few_digits):
     model = untrained(model_class)
     features = model.features(few_digits)
     assert list(features)[:2] == ["flatten", "hidden_1"]
@@ -485,7 +485,7 @@ def test_features_gives_every_encoder_layer_after_its_activation(model_class, fe
 
 
 @with_those_without_networks_at_length
-def test_anomaly_score_is_deterministic_and_higher_for_what_was_never_seen(model_class, digits):
+def test_the_anomaly_score_is_deterministic_and_higher_for_noise_than_for_data(model_class, digits):
     model = small(model_class, compiled="graph")
     model.fit(digits, epochs=8, verbose=0)
     noise = np.random.default_rng(0).random((100, 8, 8, 1)).astype("float32")
@@ -496,7 +496,7 @@ def test_anomaly_score_is_deterministic_and_higher_for_what_was_never_seen(model
 
 
 @with_those_without_networks_at_length
-def test_keras_export_works_and_holds_no_op_of_ours(model_class, few_digits, tmp_path):
+def test_keras_export_works_and_contains_no_custom_op(model_class, few_digits, tmp_path):
     model = small(model_class)
     model.predict(few_digits, verbose=0)  # a model without networks is built by its data
     model.export(tmp_path / "saved", verbose=False)
@@ -511,7 +511,7 @@ def test_keras_export_works_and_holds_no_op_of_ours(model_class, few_digits, tmp
 
 
 @of_the_trainer
-def test_a_subclass_adds_layers_metrics_and_arguments(model_class, few_digits):
+def test_a_subclass_may_add_layers_metrics_and_arguments(model_class, few_digits):
     class Extended(model_class):
         def __init__(self, *networks, extra=3, **kwargs):
             super().__init__(*networks, **kwargs)
@@ -532,7 +532,7 @@ def test_a_subclass_adds_layers_metrics_and_arguments(model_class, few_digits):
 
 
 @every_model_at_length
-def test_a_dtype_policy_of_one_model_reaches_its_networks(model_class, few_digits):
+def test_the_dtype_policy_of_a_model_reaches_its_networks(model_class, few_digits):
     model = small(model_class, dtype="mixed_bfloat16")
     assert model.decoder.get_layer("hidden_1").compute_dtype == "bfloat16"
     assert keras.config.dtype_policy().name == "float32"
@@ -590,7 +590,7 @@ def test_a_stack_is_pretrained_on_two_replicas(replica_report):
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("replicas")
-def test_default_rates_fall_on_two_replicas(replica_report):
+def test_default_learning_rates_decay_on_two_replicas(replica_report):
     first, last = replica_report["falling_rates"]
     assert first == pytest.approx(1e-3, rel=1e-3)  # half of where they begin
     assert last == pytest.approx(0, abs=1e-9)

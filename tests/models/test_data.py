@@ -84,7 +84,7 @@ def dataset(x, model_class=None):
     return tf.data.Dataset.from_tensor_slices(data).batch(8)
 
 
-def test_the_methods_are_found():
+def test_every_method_that_takes_data_is_found():
     found = set(methods(tfae.VariationalAutoencoder))
     wanted = {"fit", "evaluate", "predict", "encode", "reconstruct", "features", "anomaly_score",
               "is_anomaly", "fit_threshold", "fit_prior", "draw_codes", "log_likelihood",
@@ -95,7 +95,7 @@ def test_the_methods_are_found():
 
 @every_method
 @pytest.mark.filterwarnings("ignore:The model uses labels")
-def test_nan_is_refused(model_class, method):
+def test_every_method_refuses_nan(model_class, method):
     model = model_of(model_class)
     x, options = arguments(model_class, method, BAD)
     with pytest.raises(ValueError, match="`x` holds NaN or infinite values"):
@@ -104,7 +104,7 @@ def test_nan_is_refused(model_class, method):
 
 @every_method
 @pytest.mark.filterwarnings("ignore:The model uses labels")
-def test_other_shapes_are_refused(model_class, method):
+def test_every_method_refuses_wrong_shapes(model_class, method):
     model = model_of(model_class)
     x, options = arguments(model_class, method, X[:, :3])
     with pytest.raises(ValueError, match=r"`x` must have shape \(n, 4\); received \(24, 3\)"):
@@ -116,7 +116,7 @@ def test_other_shapes_are_refused(model_class, method):
 
 
 @pytest.mark.parametrize("method", sorted(set(methods(tfae.Autoencoder)) - ONE_BATCH))
-def test_values_of_a_dataset_are_refused_as_those_of_an_array(method):
+def test_invalid_values_are_refused_in_datasets_as_in_arrays(method):
     model = model_of(tfae.Autoencoder)
     for bad, message in (
         (BAD, "^`x` holds NaN or infinite values; remove or impute them first.$"),
@@ -146,7 +146,7 @@ def test_values_of_a_dataset_are_refused_as_those_of_an_array(method):
     ],
     ids=["shape", "one", "text", "none"],
 )
-def test_codes_that_are_none_are_refused_in_one_line(model_class, z, message):
+def test_decode_refuses_invalid_codes_with_a_message_of_one_line(model_class, z, message):
     model = model_of(model_class)
     if model_class is tfae.SparseCoding and np.shape(z) == (2, 3):
         z = np.zeros((2, 4))
@@ -156,7 +156,7 @@ def test_codes_that_are_none_are_refused_in_one_line(model_class, z, message):
     assert "\n" not in str(caught.value)
 
 
-def test_codes_of_nan_are_refused():
+def test_decode_refuses_nan():
     for codes in (np.full((3, 4), np.nan), dataset(np.full((3, 4), np.nan))):
         with pytest.raises(ValueError, match="`z` holds NaN"):
             model_of(tfae.Autoencoder).decode(codes)
@@ -164,7 +164,7 @@ def test_codes_of_nan_are_refused():
 
 @pytest.mark.parametrize("method", ["fit", "evaluate", "predict", "encode", "decode"])
 @pytest.mark.parametrize("batch_size", [0, -1, 2.5, np.inf, True, "8"])
-def test_batch_sizes_that_are_none_are_refused(method, batch_size):
+def test_invalid_batch_sizes_are_refused(method, batch_size):
     with pytest.raises(ValueError, match="`batch_size` must be an integer of at least 1"):
         getattr(model_of(tfae.Autoencoder), method)(X, batch_size=batch_size)
 
@@ -174,18 +174,18 @@ def test_batch_sizes_that_are_none_are_refused(method, batch_size):
     [("validation_freq", 0), ("validation_freq", 1.5), ("steps_per_epoch", 0),
      ("validation_steps", 0), ("validation_batch_size", 0)],
 )  # fmt: skip
-def test_other_numbers_of_fit_are_refused(name, value):
+def test_other_invalid_arguments_of_fit_are_refused(name, value):
     with pytest.raises(ValueError, match=f"`{name}` must be an integer of at least 1"):
         model_of(tfae.Autoencoder).fit(X, validation_data=X, **{name: value})
 
 
 @pytest.mark.parametrize("fraction", [-0.1, 1, 1.5, np.nan, "a", True])
-def test_validation_splits_that_are_none_are_refused(fraction):
+def test_invalid_validation_splits_are_refused(fraction):
     with pytest.raises(ValueError, match=r"`validation_split` must lie in \(0, 1\)"):
         model_of(tfae.Autoencoder).fit(X, validation_split=fraction)
 
 
-def test_sources_that_a_method_cannot_take_are_named():
+def test_unsuitable_sources_of_data_are_refused():
     model = model_of(tfae.Autoencoder)
     with pytest.raises(ValueError, match=r"`x` must be an array or a tf.data.Dataset here"):
         model.encode(iter([X]))
@@ -227,7 +227,7 @@ def test_batches_of_generators_and_pydatasets_are_checked():
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "conv"])
-def test_no_rows_give_results_of_no_rows(architecture):
+def test_zero_rows_give_empty_results(architecture):
     options = {"mlp": {"hidden_units": (3,)}, "conv": {"filters": (2,)}}[architecture]
     model = tfae.VariationalAutoencoder.from_shape((4, 4, 1), 2, architecture, seed=1, **options)
     model.compile(jit_compile=False)
@@ -250,7 +250,7 @@ def test_no_rows_give_results_of_no_rows(architecture):
 # ---------------------------------------------------------------------------- data that is taken
 
 
-def test_predict_is_reconstruct_for_every_kind_of_data():
+def test_predict_equals_reconstruct_for_every_kind_of_data():
     model = model_of(tfae.Autoencoder)
     expected = model.reconstruct(X)
 
@@ -267,7 +267,7 @@ def test_predict_is_reconstruct_for_every_kind_of_data():
         np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_labels_reach_a_conditional_model_and_no_label_is_taken_for_another():
+def test_labels_reach_a_conditional_model_and_invalid_ones_are_refused():
     model = model_of(tfae.ConditionalVariationalAutoencoder)
     model.offsets.assign(np.arange(12).reshape(3, 4) / 10)
     with_labels = model.predict({"x": X, "label": LABELS}, verbose=0)

@@ -64,7 +64,7 @@ def test_it_removes_noise_that_a_plain_autoencoder_keeps(digits, noise):
     assert denoised < 0.4 * np.mean((noisy - test) ** 2)
 
 
-def test_the_target_is_the_clean_data(few_digits):
+def test_training_targets_are_the_clean_data(few_digits):
     """With an input corrupted to nothing, the best reconstruction is the mean digit."""
 
     class Nothing(keras.layers.Layer):
@@ -105,7 +105,7 @@ def test_every_step_draws_new_noise(few_digits):
     assert len(set(losses(model, same_batch, batch_size=32))) == 5
 
 
-def test_pairs_of_the_users_own_are_learned_with_and_without_corruption(digits):
+def test_pairs_of_noisy_and_clean_data_are_learned_with_and_without_corruption(digits):
     clean = digits[:500]
     noisy = np.clip(clean + np.random.default_rng(0).normal(0, 0.3, clean.shape), 0, 1)
     noisy = noisy.astype("float32")
@@ -116,7 +116,7 @@ def test_pairs_of_the_users_own_are_learned_with_and_without_corruption(digits):
         assert error < 0.7 * np.mean((noisy - clean) ** 2)
 
 
-def test_without_corruption_it_is_the_standard_autoencoder(few_digits):
+def test_without_corruption_it_equals_the_standard_autoencoder(few_digits):
     keras.utils.set_random_seed(3)
     plain = tfae.Autoencoder.from_shape((8, 8, 1), 8, hidden_units=(32,), seed=3)
     plain.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
@@ -127,7 +127,7 @@ def test_without_corruption_it_is_the_standard_autoencoder(few_digits):
 # ---------------------------------------------------------------------------- seeds and files
 
 
-def test_the_models_seed_governs_a_corruption_without_one(few_digits):
+def test_the_models_seed_seeds_a_corruption_without_a_seed_of_its_own(few_digits):
     networks = denoising(compiled=False)
 
     def first_loss(seed, corruption):
@@ -147,7 +147,9 @@ def test_the_models_seed_governs_a_corruption_without_one(few_digits):
 @pytest.mark.parametrize(
     "corruption", ["gaussian", GaussianCorruption(0.2, seed=4), keras.layers.GaussianNoise(0.1)]
 )
-def test_a_saved_model_draws_the_noise_that_would_have_come_next(few_digits, tmp_path, corruption):
+def test_a_loaded_model_continues_the_noise_where_the_saved_one_stopped(
+    few_digits, tmp_path, corruption
+):
     model = denoising(corruption=corruption)
     model.fit(few_digits, verbose=0)
     model.save(tmp_path / "m.keras")
@@ -171,14 +173,14 @@ def test_a_corruption_that_changes_the_shape_is_refused():
         denoising(corruption=keras.layers.Flatten(name="flat"))
 
 
-def test_an_unknown_corruption_is_refused_with_what_there_is():
+def test_an_unknown_corruption_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"'masking', 'salt_and_pepper'.*corruption='blur'"):
         denoising(corruption="blur")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("level", [0.2, 0.4, 0.6])
-def test_denoised_digits_are_nearer_than_those_of_a_median_filter(digits, level):
+def test_denoised_digits_are_closer_to_the_clean_ones_than_those_of_a_median_filter(digits, level):
     from scipy.ndimage import median_filter
 
     train, test = digits[:1500], digits[1500:]

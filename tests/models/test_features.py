@@ -59,7 +59,7 @@ def test_layers_of_nested_models_are_named_by_their_path(variational, few_digits
     }
 
 
-def test_they_are_the_activations_of_inference(variational, few_digits):
+def test_features_are_the_activations_of_inference(variational, few_digits):
     features = variational.features(few_digits)
     mean, log_variance = variational.encoder(few_digits, training=False)
     np.testing.assert_allclose(features["mean"], mean, rtol=1e-5, atol=1e-6)
@@ -77,7 +77,7 @@ def test_they_are_the_activations_of_inference(variational, few_digits):
     )
 
 
-def test_a_loaded_model_has_the_same(variational, few_digits, tmp_path):
+def test_a_loaded_model_has_the_same_features(variational, few_digits, tmp_path):
     variational.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras").features(few_digits)
     expected = variational.features(few_digits)
@@ -86,7 +86,7 @@ def test_a_loaded_model_has_the_same(variational, few_digits, tmp_path):
         np.testing.assert_array_equal(loaded[name], expected[name])
 
 
-def test_a_convolutional_builder_shows_its_layers(few_digits):
+def test_a_convolutional_encoder_has_a_feature_per_layer(few_digits):
     model = tfae.Autoencoder.from_shape(
         (8, 8, 1), 3, architecture="conv", filters=(4, 6), hidden_units=5
     )

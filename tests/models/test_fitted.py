@@ -25,7 +25,7 @@ def small(model_class, seed=7):
 
 
 @every_model
-def test_what_was_fitted_is_saved_with_the_weights(model_class, few_digits, tmp_path):
+def test_a_fitted_prior_and_threshold_are_saved_with_the_weights(model_class, few_digits, tmp_path):
     model = small(model_class)
     model.fit_prior(few_digits, seed=0)
     model.fit_threshold(few_digits, 0.1)
@@ -41,7 +41,7 @@ def test_what_was_fitted_is_saved_with_the_weights(model_class, few_digits, tmp_
 
 
 @every_model
-def test_a_model_with_other_weights_has_nothing_fitted(model_class, few_digits, tmp_path):
+def test_loading_weights_replaces_what_was_fitted(model_class, few_digits, tmp_path):
     model = small(model_class)
     model.save_weights(tmp_path / "plain.weights.h5")
     model.fit_prior(few_digits, model.prior_kinds[-1])
@@ -88,7 +88,7 @@ def test_generated_data_comes_from_the_fitted_prior(model_class, few_digits):
         (tfae.VectorQuantizedVariationalAutoencoder, "gaussian_mixture", "'categorical'"),
     ],
 )
-def test_a_density_that_the_codes_are_not_fit_for_is_refused(model_class, kind, kinds, few_digits):
+def test_a_density_that_does_not_suit_the_codes_is_refused(model_class, kind, kinds, few_digits):
     model = small(model_class)
     with pytest.raises(ValueError, match=rf"one of \[{kinds}\] for .*received '{kind}'"):
         model.fit_prior(few_digits, kind)
@@ -111,7 +111,7 @@ def test_a_variational_model_keeps_its_own_prior_in_the_objective(few_digits):
     np.testing.assert_array_equal(model.log_likelihood(few_digits, 3, seed=1), log_likelihood)
 
 
-def test_the_codes_of_a_variational_model_are_fitted_with_their_spread(few_digits):
+def test_a_variational_models_prior_is_fitted_to_samples_of_its_posteriors(few_digits):
     """Untrained, q(z | x) is wide: of about N(mean, I)."""
     model = small(tfae.VariationalAutoencoder)
     mean, log_variance = (np.asarray(t) for t in model.encoder(few_digits))
@@ -121,7 +121,7 @@ def test_the_codes_of_a_variational_model_are_fitted_with_their_spread(few_digit
     np.testing.assert_allclose(covariance, expected, rtol=0.1, atol=0.05)
 
 
-def test_a_dataset_serves_as_well(digits):
+def test_a_dataset_gives_the_same_fit_as_an_array(digits):
     dataset = tfae.data.load("digits", batch_size=256, shuffle=False)
     x = np.concatenate(list(dataset.as_numpy_iterator()))
     model = small(tfae.Autoencoder)
@@ -138,19 +138,19 @@ def test_a_dataset_serves_as_well(digits):
     [(9, 0.1, 9), (10, 0.1, 10), (18, 0.1, 18), (19, 0.1, 18), (99, 0.01, 99), (999, 0.05, 950),
      (1, 0.5, 1), (3, 0.25, 3), (4, 0.99, 1)],
 )  # fmt: skip
-def test_the_threshold_is_the_score_of_the_conservative_rank(n, rate, threshold):
+def test_the_threshold_is_the_score_at_the_conformal_rank(n, rate, threshold):
     scores = np.random.default_rng(0).permutation(n) + 1.0
     assert conformal_threshold(scores, rate) == threshold
 
 
-def test_a_new_example_is_above_it_as_rarely_as_promised():
+def test_new_examples_exceed_the_threshold_at_most_at_the_promised_rate():
     rng = np.random.default_rng(0)
     scores = rng.standard_cauchy((20_000, 25))
     above = [s[0] > conformal_threshold(s[1:], 0.1) for s in scores]  # 25 * 0.9 is no whole number
     assert 0.07 < np.mean(above) <= 0.085  # 2 of 25 ranks
 
 
-def test_anomalies_are_what_lies_above(few_digits, digits):
+def test_anomalies_are_the_scores_above_the_threshold(few_digits, digits):
     model = small(tfae.Autoencoder)
     model.fit(digits[300:], epochs=5, verbose=0)
     threshold = model.fit_threshold(few_digits, 0.05)

@@ -39,13 +39,13 @@ def linear(linear_gaussian):
     return model, data, marginal
 
 
-def test_log_likelihood_is_that_of_both_layers(linear):
+def test_log_likelihood_integrates_over_both_layers(linear):
     model, data, marginal = linear
     estimate = model.log_likelihood(data, 2000, seed=1)
     assert np.mean(estimate) == pytest.approx(marginal.logpdf(data).mean(), abs=0.03)
 
 
-def test_the_loss_is_a_bound_on_it(linear):
+def test_the_negative_loss_is_a_lower_bound_on_the_log_likelihood(linear):
     model, data, marginal = linear
     model.compile(jit_compile=False)
     logs = [model.test_on_batch(data, return_dict=True) for _ in range(20)]

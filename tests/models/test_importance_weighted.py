@@ -65,13 +65,13 @@ def test_with_the_exact_posterior_every_weight_is_p_of_x(linear_gaussian):
     assert logs["importance_weighting_loss"] == pytest.approx(0.0, abs=1e-4)
 
 
-def test_the_first_two_terms_are_the_negative_elbo_and_the_third_is_never_positive(few_digits):
+def test_the_importance_weighting_loss_is_never_positive(few_digits):
     model = IWAE.from_shape((8, 8, 1), 3, hidden_units=(24,), num_samples=4, seed=1)
     terms = model.loss_terms(tfae.batches.batch.unpack(few_digits), training=True)
     assert float(tf.reduce_max(terms["importance_weighting_loss"])) <= 1e-4
 
 
-def test_the_doubly_reparameterised_gradient_has_the_same_mean_and_less_variance(gradients):
+def test_the_doubly_reparameterised_gradient_has_the_same_mean_and_a_smaller_variance(gradients):
     plain, double = gradients(2.0, False), gradients(2.0, True)
     for a, b in zip(plain, double, strict=True):
         error = np.sqrt((a.var(axis=0) + b.var(axis=0)) / len(a))
@@ -80,14 +80,14 @@ def test_the_doubly_reparameterised_gradient_has_the_same_mean_and_less_variance
     assert (of_encoder_double.std(axis=0) < 0.8 * of_encoder.std(axis=0)).mean() > 0.9
 
 
-def test_at_the_exact_posterior_the_doubly_reparameterised_gradient_of_the_encoder_is_zero(
+def test_the_doubly_reparameterised_encoder_gradient_is_zero_at_the_exact_posterior(
     gradients,
 ):
     np.testing.assert_allclose(gradients(1.0, True, draws=1)[0], 0.0, atol=1e-3)
     assert np.abs(gradients(1.0, False, draws=1)[0]).max() > 1e-2
 
 
-def test_a_trained_prior_gets_its_gradient(few_digits):
+def test_a_learned_prior_gets_a_gradient(few_digits):
     model = IWAE.from_shape(
         (8, 8, 1), 3, hidden_units=(8,), prior="learned_mixture", doubly_reparameterized=True
     )
@@ -97,12 +97,12 @@ def test_a_trained_prior_gets_its_gradient(few_digits):
     assert (np.asarray(model.prior.mean) != before).any()
 
 
-def test_weights_need_a_density():
+def test_importance_weights_need_a_density():
     with pytest.raises(ValueError, match="is a density"):
         IWAE.from_shape((8,), 2, likelihood="squared_error")
 
 
 @pytest.mark.parametrize("name", ["beta", "free_bits"])
-def test_what_changes_the_elbo_is_no_hyperparameter(name):
+def test_beta_and_free_bits_are_not_hyperparameters(name):
     with pytest.raises(ValueError, match=f"has no hyperparameter {name}"):
         IWAE.from_shape((8,), 2, **{name: 1.0})

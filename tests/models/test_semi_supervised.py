@@ -37,7 +37,7 @@ def trained(digits):
     return model
 
 
-def test_a_code_is_the_probabilities_of_the_classes_and_a_style(few_digits):
+def test_the_code_is_the_class_probabilities_followed_by_the_style(few_digits):
     model = semi_supervised(num_classes=6)
     code = model.encode(few_digits)
     assert code.shape == (len(few_digits), 6 + 3)
@@ -47,7 +47,7 @@ def test_a_code_is_the_probabilities_of_the_classes_and_a_style(few_digits):
     np.testing.assert_array_equal(model.predict_classes(few_digits), code[:, :6].argmax(axis=1))
 
 
-def test_networks_of_another_number_of_classes_are_refused():
+def test_networks_for_another_number_of_classes_are_refused():
     model = semi_supervised(num_classes=4)
     networks = model.encoder, model.decoder, model.discriminator
     with pytest.raises(ValueError, match="probabilities of 4 classes, but `num_classes` is 5"):
@@ -60,7 +60,7 @@ def test_few_labels_make_a_classifier(trained, digits):
     assert probabilities.max(axis=1).mean() > 0.85, "the discriminator asks for one class"
 
 
-def test_generated_examples_are_of_the_class_that_was_asked_for(trained):
+def test_generated_examples_are_of_the_requested_class(trained):
     label = np.arange(50) % 10
     generated = trained.generate(50, seed=1, label=label)
     assert np.mean(trained.predict_classes(generated) == label) > 0.85
@@ -70,7 +70,7 @@ def test_generated_examples_are_of_the_class_that_was_asked_for(trained):
 
 
 @pytest.mark.slow
-def test_without_labels_classes_are_clusters(digits):
+def test_without_labels_the_classes_are_clusters(digits):
     model = quick_to_learn(num_classes=16)
     model.fit(digits, epochs=40, batch_size=64, verbose=0)
     clusters = model.predict_classes(digits)
@@ -79,7 +79,7 @@ def test_without_labels_classes_are_clusters(digits):
     assert of_majority / len(digits) > 0.5
 
 
-def test_the_cross_entropy_counts_known_labels_only(few_digits):
+def test_the_cross_entropy_counts_only_known_labels(few_digits):
     model = semi_supervised(compiled=False, classification_weight=3.0)
     model.compile(run_eagerly=True)
     label = LABELS[:203].copy()
@@ -93,7 +93,7 @@ def test_the_cross_entropy_counts_known_labels_only(few_digits):
     assert model.evaluate(few_digits, verbose=0, return_dict=True)["classification_loss"] == 0.0
 
 
-def test_the_generators_optimizer_learns_the_labels(few_digits):
+def test_the_generator_optimizer_trains_the_classification(few_digits):
     def change(**rates):
         model = semi_supervised(compiled=False)
         rates = {
@@ -112,7 +112,7 @@ def test_the_generators_optimizer_learns_the_labels(few_digits):
     assert change(discriminator_optimizer=0.1) == pytest.approx(0.0, abs=1e-6)
 
 
-def test_the_two_logits_look_at_the_class_and_at_the_style(few_digits):
+def test_one_logit_depends_on_the_class_and_the_other_on_the_style(few_digits):
     discriminator = semi_supervised().discriminator
     code = np.random.default_rng(0).random((5, 13)).astype("float32")
     other_class, other_style = code.copy(), code.copy()
@@ -124,7 +124,7 @@ def test_the_two_logits_look_at_the_class_and_at_the_style(few_digits):
     assert ((np.asarray(discriminator(other_style)) != logits).all(axis=0) == [False, True]).all()
 
 
-def test_what_does_not_fit_is_refused(few_digits):
+def test_invalid_labels_and_numbers_of_classes_are_refused(few_digits):
     model = semi_supervised(num_classes=4)
     with pytest.raises(ValueError, match="labels from 0 to 3, or -1"):
         model.fit({"x": few_digits, "label": LABELS[:203]}, verbose=0)
@@ -142,7 +142,7 @@ def test_what_does_not_fit_is_refused(few_digits):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_labels_teach_in_half_precision(few_digits, policy):
+def test_labels_are_learned_in_half_precision(few_digits, policy):
     model = quick_to_learn(dtype=policy)
     data = {"x": few_digits, "label": LABELS[: len(few_digits)]}
     history = model.fit(data, epochs=30, batch_size=32, verbose=0).history

@@ -58,7 +58,7 @@ def test_l1_counts_every_hidden_layer_of_encoder_and_decoder(few_digits):
     assert logs["zero_fraction"] == pytest.approx(zeros, rel=1e-5)
 
 
-def test_an_activation_layer_counts_and_what_leads_to_it_does_not(few_digits):
+def test_a_separate_activation_layer_counts_instead_of_the_layers_before_it(few_digits):
     """Dense, normalisation, ReLU: one hidden layer, whose activation is what ReLU gives."""
     relu = keras.layers.ReLU(name="relu")
     block = keras.Sequential(
@@ -74,7 +74,7 @@ def test_an_activation_layer_counts_and_what_leads_to_it_does_not(few_digits):
     assert logs["sparsity_loss"] == pytest.approx(expected, rel=1e-4)
 
 
-def test_a_linear_code_counts_too(few_digits):
+def test_a_linear_code_is_penalised_too(few_digits):
     model = sparse(6, sparsity=L1(1.0), code_activation="linear")
     expected = np.abs(model.encode(few_digits)).sum(axis=1).mean()
     logs = model.evaluate(few_digits, verbose=0, return_dict=True)
@@ -82,7 +82,7 @@ def test_a_linear_code_counts_too(few_digits):
 
 
 @pytest.mark.parametrize("sparsity", [L1(0.5), TopK(7)])
-def test_loss_and_zeros_do_not_depend_on_the_batch_size(few_digits, sparsity):
+def test_loss_and_zero_fraction_do_not_depend_on_the_batch_size(few_digits, sparsity):
     model = sparse(sparsity=sparsity)
     whole, parts = (
         model.evaluate(few_digits, batch_size=b, verbose=0, return_dict=True) for b in (203, 32)
@@ -90,7 +90,7 @@ def test_loss_and_zeros_do_not_depend_on_the_batch_size(few_digits, sparsity):
     assert whole == pytest.approx(parts, rel=1e-5)
 
 
-def test_l1_needs_to_see_the_layers():
+def test_l1_refuses_networks_whose_layers_are_hidden():
     class Hidden(keras.Model):
         def __init__(self):
             super().__init__()
@@ -116,7 +116,7 @@ def test_kl_brings_the_mean_activation_to_the_target(digits):
     assert means.max() < 0.25
 
 
-def test_kl_under_xla_in_training_and_with_weights(few_digits):
+def test_kl_trains_under_xla_with_sample_weights(few_digits):
     few_digits = few_digits[:64]  # two batches of one size: one program
     model = sparse(10, sparsity="kl", compiled=False)
     model.compile(jit_compile=True)
@@ -141,7 +141,7 @@ def test_kl_refuses_units_that_are_not_sigmoid(last, named):
 
 
 @pytest.mark.parametrize("form", ["argument", "layer", "nested model"])
-def test_kl_takes_sigmoids_in_any_form_and_looks_at_what_they_give(few_digits, form):
+def test_kl_accepts_sigmoids_in_any_form_and_penalises_their_outputs(few_digits, form):
     layers = {
         "argument": [dense(5, "sigmoid")],
         "layer": [dense(5), keras.layers.Activation("sigmoid")],
@@ -157,7 +157,7 @@ def test_kl_takes_sigmoids_in_any_form_and_looks_at_what_they_give(few_digits, f
 # ---------------------------------------------------------------------------- top-k
 
 
-def test_top_k_is_part_of_the_encoder_and_everything_agrees(few_digits, tmp_path):
+def test_top_k_is_part_of_the_encoder_in_every_method(few_digits, tmp_path):
     model = sparse(sparsity=TopK(7, alpha=2))
     model.fit(few_digits, verbose=0)
     codes = model.encode(few_digits)
@@ -173,7 +173,7 @@ def test_top_k_is_part_of_the_encoder_and_everything_agrees(few_digits, tmp_path
     assert again.get_config() == loaded.get_config()
 
 
-def test_the_logs_of_top_k_show_its_zeros_and_no_penalty(few_digits):
+def test_top_k_logs_its_zero_fraction_and_no_penalty(few_digits):
     history = (
         sparse(sparsity=TopK(7, alpha=2))
         .fit(few_digits, validation_data=few_digits, epochs=2, verbose=0)
@@ -185,28 +185,28 @@ def test_the_logs_of_top_k_show_its_zeros_and_no_penalty(few_digits):
     assert history["loss"] == history["reconstruction_loss"]
 
 
-def test_top_k_learns_what_explains_digits(digits):
+def test_top_k_codes_explain_most_of_the_variance_of_digits(digits):
     model = sparse(sparsity=TopK(8), likelihood="squared_error")
     model.fit(digits, epochs=12, verbose=0)
     error = ((model.reconstruct(digits) - digits) ** 2).sum(axis=(1, 2, 3)).mean()
     assert error < 0.35 * digits.var(axis=0).sum()
 
 
-def test_the_users_encoder_stays_as_it_is(few_digits):
+def test_the_users_encoder_is_not_modified(few_digits):
     encoder, decoder = networks(dense(5))
     model = tfae.SparseAutoencoder(encoder, decoder, sparsity=TopK(2))
     assert np.count_nonzero(encoder(few_digits), axis=1).min() == 5
     assert model.encoder.name == encoder.name
 
 
-def test_an_encoder_that_ends_in_another_top_k_is_refused():
+def test_an_encoder_that_ends_in_a_different_top_k_is_refused():
     encoder, decoder = networks(dense(5), TopK(3))
     with pytest.raises(ValueError, match=r"ends in TopK\(k=3, alpha=1\).*TopK\(k=2, alpha=1\)"):
         tfae.SparseAutoencoder(encoder, decoder, sparsity=TopK(2))
     tfae.SparseAutoencoder(encoder, decoder, sparsity=TopK(3))
 
 
-def test_more_units_than_the_code_has_are_refused():
+def test_a_k_larger_than_the_code_is_refused():
     with pytest.raises(ValueError, match="k=25 for inputs of 6 units"):
         sparse(6, sparsity="top_k")
 
@@ -215,7 +215,7 @@ def test_more_units_than_the_code_has_are_refused():
 
 
 @pytest.mark.parametrize("sparsity", ["l1", "kl", "top_k"])
-def test_short_names_train_are_saved_and_train_on_equally(few_digits, tmp_path, sparsity):
+def test_sparsity_given_by_name_trains_and_is_saved(few_digits, tmp_path, sparsity):
     model = sparse(30, sparsity=sparsity)
     model.fit(few_digits, verbose=0)
     model.save(tmp_path / "m.keras")
@@ -228,7 +228,7 @@ def test_short_names_train_are_saved_and_train_on_equally(few_digits, tmp_path, 
 @pytest.mark.parametrize(
     ("sparsity", "expected"), [("l1", "relu"), ("kl", "sigmoid"), ("top_k", "linear")]
 )
-def test_the_code_of_a_standard_network_has_the_activation_that_is_needed(sparsity, expected):
+def test_the_code_has_the_activation_that_the_sparsity_needs(sparsity, expected):
     for options in ({}, {"architecture": "conv", "hidden_units": 16}):
         code = sparse(30, sparsity=sparsity, **options).encoder.get_layer("code")
         assert code.activation.__name__ == expected
@@ -240,18 +240,18 @@ def test_the_activation_of_the_code_can_be_chosen():
 
 
 @pytest.mark.parametrize("sparsity", ["l2", 0.1, None, L1])
-def test_an_unknown_sparsity_is_refused_with_what_there_is(sparsity):
+def test_an_unknown_sparsity_is_refused_with_the_known_ones(sparsity):
     with pytest.raises(ValueError, match=r"\['kl', 'l1', 'top_k'\].*received sparsity="):
         sparse(sparsity=sparsity)
 
 
-def test_a_variational_code_has_no_activation():
+def test_a_variational_code_cannot_have_an_activation():
     with pytest.raises(ValueError, match="`code_activation` must be 'linear' for a variational"):
         tfae.VariationalAutoencoder.from_shape((8, 8, 1), 3, code_activation="relu")
 
 
 @pytest.mark.parametrize("sparsity", ["l1", "kl"])
-def test_a_code_that_is_flattened_counts_once(digits, sparsity):
+def test_a_flattened_code_counts_once(digits, sparsity):
     activation = {"l1": "relu", "kl": "sigmoid"}[sparsity]
     x, code = keras.Input((8, 8, 1)), keras.Input((32,))
     h = keras.layers.Conv2D(2, 3, 2, "same", activation=activation)(x)
@@ -269,7 +269,7 @@ def test_a_code_that_is_flattened_counts_once(digits, sparsity):
 
 
 @pytest.mark.slow
-def test_logistic_regression_reads_k_sparse_codes_better_than_as_many_random_ones(digits):
+def test_logistic_regression_on_k_sparse_codes_beats_random_codes(digits):
     from sklearn.datasets import load_digits
     from sklearn.linear_model import LogisticRegression
 

@@ -58,7 +58,7 @@ def test_it_recovers_a_known_dictionary():
 @pytest.mark.parametrize(
     "atom_update", ["gradient", pytest.param("replace", marks=pytest.mark.slow)]
 )
-def test_training_lowers_the_objective_of_data_it_never_saw(atom_update):
+def test_training_lowers_the_objective_on_unseen_data(atom_update):
     x, _ = sparse_data()
     model = learned(x[:300], atom_update=atom_update)
     first = model.evaluate(x[3500:], verbose=0, return_dict=True)["loss"]
@@ -69,7 +69,7 @@ def test_training_lowers_the_objective_of_data_it_never_saw(atom_update):
     assert last < {"gradient": 0.9, "replace": 1.0}[atom_update] * first
 
 
-def test_the_first_atoms_are_patches_and_replacing_keeps_them_patches():
+def test_atoms_start_as_patches_and_stay_patches_under_replacement():
     x, _ = sparse_data(200)
     patches = x / np.linalg.norm(x, axis=1, keepdims=True)
 
@@ -101,7 +101,7 @@ def test_dead_atoms_are_replaced_and_counted(atom_update):
     np.testing.assert_allclose(np.linalg.norm(model.atoms, axis=1), 1, atol=1e-5)
 
 
-def test_the_logs_tell_the_objective_and_its_circumstances():
+def test_the_logs_agree_with_their_definitions():
     x, _ = sparse_data(200)
     model = learned(x)
     logs = model.evaluate(x, batch_size=200, verbose=0, return_dict=True)
@@ -119,7 +119,7 @@ def test_the_logs_tell_the_objective_and_its_circumstances():
 # ---------------------------------------------------------------------------- updates
 
 
-def test_descending_never_raises_the_error_and_keeps_length_one():
+def test_descent_never_raises_the_error_and_keeps_atoms_at_length_one():
     x, true = sparse_data(300)
     random = np.random.default_rng(1)
     atoms = unit_norm(tf.constant(true + 0.5 * random.normal(size=true.shape), tf.float32))
@@ -158,7 +158,7 @@ def swap_data(num_rows=200):
     return x, atoms, pool
 
 
-def test_no_swaps_raise_the_least_objective_of_the_batch():
+def test_swaps_never_raise_the_minimal_objective_of_the_batch():
     x, atoms, pool = swap_data()
     update = Replacement(8, 0.1)
     update.build((8, 16))
@@ -174,7 +174,7 @@ def test_no_swaps_raise_the_least_objective_of_the_batch():
     assert objectives[-1] < 0.95 * objectives[0]
 
 
-def test_every_swap_lowers_the_objective_at_the_codes_that_the_swaps_before_have_left():
+def test_every_swap_lowers_the_objective_given_the_swaps_before_it():
     x, before, pool = swap_data()
     batch = with_solution(x, before)
     after, replaced, worth, decrease = swap(before, batch, pool, tf.constant(0.1), tf.zeros(8))
@@ -198,7 +198,7 @@ def test_every_swap_lowers_the_objective_at_the_codes_that_the_swaps_before_have
     assert float(decrease) == pytest.approx((objectives[0] - objectives[-1]) / len(x), rel=1e-3)
 
 
-def test_swaps_take_patches_of_the_pool_and_leave_the_other_atoms():
+def test_swaps_take_patches_from_the_pool_and_leave_other_atoms_alone():
     x, atoms, pool = swap_data()
     batch = with_solution(x, atoms)
     after, replaced, *_ = swap(atoms, batch, pool, tf.constant(0.1), tf.zeros(8))
@@ -261,7 +261,7 @@ def test_encode_agrees_with_scikit_learn_for_given_atoms():
 
 
 @pytest.mark.parametrize("atom_update", ["gradient", "replace"])
-def test_a_loaded_model_goes_on_as_if_it_had_never_stopped(atom_update, tmp_path):
+def test_a_loaded_model_continues_training_identically(atom_update, tmp_path):
     x, _ = sparse_data(300)
     model = learned(x, atom_update=atom_update)
     model.save(tmp_path / "m.keras")
@@ -273,7 +273,7 @@ def test_a_loaded_model_goes_on_as_if_it_had_never_stopped(atom_update, tmp_path
         np.testing.assert_array_equal(a, b)
 
 
-def test_codes_are_those_of_the_weights_however_a_model_is_compiled(tmp_path):
+def test_codes_depend_on_the_weights_and_not_on_how_the_model_is_compiled(tmp_path):
     x, _ = sparse_data(100)
     model = learned(x)
     model.save_weights(tmp_path / "m.weights.h5")
@@ -290,7 +290,7 @@ def test_codes_are_those_of_the_weights_however_a_model_is_compiled(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("atom_update", ["gradient", "replace"])
-def test_xla_trains_as_the_graph_does_and_compiles_once(atom_update):
+def test_xla_and_graph_train_alike(atom_update):
     x, _ = sparse_data(512)
     atoms = []
     for jit_compile in (True, False):
@@ -332,7 +332,7 @@ def test_constant_patches_have_empty_codes_and_become_no_atoms():
     np.testing.assert_allclose(np.linalg.norm(model.atoms, axis=1), 1, atol=1e-5)
 
 
-def test_atoms_as_part_of_another_model_keep_length_one(tmp_path):
+def test_atoms_keep_length_one_as_part_of_another_model(tmp_path):
     x, _ = sparse_data(200)
     inner = learned(x)
     inputs = keras.Input((16,))
@@ -360,12 +360,12 @@ def test_atoms_as_part_of_another_model_keep_length_one(tmp_path):
         ((8, 0.1, "gradient", 0.0), "`tolerance`"),
     ],
 )
-def test_arguments_out_of_range_are_refused(arguments, message):
+def test_invalid_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         tfae.SparseCoding(*arguments)
 
 
-def test_bad_data_is_refused():
+def test_invalid_data_and_atoms_are_refused():
     x, atoms = sparse_data(100)
     model = tfae.SparseCoding(24, 0.1)
     with pytest.raises(AttributeError, match="Call fit"):
@@ -393,7 +393,7 @@ def test_bad_data_is_refused():
 @pytest.mark.parametrize(
     "atom_update", ["gradient", pytest.param("replace", marks=pytest.mark.slow)]
 )
-def test_a_model_learns_after_another_of_its_shape_is_gone(atom_update):
+def test_a_model_learns_after_another_one_of_equal_shape_was_deleted(atom_update):
     x = np.random.default_rng(0).normal(size=(200, 16)).astype("float32")
     learned = []
     for _ in range(2):

@@ -49,7 +49,7 @@ def flat(digits):
 # ---------------------------------------------------------------------------- networks
 
 
-def test_from_shape_gives_a_pair_a_layer():
+def test_from_shape_builds_an_encoder_and_a_decoder_per_layer():
     model = tfae.StackedAutoencoder.from_shape((64,), 30, hidden_units=(1000, 500), seed=0)
     assert [e.output_shape[1] for e in model.encoders] == [1000, 500, 30]
     assert [d.output_shape[1] for d in model.decoders] == [64, 1000, 500]
@@ -58,7 +58,7 @@ def test_from_shape_gives_a_pair_a_layer():
 
 @pytest.mark.parametrize("filters", [(4,), (4, 6), ()])
 @pytest.mark.parametrize("shape", [(8, 8, 1), (2, 2, 3), (5, 3, 2)])
-def test_a_stack_of_convolutions_alone_pairs_what_the_decoder_leads_back_to(shape, filters):
+def test_a_purely_convolutional_stack_reconstructs_any_shape(shape, filters):
     model = tfae.StackedAutoencoder.from_shape(
         shape, 2, "conv", filters=filters, hidden_units=None, seed=0
     )
@@ -67,14 +67,14 @@ def test_a_stack_of_convolutions_alone_pairs_what_the_decoder_leads_back_to(shap
     assert model.reconstruct(x).shape == x.shape
 
 
-def test_convolutions_are_cut_where_encoder_and_decoder_have_the_same_shape():
+def test_convolutional_networks_are_split_where_encoder_and_decoder_have_equal_shapes():
     model = tfae.StackedAutoencoder.from_shape((9, 8, 1), 3, "conv", filters=(4, 6), seed=0)
     taken = [e.input_shape[1:] for e in model.encoders]
     assert taken == [d.output_shape[1:] for d in model.decoders]
     assert len(taken) == 4  # two convolutions, the hidden layer, the code
 
 
-def test_the_stack_is_the_layers_one_after_another(flat):
+def test_the_stack_applies_its_layers_one_after_another(flat):
     model = stack()
     h = flat[:50]
     for encoder in model.encoders:
@@ -98,7 +98,7 @@ def test_bare_layers_are_built_from_the_first_data(flat):
     assert model.classifier(10).predict(flat[:3], verbose=0).shape == (3, 10)
 
 
-def test_networks_that_do_not_fit_are_refused_by_layer():
+def test_networks_that_do_not_fit_are_refused_and_the_layer_is_named():
     a = stack()
     with pytest.raises(ValueError, match=r"same length.*2 and 1"):
         tfae.StackedAutoencoder(a.encoders, a.decoders[:1])
@@ -115,7 +115,7 @@ def test_networks_that_do_not_fit_are_refused_by_layer():
 # ---------------------------------------------------------------------------- greedy
 
 
-def test_only_the_layer_that_is_trained_changes(flat):
+def test_pretraining_changes_only_the_layer_being_trained(flat):
     model = stack((24, 12, 6))
     seen = []
 
@@ -145,7 +145,7 @@ def test_each_layer_learns_to_reconstruct_the_codes_below(flat):
     assert histories[1].history["loss"][-1] == pytest.approx(error * 1.0, rel=0.15)
 
 
-def test_pretraining_makes_the_stack_a_good_autoencoder_that_fit_improves(flat):
+def test_pretraining_lowers_the_loss_of_the_stack_and_fit_lowers_it_further(flat):
     model = stack((48, 32), compiled="graph")
     before = model.evaluate(flat, verbose=0)[0]
     model.pretrain(flat, epochs=15, batch_size=50, verbose=0)
@@ -155,7 +155,7 @@ def test_pretraining_makes_the_stack_a_good_autoencoder_that_fit_improves(flat):
     assert model.evaluate(flat, verbose=0)[0] < pretrained
 
 
-def test_corruption_is_given_for_all_layers_or_for_each(flat):
+def test_corruption_may_be_given_for_all_layers_or_each(flat):
     def loss(corruption):
         model = stack()
         histories = model.pretrain(flat[:300], epochs=1, corruption=corruption, verbose=0)
@@ -170,7 +170,7 @@ def test_corruption_is_given_for_all_layers_or_for_each(flat):
 
 
 @pytest.mark.parametrize("corruption", [None, "masking"])
-def test_sparsity_is_given_for_all_layers_or_for_each(flat, corruption):
+def test_sparsity_may_be_given_for_all_layers_or_each(flat, corruption):
     def train(sparsity):
         model = tfae.StackedAutoencoder(
             [keras.layers.Dense(30, "relu"), keras.layers.Dense(10, "relu")],
@@ -196,7 +196,7 @@ def test_sparsity_is_given_for_all_layers_or_for_each(flat, corruption):
         train([None, "kl"])
 
 
-def test_datasets_are_encoded_as_they_are_read(flat):
+def test_pretraining_on_a_dataset_equals_pretraining_on_arrays(flat):
     arrays, dataset = stack(), stack()
     a = arrays.pretrain(flat[:256], epochs=2, batch_size=256, verbose=0)
     batches = tf.data.Dataset.from_tensor_slices({"x": flat[:256], "label": np.zeros(256)})
@@ -206,7 +206,7 @@ def test_datasets_are_encoded_as_they_are_read(flat):
         assert len(y.history["val_loss"]) == 2
 
 
-def test_patience_ends_a_layer_and_brings_its_best_weights_back(flat):
+def test_patience_ends_a_layer_early_and_restores_its_best_weights(flat):
     model = stack((24,))
     optimizer = keras.optimizers.SGD(1.0)  # too fast on purpose: the loss jumps about
     (history,) = model.pretrain(
@@ -245,7 +245,7 @@ def test_progress_names_the_layer(flat, capsys):
         ({"x": iter([1])}, "must be an array or a tf.data.Dataset"),
     ],
 )
-def test_bad_arguments_are_refused_before_anything_is_trained(flat, arguments, message):
+def test_invalid_arguments_are_refused_before_anything_is_trained(flat, arguments, message):
     model = stack()
     before = weights(model)
     with pytest.raises(ValueError, match=message):
@@ -271,7 +271,7 @@ class _Stop(keras.callbacks.Callback):
 MASKING = {"corruption": tfae.layers.MaskingCorruption(0.3), "verbose": 0}
 
 
-def test_a_saved_model_goes_on_with_its_next_layer(flat, tmp_path):
+def test_a_saved_model_resumes_pretraining_at_its_next_layer(flat, tmp_path):
     x = flat[:64]
     whole = stack()
     whole.pretrain(x, 2, **MASKING)
@@ -292,7 +292,7 @@ def test_a_saved_model_goes_on_with_its_next_layer(flat, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layer", [pytest.param(0, marks=pytest.mark.slow), 1])
-def test_pretraining_killed_within_a_layer_ends_as_if_it_had_not_been(flat, tmp_path, layer):
+def test_pretraining_killed_within_a_layer_resumes_exactly(flat, tmp_path, layer):
     options = {"validation_data": flat[200:300], "patience": 3, **MASKING}
     whole = stack()
     expected = whole.pretrain(flat[:200], 4, **options)
@@ -357,7 +357,7 @@ class _StopAfter(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize("head", ["softmax", "svm"])
-def test_a_classifier_of_either_head_reads_digits(flat, labels, head, tmp_path):
+def test_a_classifier_with_either_head_classifies_digits(flat, labels, head, tmp_path):
     model = stack((64, 32), compiled="graph")
     model.pretrain(flat, 3, batch_size=50, verbose=0)
     classifier = model.classifier(10, head)
@@ -388,7 +388,7 @@ def test_a_classifier_of_either_head_reads_digits(flat, labels, head, tmp_path):
     assert a["loss"] == pytest.approx(b["loss"], rel=1e-6)
 
 
-def test_the_losses_are_the_published_ones(flat, labels):
+def test_the_losses_of_both_heads_agree_with_their_formulas(flat, labels):
     model = stack()
     for head in ("softmax", "svm"):
         classifier = model.classifier(10, head, weight_decay=0.5)
@@ -405,7 +405,7 @@ def test_the_losses_are_the_published_ones(flat, labels):
         assert logs["loss"] == pytest.approx(loss + decay, rel=1e-4)
 
 
-def test_the_classifier_shares_the_encoder_and_trains_it_or_the_head_alone(flat, labels):
+def test_the_classifier_shares_the_encoder_and_can_train_only_its_head(flat, labels):
     model = stack()
     classifier = model.classifier(10)
     classifier.compile(keras.optimizers.Adam(1e-2), run_eagerly=True)
@@ -424,7 +424,7 @@ def test_the_classifier_shares_the_encoder_and_trains_it_or_the_head_alone(flat,
     assert np.abs(model.encode(flat[:50]) - before).max() > 1e-3
 
 
-def test_class_weights_and_sample_weights_count(flat, labels):
+def test_class_weights_equal_the_corresponding_sample_weights(flat, labels):
     few = labels < 2
     weighted, by_sample = (stack().classifier(10, seed=0) for _ in range(2))
     for c in (weighted, by_sample):
@@ -438,7 +438,7 @@ def test_class_weights_and_sample_weights_count(flat, labels):
     assert (weighted.predict_classes(flat[few]) == 0).all()
 
 
-def test_dropout_is_for_training_only(flat, labels):
+def test_dropout_applies_only_in_training(flat, labels):
     classifier = stack().classifier(10, dropout=[0.2, 0.5, 0.5])
     a, b = (classifier(flat[:20], training=True) for _ in range(2))
     assert np.abs(a - b).max() > 0
@@ -459,13 +459,13 @@ def test_dropout_is_for_training_only(flat, labels):
     ],
     ids=["too large", "negative", "floats", "one-hot", "length", "none"],
 )
-def test_bad_labels_are_refused(flat, y, message):
+def test_invalid_labels_are_refused(flat, y, message):
     classifier = stack().classifier(10)
     with pytest.raises(ValueError, match=message):
         classifier.fit(flat[:64], y, verbose=0)
 
 
-def test_bad_labels_in_a_dataset_are_refused(flat):
+def test_invalid_labels_in_a_dataset_are_refused(flat):
     classifier = stack().classifier(10)
     classifier.compile(run_eagerly=True)
     for y in (np.full(64, 10), np.full(64, -1)):
@@ -478,7 +478,7 @@ def test_bad_labels_in_a_dataset_are_refused(flat):
         classifier.fit(tf.data.Dataset.from_tensor_slices((flat[:64], y)), verbose=0)
 
 
-def test_bad_heads_are_refused():
+def test_invalid_heads_are_refused():
     model = stack()
     with pytest.raises(ValueError, match=r"`head` must be one of \['softmax', 'svm'\]"):
         model.classifier(10, head="tree")
@@ -491,7 +491,7 @@ def test_bad_heads_are_refused():
 
 
 @pytest.mark.slow
-def test_with_few_labels_the_pretrained_network_beats_the_random_one(flat, labels):
+def test_with_few_labels_pretraining_beats_random_initialisation(flat, labels):
     """As benchmarks/stacked.py on MNIST: 50 labels, three seeds, pairs of equal first weights."""
     order = np.random.default_rng(0).permutation(1797)
     train, test = order[:1300], order[1300:]
@@ -513,7 +513,7 @@ def test_with_few_labels_the_pretrained_network_beats_the_random_one(flat, label
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "int64"])
 @pytest.mark.parametrize("head", ["softmax", "svm"])
-def test_labels_are_integers_of_any_kind(flat, labels, head, dtype):
+def test_labels_may_have_any_integer_dtype(flat, labels, head, dtype):
     model = tfae.StackedAutoencoder.from_shape((64,), 8, hidden_units=(16,), seed=0)
     classifier = model.classifier(10, head=head)
     classifier.compile(run_eagerly=True)
@@ -522,13 +522,13 @@ def test_labels_are_integers_of_any_kind(flat, labels, head, dtype):
         assert np.isfinite(classifier.fit(*data, verbose=0).history["loss"])
 
 
-def test_a_class_weight_of_no_class_is_refused(flat, labels):
+def test_a_class_weight_for_an_unknown_class_is_refused(flat, labels):
     classifier = tfae.StackedAutoencoder.from_shape((64,), 8, seed=0).classifier(10)
     with pytest.raises(ValueError, match="the classes are 0 to 9"):
         classifier.fit(flat, labels, class_weight={-1: 2.0}, verbose=0)
 
 
-def test_layers_and_head_drop_out_different_units(flat):
+def test_each_dropout_layer_drops_different_units(flat):
     model = tfae.StackedAutoencoder.from_shape((64,), 64, hidden_units=(64,), seed=0)
     classifier = model.classifier(10, dropout=0.5)
     layers = [x for x in classifier._flatten_layers() if isinstance(x, tfae.layers.Dropout)]

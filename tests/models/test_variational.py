@@ -23,28 +23,28 @@ def vae(seed=7, compiled=True, **hyperparameters):
 # ---------------------------------------------------------------------------- the objective
 
 
-def test_with_the_exact_posterior_the_elbo_is_the_log_likelihood(linear_gaussian):
+def test_the_elbo_equals_the_log_likelihood_at_the_exact_posterior(linear_gaussian):
     model, data, log_p = linear_gaussian()
     model.compile(run_eagerly=True)
     elbo = -model.evaluate(np.tile(data, (40, 1)), batch_size=3000, verbose=0)[0]
     assert elbo == pytest.approx(log_p.mean(), abs=0.05)
 
 
-def test_log_likelihood_is_exact_with_the_exact_posterior_from_one_sample_on(linear_gaussian):
+def test_log_likelihood_needs_only_one_sample_at_the_exact_posterior(linear_gaussian):
     model, data, log_p = linear_gaussian()
     for num_samples in (1, 7):
         estimate = model.log_likelihood(data, num_samples, seed=2)
         np.testing.assert_allclose(estimate, log_p, rtol=1e-3, atol=1e-3)
 
 
-def test_log_likelihood_rises_to_the_closed_form_with_more_samples(linear_gaussian):
+def test_log_likelihood_converges_to_the_closed_form_from_below(linear_gaussian):
     model, data, log_p = linear_gaussian(variance_factor=2.0)
     gaps = [np.mean(log_p - model.log_likelihood(data, k, seed=1)) for k in (1, 10, 1000)]
     assert gaps[0] > gaps[1] > gaps[2] > -0.01
     assert gaps[2] < 0.01
 
 
-def test_log_likelihood_is_batched_and_seeded(linear_gaussian):
+def test_log_likelihood_depends_on_the_seed_and_not_on_the_batches(linear_gaussian):
     model, data, _ = linear_gaussian(2.0)
     a = model.log_likelihood(data, 5, seed=1)
     np.testing.assert_array_equal(a, model.log_likelihood(data, 5, seed=1))
@@ -63,7 +63,7 @@ def test_log_likelihood_needs_a_density(few_digits):
         vae(likelihood="squared_error").log_likelihood(few_digits)
 
 
-def test_the_logged_kl_is_the_closed_form(few_digits):
+def test_the_logged_kl_agrees_with_the_closed_form(few_digits):
     model = vae()
     mean, log_variance = model.encoder(few_digits)
     logs = model.evaluate(few_digits, verbose=0, return_dict=True)
@@ -72,7 +72,7 @@ def test_the_logged_kl_is_the_closed_form(few_digits):
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 4])
-def test_beta_weighs_the_kl_in_the_loss_only(few_digits, beta):
+def test_beta_weights_the_kl_only_in_the_loss(few_digits, beta):
     logs = vae(beta=beta).evaluate(few_digits, verbose=0, return_dict=True)
     plain = vae().evaluate(few_digits, verbose=0, return_dict=True)
     assert logs["kl_loss"] == pytest.approx(plain["kl_loss"])
@@ -154,7 +154,7 @@ def test_any_keras_schedule_serves_as_beta(few_digits):
     assert 1.0 < float(model.term_weights()["kl_loss"]) < 4.0
 
 
-def test_free_bits_keep_the_code_alive(digits):
+def test_free_bits_prevent_posterior_collapse(digits):
     def kl(**options):
         model = vae(**options)
         model.fit(digits, epochs=4, verbose=0)
@@ -210,7 +210,7 @@ def test_the_seed_decides_the_noise(few_digits):
 # ---------------------------------------------------------------------------- generation
 
 
-def test_generate_is_seeded_and_the_first_of_many_are_the_few():
+def test_generate_follows_from_the_seed_and_does_not_depend_on_how_many_follow():
     model = vae()
     images = model.generate(5, seed=3)
     assert images.shape == (5, 8, 8, 1)
@@ -224,12 +224,12 @@ def test_generate_is_seeded_and_the_first_of_many_are_the_few():
 
 
 @pytest.mark.parametrize("n", [-1, 2.5, "3"])
-def test_generate_refuses_impossible_numbers(n):
+def test_generate_refuses_invalid_numbers(n):
     with pytest.raises(ValueError, match="`n` must be"):
         vae().generate(n)
 
 
-def test_samples_of_a_trained_model_look_like_digits(digits):
+def test_samples_of_a_trained_model_resemble_digits(digits):
     """Nearer to real digits than the mean digit's shuffled pixels are."""
     model = vae(hidden_units=(128,))
     model.fit(digits, epochs=15, verbose=0)
@@ -257,7 +257,7 @@ def test_the_anomaly_score_is_reconstruction_plus_kl_at_the_mean(few_digits):
 # ---------------------------------------------------------------------------- bad arguments
 
 
-def test_an_encoder_without_two_equal_heads_is_refused():
+def test_an_encoder_without_two_heads_of_equal_shape_is_refused():
     x, code = keras.Input((8,)), keras.Input((2,))
     dense = keras.layers.Dense
     decoder = keras.Model(code, dense(8)(code))
@@ -283,12 +283,12 @@ def test_an_encoder_without_two_equal_heads_is_refused():
         ({"free_bits": True}, "`free_bits`"),
     ],
 )
-def test_impossible_hyperparameters_are_named(option, message):
+def test_invalid_hyperparameters_are_refused_by_name(option, message):
     with pytest.raises(ValueError, match=message):
         vae(**option)
 
 
-def test_a_code_of_its_own_seed_is_what_generate_decodes():
+def test_generate_decodes_the_codes_of_sample_prior_batch():
     model = vae()
     seeds = tf.constant([5, 3, 5], tf.int64)
     rows = model.decode(tf.function(model.sample_prior_batch)(seeds))

@@ -26,7 +26,7 @@ every_prior = pytest.mark.parametrize("make", MAKE.values(), ids=MAKE)
 
 
 @every_prior
-def test_it_is_trained_saved_and_cloned_with_the_model(make, few_digits, tmp_path):
+def test_the_prior_is_trained_saved_and_cloned_with_the_model(make, few_digits, tmp_path):
     model = vae(make())
     before = [np.asarray(w) for w in model.prior.trainable_variables]
     model.fit(few_digits, verbose=0)
@@ -42,7 +42,7 @@ def test_it_is_trained_saved_and_cloned_with_the_model(make, few_digits, tmp_pat
 
 
 @every_prior
-def test_the_anomaly_score_has_the_expected_log_ratio_to_the_prior(make, few_digits):
+def test_the_anomaly_score_contains_the_expected_log_ratio_to_the_prior(make, few_digits):
     model = vae(make())
     mean, log_variance = model.encoder(few_digits)
     noise = np.random.default_rng(0).normal(size=(2000, *mean.shape)).astype("float32")
@@ -71,7 +71,7 @@ def test_beta_and_free_bits_keep_their_meaning(make, few_digits):
     assert logs["loss"] == pytest.approx(logs["reconstruction_loss"] + 3 * 60.0, rel=1e-5)
 
 
-def test_the_kl_at_many_samples_is_the_closed_form(few_digits):
+def test_the_kl_at_many_samples_agrees_with_the_closed_form(few_digits):
     """A mixture of one standard normal distribution is the prior whose KL is known."""
     prior = LearnedMixture(1)
     model = vae(prior, num_samples=400)
@@ -81,7 +81,7 @@ def test_the_kl_at_many_samples_is_the_closed_form(few_digits):
     assert logs["kl_loss"] == pytest.approx(expected, rel=0.02)
 
 
-def test_log_likelihood_and_generate_follow_a_mixture(linear_gaussian):
+def test_log_likelihood_and_generate_use_the_mixture_prior(linear_gaussian):
     """Under a mixture over codes a linear model's p(x) is a mixture, too."""
     prior = LearnedMixture(2)
     model, data, _ = linear_gaussian(4.0, prior=prior)
@@ -101,7 +101,7 @@ def test_log_likelihood_and_generate_follow_a_mixture(linear_gaussian):
     np.testing.assert_allclose(generated.mean(0), b + w @ (weights @ means), atol=0.06)
 
 
-def test_a_vamp_prior_is_the_mixture_of_the_posteriors_at_its_pseudo_inputs(few_digits):
+def test_a_vamp_prior_is_the_mixture_of_posteriors_at_its_pseudo_inputs(few_digits):
     model = vae(VampPrior(5))
     model.prior.pseudo_inputs.assign(few_digits[:5])
     means, log_variances = (np.asarray(t) for t in model.encoder(few_digits[:5]))
@@ -116,7 +116,7 @@ def test_a_vamp_prior_is_the_mixture_of_the_posteriors_at_its_pseudo_inputs(few_
     np.testing.assert_allclose(drawn.mean(0), means.mean(0), atol=0.08)
 
 
-def test_with_the_data_as_pseudo_inputs_the_kl_is_at_most_the_logarithm_of_their_number(
+def test_with_the_data_as_pseudo_inputs_the_kl_is_at_most_the_log_of_their_number(
     linear_gaussian,
 ):
     """Then the prior is the aggregate posterior, and the KL the information about the example."""
@@ -131,7 +131,7 @@ def test_with_the_data_as_pseudo_inputs_the_kl_is_at_most_the_logarithm_of_their
     assert np.mean(logs) < plain.test_on_batch(data, return_dict=True)["kl_loss"]
 
 
-def test_pseudo_inputs_stay_where_data_lies(few_digits):
+def test_pseudo_inputs_stay_in_the_support_of_the_data(few_digits):
     model = vae(VampPrior(5))
     model.compile(keras.optimizers.SGD(10.0), run_eagerly=True)
     model.prior.pseudo_inputs.assign(tf.ones_like(model.prior.pseudo_inputs))
@@ -140,7 +140,7 @@ def test_pseudo_inputs_stay_where_data_lies(few_digits):
     assert 0 <= pseudo_inputs.min() < pseudo_inputs.max() <= 1
 
 
-def test_the_encoder_is_no_second_time_part_of_a_vamp_prior():
+def test_a_vamp_prior_does_not_own_the_encoders_weights():
     model = vae(VampPrior(5))
     assert model.prior.weights == [model.prior.pseudo_inputs]
 

@@ -37,7 +37,7 @@ def convolutional():
     ],
     ids=["groups", "one vector", "grid"],
 )
-def test_codes_are_embeddings_and_indices_their_places(few_digits, make, codes, indices):
+def test_codes_are_the_embeddings_at_their_indices(few_digits, make, codes, indices):
     model = make()
     model.train_on_batch(few_digits)
     assert model.encode(few_digits).shape == (len(few_digits), *codes) == (203, *model.code_shape)
@@ -50,7 +50,7 @@ def test_codes_are_embeddings_and_indices_their_places(few_digits, make, codes, 
     )
 
 
-def test_the_codebook_comes_into_use_and_reconstructs(digits):
+def test_training_uses_the_whole_codebook_and_learns_to_reconstruct(digits):
     model = vqvae(run_eagerly=False)
     history = model.fit(digits, epochs=12, batch_size=64, verbose=0).history
     assert history["perplexity"][-1] > 10  # of 16
@@ -80,7 +80,7 @@ def test_the_gradient_passes_straight_through(few_digits):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
 
 
-def test_the_codebook_has_no_gradient_but_moves_in_training_only(few_digits):
+def test_the_codebook_has_no_gradient_and_moves_only_in_training(few_digits):
     model = vqvae()
     assert not model.quantizer.trainable_variables
     before = np.asarray(model.quantizer.codebook)
@@ -90,7 +90,7 @@ def test_the_codebook_has_no_gradient_but_moves_in_training_only(few_digits):
     assert (np.asarray(model.quantizer.codebook) != before).any()
 
 
-def test_codebook_and_its_averages_are_saved(few_digits, tmp_path):
+def test_the_codebook_and_its_moving_averages_are_saved(few_digits, tmp_path):
     model = vqvae()
     model.fit(few_digits, epochs=2, verbose=0)
     model.save(tmp_path / "m.keras")
@@ -101,7 +101,7 @@ def test_codebook_and_its_averages_are_saved(few_digits, tmp_path):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
-def test_what_is_no_place_in_the_codebook_is_refused():
+def test_indices_outside_the_codebook_are_refused():
     model = vqvae()
     for indices in (np.full((1, 4), 16), np.full((1, 4), -1), np.zeros((1, 4))):
         with pytest.raises(ValueError, match="integers from 0 to 15"):
@@ -114,7 +114,7 @@ def test_what_is_no_place_in_the_codebook_is_refused():
     [vqvae, lambda: vqvae(embedding_dim=None), convolutional],
     ids=["groups", "one vector", "grid"],
 )
-def test_what_is_generated_are_the_indices_of_data_at_their_frequencies(few_digits, make):
+def test_generated_indices_follow_the_frequencies_in_the_data(few_digits, make):
     model = make()
     model.train_on_batch(few_digits)
     prior = model.fit_prior(few_digits, smoothing=0)
@@ -131,7 +131,7 @@ def test_what_is_generated_are_the_indices_of_data_at_their_frequencies(few_digi
     )
 
 
-def test_without_a_prior_of_the_indices_nothing_is_generated():
+def test_generate_needs_a_fitted_prior():
     with pytest.raises(NotImplementedError, match="no distribution over codes"):
         vqvae().generate(3)
 
@@ -144,6 +144,6 @@ def test_without_a_prior_of_the_indices_nothing_is_generated():
         ({"num_embeddings": 0}, "`num_embeddings`"),
     ],
 )
-def test_impossible_hyperparameters_are_named(option, message):
+def test_invalid_hyperparameters_are_refused_by_name(option, message):
     with pytest.raises(ValueError, match=message):
         vqvae(**option)

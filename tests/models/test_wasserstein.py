@@ -29,7 +29,7 @@ def wae(**hyperparameters):
 
 
 @pytest.mark.parametrize("prior", ["gaussian", Ring()], ids=["gaussian", "ring"])
-def test_the_codes_together_come_to_follow_the_prior(digits, prior):
+def test_training_makes_the_codes_follow_the_prior(digits, prior):
     def distance(model):
         codes = tf.constant(model.encode(digits))
         return float(squared_mmd(codes, model.prior.sample(len(digits), [1, 2])))
@@ -40,7 +40,7 @@ def test_the_codes_together_come_to_follow_the_prior(digits, prior):
     assert distance(model) < min(0.05, 0.2 * untrained)
 
 
-def test_the_logged_term_is_the_discrepancy_of_the_batch_and_as_many_draws(few_digits):
+def test_the_logged_mmd_compares_the_batch_with_as_many_prior_samples(few_digits):
     model = wae(penalty=3.0)
     seed = np.asarray(model.evaluation_seeds.state)
     logs = model.test_on_batch(few_digits, return_dict=True)
@@ -52,13 +52,13 @@ def test_the_logged_term_is_the_discrepancy_of_the_batch_and_as_many_draws(few_d
     assert logs["loss"] == pytest.approx(logs["reconstruction_loss"] + 3 * logs["mmd_loss"])
 
 
-def test_a_single_row_has_no_discrepancy(few_digits):
+def test_the_mmd_of_a_single_row_is_zero(few_digits):
     logs = wae().train_on_batch(few_digits[:1], return_dict=True)
     assert logs["mmd_loss"] == 0.0
     assert np.isfinite(logs["loss"])
 
 
-def test_its_prior_is_saved(tmp_path):
+def test_the_prior_is_saved_with_the_model(tmp_path):
     model = wae(prior=Ring())
     model.save(tmp_path / "m.keras")
     loaded = keras.saving.load_model(tmp_path / "m.keras")
@@ -67,14 +67,14 @@ def test_its_prior_is_saved(tmp_path):
 
 
 @pytest.mark.parametrize("penalty", [-1.0, float("nan"), "much"])
-def test_impossible_penalties_are_named(penalty):
+def test_invalid_penalties_are_refused(penalty):
     with pytest.raises(ValueError, match="`penalty`"):
         wae(penalty=penalty)
 
 
 @pytest.mark.parametrize("model_class", ["WassersteinAutoencoder", "AdversarialAutoencoder"])
 @pytest.mark.parametrize("prior", ["learned_mixture", tfae.priors.VampPrior(4)])
-def test_a_prior_that_is_learned_by_its_density_is_refused(model_class, prior):
+def test_a_prior_that_learns_through_its_density_is_refused(model_class, prior):
     with pytest.raises(ValueError, match=r"learned through its density.* a VariationalAutoencoder"):
         getattr(tfae, model_class).from_shape((8, 8, 1), 3, hidden_units=(8,), prior=prior)
 
@@ -82,7 +82,7 @@ def test_a_prior_that_is_learned_by_its_density_is_refused(model_class, prior):
 @pytest.mark.parametrize(
     "options", [{"hidden_units": ()}, {"hidden_units": (4,), "kernel_initializer": "zeros"}]
 )
-def test_one_linear_unit_and_zero_weights_stay_finite_and_are_loaded_the_same(
+def test_one_linear_unit_and_zero_weights_train_to_finite_codes_that_are_saved(
     few_digits, options, tmp_path
 ):
     model = tfae.WassersteinAutoencoder.from_shape((8, 8, 1), 1, prior="uniform", seed=0, **options)

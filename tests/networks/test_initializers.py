@@ -28,7 +28,7 @@ def kernels(*networks):
         ("half_glorot_normal", 1),
     ],
 )
-def test_each_kernel_has_the_variance_that_its_name_says(architecture, name, numerator):
+def test_each_kernel_has_the_variance_of_its_initializer(architecture, name, numerator):
     keras.utils.set_random_seed(0)
     networks = ARCHITECTURES[architecture]((16, 16, 1), 40, kernel_initializer=name)
     large = [(kernel, units) for kernel, units in kernels(*networks) if kernel.size > 5000]
@@ -62,7 +62,9 @@ def test_xavier_is_the_default(architecture):
         (keras.initializers.VarianceScaling(4.0, "fan_avg"), 1e5, np.inf),
     ],
 )
-def test_the_signal_stays_vanishes_or_explodes(digits, initializer, lowest, highest):
+def test_the_scale_of_the_weights_decides_whether_the_signal_vanishes_or_explodes(
+    digits, initializer, lowest, highest
+):
     keras.utils.set_random_seed(0)
     model = tfae.Autoencoder.from_shape(
         (64,),
@@ -81,7 +83,7 @@ def test_the_signal_stays_vanishes_or_explodes(digits, initializer, lowest, high
 @pytest.mark.parametrize(
     "initializer", ["half_glorot_normal", "orthogonal", keras.initializers.HeNormal()]
 )
-def test_layers_of_one_shape_start_differently(initializer):
+def test_layers_of_equal_shape_get_different_weights(initializer):
     networks = mlp((8,), 8, hidden_units=(8, 8), kernel_initializer=initializer)
     drawn = [kernel for kernel, _ in kernels(*networks)]
     assert len(drawn) == 6
@@ -89,12 +91,12 @@ def test_layers_of_one_shape_start_differently(initializer):
 
 
 @pytest.mark.parametrize("name", ["xavier", "half_glorot", "Glorot", ""])
-def test_an_unknown_name_gets_the_list_of_names(name):
+def test_an_unknown_initializer_is_refused_with_the_list_of_names(name):
     with pytest.raises(ValueError, match=f"glorot_normal.*half_glorot_uniform.*received '{name}'"):
         mlp((8,), 2, kernel_initializer=name)
 
 
-def test_it_is_saved_in_terms_that_keras_alone_knows(tmp_path):
+def test_initializers_are_saved_as_keras_own(tmp_path):
     encoder, _ = mlp((8,), 2, kernel_initializer="half_glorot_uniform")
     encoder.save(tmp_path / "encoder.keras")
     loaded = keras.saving.load_model(tmp_path / "encoder.keras")
@@ -104,7 +106,7 @@ def test_it_is_saved_in_terms_that_keras_alone_knows(tmp_path):
     assert initializer.distribution == "uniform"
 
 
-def test_the_command_line_takes_names_and_objects():
+def test_the_command_line_accepts_names_and_objects():
     option = model_options(tfae.Autoencoder)["kernel_initializer"]
     assert option.default_text == "glorot_uniform"
     assert option.parse("half_glorot_normal", "mlp") == "half_glorot_normal"

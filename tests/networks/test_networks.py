@@ -22,7 +22,9 @@ def test_encoder_and_decoder_mirror_any_shape(architecture, shape, variational):
 
 
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
-def test_the_decoder_ends_linear_and_every_kernel_starts_by_xavier(architecture):
+def test_the_decoder_ends_in_a_linear_layer_and_every_kernel_uses_xavier_initialisation(
+    architecture,
+):
     encoder, decoder = ARCHITECTURES[architecture]((8, 8, 1), 3)
     last = next(layer for layer in reversed(decoder.layers) if hasattr(layer, "activation"))
     assert last.activation is keras.activations.linear
@@ -39,7 +41,7 @@ def test_an_mlp_without_hidden_layers_is_linear():
     assert tuple(decoder.output_shape) == (None, 6)
 
 
-def test_impossible_sizes_are_named():
+def test_invalid_sizes_are_refused():
     with pytest.raises(ValueError, match=r"`hidden_units`.*\(5, 0\)"):
         ARCHITECTURES["mlp"]((6,), 2, hidden_units=(5, 0))
     with pytest.raises(ValueError, match="`latent_dim`"):
@@ -59,7 +61,7 @@ def all_weights(*networks):
     "initializer",
     ["glorot_uniform", "half_glorot_normal", "zeros", keras.initializers.HeNormal(), "orthogonal"],
 )
-def test_weights_follow_from_the_seed_and_each_kernel_has_its_own(initializer):
+def test_the_seed_determines_the_weights_and_no_two_kernels_are_equal(initializer):
     def built(seed):
         return all_weights(
             *ARCHITECTURES["mlp"](
@@ -76,7 +78,7 @@ def test_weights_follow_from_the_seed_and_each_kernel_has_its_own(initializer):
 
 
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
-def test_the_dtype_is_that_of_every_layer_but_the_heads(architecture):
+def test_the_dtype_policy_applies_to_every_layer_but_the_heads(architecture):
     networks = ARCHITECTURES[architecture]((5, 5, 1), 2, dtype="mixed_bfloat16", seed=0)
     for layer in [layer for network in networks for layer in network.layers]:
         if not isinstance(layer, keras.layers.InputLayer):
@@ -87,7 +89,7 @@ CLASSES = [cls for cls in vars(tfae.models).values() if hasattr(cls, "from_shape
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
-def test_a_model_from_a_seed_is_the_same_and_touches_nothing_global(cls):
+def test_building_from_a_seed_is_reproducible_and_changes_no_global_state(cls):
     before = random.getstate(), keras.config.dtype_policy()
     options = {"hidden_units": (6,), "seed": 5}
     if "prior" in of_constructor(cls) and cls.__name__.startswith("Varia"):
@@ -101,7 +103,7 @@ def test_a_model_from_a_seed_is_the_same_and_touches_nothing_global(cls):
         assert random.getstate() == before[0]
 
 
-def test_a_discriminator_starts_from_other_weights_than_the_encoder():
+def test_the_discriminator_and_the_encoder_start_from_different_weights():
     options = {"hidden_units": (8,), "discriminator_units": (8,), "normalize_codes": False}
     model = tfae.AdversarialAutoencoder.from_shape((8,), 8, **options, seed=0)
     kernels = [w for w in all_weights(model.encoder, model.discriminator) if w.shape == (8, 8)]
@@ -110,7 +112,7 @@ def test_a_discriminator_starts_from_other_weights_than_the_encoder():
     assert discriminator([2, 3]).output_shape == (None, 2)
 
 
-def test_models_of_two_policies_can_be_built_at_once():
+def test_models_of_two_dtype_policies_can_be_built_in_parallel():
     def policies(dtype):
         model = tfae.Autoencoder.from_shape((6,), 2, hidden_units=(5, 4), dtype=dtype, seed=0)
         return {layer.compute_dtype for layer in model.encoder.layers[1:-1]}
@@ -122,7 +124,7 @@ def test_models_of_two_policies_can_be_built_at_once():
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "conv"])
-def test_images_are_channels_last_whatever_keras_is_configured_for(architecture):
+def test_images_are_channels_last_whatever_the_configuration_of_keras(architecture):
     def outputs():
         options = {"mlp": {"hidden_units": (3,)}, "conv": {"filters": (2, 2)}}[architecture]
         build = ARCHITECTURES[architecture]

@@ -28,11 +28,11 @@ def functional(*stack, shape=(8, 8, 1)):
     ],
     ids=["layer", "not built", "flattened", "pooled", "dropped", "nested", "largest"],
 )
-def test_an_activation_is_found_behind_layers_that_only_pass_on(network):
+def test_activation_of_looks_behind_layers_that_do_not_change_the_range(network):
     assert activation_of(output_layer(network)) is keras.activations.sigmoid
 
 
-def test_activation_layers_count_as_their_function():
+def test_activation_layers_stand_for_their_function():
     assert activation_of(layers.ReLU()) is keras.activations.relu
     leaky = layers.LeakyReLU()
     assert activation_of(leaky) is leaky

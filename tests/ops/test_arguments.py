@@ -28,7 +28,7 @@ SEED = [1, 2]
         ((tf.zeros(3), tf.zeros(3), SEED, -2), "num_samples must be .* at least 1, but it is -2"),
     ],
 )
-def test_what_is_known_to_be_wrong_raises_a_value_error(op, arguments, message):
+def test_arguments_known_to_be_invalid_raise_a_value_error(op, arguments, message):
     with pytest.raises(ValueError, match=message):
         op(*arguments)
 
@@ -52,7 +52,7 @@ def test_shapes_that_differ_at_run_time_raise_an_invalid_argument_error(op):
     ],
 )
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
-def test_the_kernel_checks_what_it_is_given(shapes, message, jit_compile):
+def test_the_kernel_checks_shapes_at_run_time(shapes, message, jit_compile):
     unknown = tf.TensorSpec(None)
     function = tf.function(
         ops.gaussian_sample_kl,
@@ -65,7 +65,7 @@ def test_the_kernel_checks_what_it_is_given(shapes, message, jit_compile):
 
 
 @OPS
-def test_numpy_arrays_and_lists_are_fine(op):
+def test_numpy_arrays_and_lists_are_accepted(op):
     z, kl = op(np.zeros((2, 3), "float32"), np.zeros((2, 3), "float32"), np.array([1, 2**40]))
     assert (z.shape, z.dtype, kl.shape) == ((2, 3), "float32", (2,))
     z, kl = op([1.0, 2.0], [0.0, 0.0], [1, 2], num_samples=4)

@@ -8,7 +8,7 @@ from tfae import ops
 
 
 @pytest.mark.parametrize("num_samples", [None, 1, 3])
-def test_gradients_are_the_slopes(make_problem, num_samples):
+def test_gradients_agree_with_finite_differences(make_problem, num_samples):
     problem = make_problem((3, 5), "float64", num_samples)
 
     def loss(mean, log_variance):
@@ -24,7 +24,7 @@ def test_gradients_are_the_slopes(make_problem, num_samples):
 
 
 @pytest.mark.parametrize("num_samples", [None, 2])
-def test_second_derivatives_are_the_slopes_of_the_gradients(make_problem, num_samples):
+def test_second_derivatives_agree_with_finite_differences(make_problem, num_samples):
     problem = make_problem((2, 3), "float64", num_samples)
 
     def gradients(mean, log_variance, z_gradient, kl_gradient):
@@ -71,7 +71,7 @@ def test_second_derivatives_agree_with_the_reference(make_problem, dtype, tolera
             np.testing.assert_allclose(a, e, rtol=tolerance, atol=tolerance * np.abs(e).max())
 
 
-def test_gradients_stay_accurate_where_the_mean_is_many_deviations_from_zero(make_problem):
+def test_gradients_stay_accurate_if_the_mean_is_many_standard_deviations_from_zero(make_problem):
     # There z - mean, in which the noise can be found cheaply, has lost most of its digits.
     problem = make_problem((30, 100))
     problem.mean = tf.where(problem.mean > 1, 1000.0, problem.mean)
@@ -84,7 +84,7 @@ def test_gradients_stay_accurate_where_the_mean_is_many_deviations_from_zero(mak
 
 
 @pytest.mark.parametrize("used", ["z", "kl"])
-def test_an_output_may_be_left_unused(make_problem, used):
+def test_either_output_may_be_left_unused(make_problem, used):
     problem = make_problem((6, 4))
 
     def gradients(op):
@@ -99,7 +99,7 @@ def test_an_output_may_be_left_unused(make_problem, used):
         np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_seed_has_no_gradient(make_problem):
+def test_the_seed_has_no_gradient(make_problem):
     problem = make_problem((2, 2))
     seed = tf.Variable(problem.seed)
     with tf.GradientTape() as tape:

@@ -41,7 +41,7 @@ def test_codes_agree_with_scikit_learn(algorithm, penalty):
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
-def test_the_gap_bounds_the_distance_to_the_minimum_and_is_as_small_as_asked(dtype, tolerance):
+def test_the_duality_gap_bounds_the_suboptimality_and_meets_the_tolerance(dtype, tolerance):
     x, atoms = problem(dtype=dtype)
     solution = solve(x, atoms, 0.1, tolerance)
     best = objective(x, atoms, solve(*problem(dtype="float64"), 0.1, 1e-13).codes, 0.1)
@@ -79,14 +79,14 @@ def test_eager_graph_and_xla_agree_for_any_number_of_rows(rows, jit):
     np.testing.assert_allclose(solution.codes, whole.codes[:rows], atol=1e-3)
 
 
-def test_rows_do_not_depend_on_one_another():
+def test_rows_are_solved_independently():
     x, atoms = problem()
     a = solve(x, atoms, 0.1).codes
     b = tf.reverse(solve(x[::-1], atoms, 0.1, block_size=16).codes, [0])
     np.testing.assert_allclose(a, b, atol=1e-5)
 
 
-def test_what_explains_nothing_gets_codes_of_zero():
+def test_atoms_that_explain_nothing_get_zero_codes():
     x, atoms = problem(20)
     strong = np.abs(x @ atoms.T).max() * 1.001
     solution = solve(x, atoms, strong)
@@ -97,7 +97,7 @@ def test_what_explains_nothing_gets_codes_of_zero():
     assert not np.any(solve(x, atoms, 0.1).codes[:, 3])
 
 
-def test_max_iterations_ends_a_row_with_a_gap_that_says_so():
+def test_a_row_stopped_by_max_iterations_reports_its_gap():
     x, atoms = problem(num_atoms=200)
     solution = solve(x, atoms, 0.01, 1e-9, max_iterations=8)
     assert solution.iterations.numpy().max() == 8
@@ -112,7 +112,7 @@ def test_no_gradient_flows_through_codes():
     assert tape.gradient(codes, (x, atoms)) == (None, None)
 
 
-def test_under_xla_any_number_of_atoms_follows_any_other():
+def test_under_xla_solves_with_different_numbers_of_atoms_may_follow_each_other():
     x = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
     for num_atoms in (4, 3, 1, 2, 1):
         atoms = tf.eye(num_atoms, 4)

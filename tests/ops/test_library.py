@@ -84,7 +84,7 @@ def train(steps=20):
     return [float(step(tf.constant([i, 0]))) for i in range(steps)]
 
 
-def test_one_warning_says_why_and_how_to_rebuild(unusable):
+def test_a_single_warning_says_why_and_how_to_rebuild(unusable):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for _ in range(3):
@@ -112,7 +112,7 @@ def test_models_train_to_the_same_values(unusable, request):
     assert losses[-1] < 0.9 * losses[0]
 
 
-def test_a_library_without_kernels_for_a_gpu_is_not_used_where_there_is_one(monkeypatch):
+def test_a_library_without_gpu_kernels_is_not_used_on_a_machine_with_a_gpu(monkeypatch):
     devices = {"CPU": ["a"], "GPU": ["b"]}
     monkeypatch.setattr(tf.config, "list_physical_devices", devices.get)
     monkeypatch.setattr(library, "_has_kernel", lambda device: device == "CPU")
@@ -122,17 +122,17 @@ def test_a_library_without_kernels_for_a_gpu_is_not_used_where_there_is_one(monk
     library.operations.cache_clear()
 
 
-def test_a_library_that_lies_elsewhere_can_be_named(usable):
+def test_an_environment_variable_can_name_the_library(usable):
     assert ops.kernel_available()
 
 
-def test_availability_is_told_for_each_kind_of_device():
+def test_kernel_available_answers_for_each_kind_of_device():
     assert ops.kernel_available()
     assert ops.kernel_available("cpu")
     assert not ops.kernel_available("TPU")
 
 
-def test_kernels_for_gpus_are_there_for_both_runtimes_and_passes_or_not_at_all():
+def test_gpu_kernels_exist_with_and_without_xla_for_both_passes_or_not_at_all():
     built_with_cuda = b"tfae_cuda_gaussian_sample_kl" in BUILT.read_bytes()
     assert ops.kernel_available("GPU") == built_with_cuda
     for op in ("Tfae>GaussianSampleKl", "Tfae>GaussianSampleKlGrad"):
@@ -142,7 +142,7 @@ def test_kernels_for_gpus_are_there_for_both_runtimes_and_passes_or_not_at_all()
         assert devices == {"CPU", "XLA_CPU_JIT"} | gpus
 
 
-def test_the_ops_need_nothing_else_of_the_package():
+def test_the_ops_import_nothing_else_from_the_package():
     for path in pathlib.Path(ops.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom):

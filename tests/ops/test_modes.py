@@ -28,7 +28,7 @@ def test_eager_graph_and_xla_give_the_same_bits(make_problem, assert_same_bits, 
                 assert_same_bits(compiled(*problem.tensors()), eager)
 
 
-def test_a_function_holds_the_kernel(make_problem):
+def test_traced_functions_contain_the_kernel(make_problem):
     problem = make_problem((2, 3))
     graph = tf.function(problem.function()).get_concrete_function(*problem.tensors()).graph
     types = {operation.type for operation in graph.get_operations()}
@@ -37,7 +37,7 @@ def test_a_function_holds_the_kernel(make_problem):
 
 
 @pytest.mark.parametrize("seed_dtype", ["int32", "int64"])
-def test_every_seed_gives_the_same_bits(make_problem, assert_same_bits, seed_dtype):
+def test_any_seed_gives_the_same_bits_in_graph_and_xla(make_problem, assert_same_bits, seed_dtype):
     seeds = [(0, 0), (-1, -7), (2**31 - 1, -(2**31))]
     if seed_dtype == "int64":
         seeds += [(2**40 + 3, -(2**62)), (-(2**63), 2**63 - 1)]
@@ -65,7 +65,7 @@ def test_a_loop_draws_new_noise_for_each_seed(jit_compile):
 
 
 @pytest.mark.parametrize("num_samples", [None, 3])
-def test_unknown_shapes_are_found_at_run_time(make_problem, assert_same_bits, num_samples):
+def test_shapes_may_be_unknown_until_run_time(make_problem, assert_same_bits, num_samples):
     problem = make_problem((6, 5), num_samples=num_samples)
     known = [(None, 5), (None, 5), (2,), None, (None,)]
     for shapes in (known, [None] * 5):
@@ -95,7 +95,9 @@ def test_shapes_are_inferred_as_far_as_they_are_known():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("compiled", [False, True], ids=["eager", "graph"])
-def test_replicas_give_the_same_bits(make_problem, assert_same_bits, two_replicas, compiled):
+def test_replicas_give_the_same_bits_as_one_device(
+    make_problem, assert_same_bits, two_replicas, compiled
+):
     problems = [make_problem((8, 5), seed=(i, 1)) for i in range(2)]
     strategy = two_replicas
 

@@ -29,7 +29,7 @@ def tensorflows_noise(shape, seed):
 
 @pytest.mark.parametrize("op", [ops.gaussian_sample_kl, ops.gaussian_sample_kl_reference])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_noise_is_that_of_tensorflow(op, shape):
+def test_the_noise_equals_tensorflows(op, shape):
     for values in SEEDS:
         seed = tf.constant(values, tf.int64)
         expected = tensorflows_noise(shape, seed)
@@ -38,7 +38,7 @@ def test_noise_is_that_of_tensorflow(op, shape):
 
 @pytest.mark.parametrize("op", [ops.gaussian_sample_kl, ops.gaussian_sample_kl_reference])
 @pytest.mark.parametrize("num_samples", [1, 2, 7])
-def test_samples_are_one_stream_of_noise(op, num_samples):
+def test_several_samples_are_one_stream_of_noise(op, num_samples):
     seed = tf.constant([3, 4])
     noise = noise_of(op, (5, 3), seed, num_samples)
     np.testing.assert_allclose(
@@ -48,7 +48,7 @@ def test_samples_are_one_stream_of_noise(op, num_samples):
 
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "xla"])
 @pytest.mark.parametrize("shape", [(3, 31), (1000, 37)], ids=str)
-def test_reference_draws_the_same_noise_in_compiled_functions(shape, jit_compile):
+def test_the_reference_draws_the_same_noise_in_compiled_functions(shape, jit_compile):
     # The seed is an argument: a literal would be folded into constants, outside XLA.
     compiled = tf.function(
         lambda seed: noise_of(ops.gaussian_sample_kl_reference, shape, seed),
@@ -70,7 +70,7 @@ def test_every_dtype_gets_the_float32_noise(dtype):
     np.testing.assert_array_equal(tf.cast(z, "float64"), tf.cast(expected, "float64"))
 
 
-def test_seeds_of_both_dtypes_are_one():
+def test_int32_and_int64_seeds_give_the_same_noise():
     narrow, wide = (tf.constant([-11, 12], dtype) for dtype in ("int32", "int64"))
     np.testing.assert_array_equal(
         noise_of(ops.gaussian_sample_kl, (9, 9), narrow),

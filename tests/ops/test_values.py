@@ -30,7 +30,7 @@ def assert_close(actual, expected, tolerance):
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_agrees_with_the_reference(make_problem, shape, dtype):
+def test_the_kernel_agrees_with_the_reference(make_problem, shape, dtype):
     for num_samples in (None, 1, 3):
         problem = make_problem(shape, dtype, num_samples)
         actual = problem.run()
@@ -50,7 +50,7 @@ def test_kl_is_accumulated_in_more_than_16_bits(make_problem, dtype):
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("shape", [(0,), (0, 5), (3, 0), (2, 0, 3)], ids=str)
-def test_empty_tensors_give_empty_samples_and_no_divergence(make_problem, shape, dtype):
+def test_empty_tensors_give_empty_samples_and_zero_kl(make_problem, shape, dtype):
     for num_samples in (None, 2):
         problem = make_problem(shape, dtype, num_samples)
         results = problem.run()
@@ -61,7 +61,7 @@ def test_empty_tensors_give_empty_samples_and_no_divergence(make_problem, shape,
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_extreme_values_behave_as_in_the_reference(make_problem, dtype):
+def test_extreme_values_give_the_same_results_as_the_reference(make_problem, dtype):
     inf, nan = np.inf, np.nan
     means = [0, 1, -3, 1e4, 1e20, inf, -inf, nan]
     log_variances = [0, 1, -1, 20, -20, 80, -80, 100, -100, 176, -176, 178, 1e4, -1e4, 1e30, -1e30]
@@ -86,7 +86,7 @@ def test_extreme_values_behave_as_in_the_reference(make_problem, dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_16_bit_results_overflow_as_in_the_reference(make_problem, dtype):
+def test_16_bit_results_overflow_like_the_reference(make_problem, dtype):
     problem = make_problem((1, 6), dtype)
     problem.mean = tf.constant([[0, 0, np.inf, np.nan, 0, 0]], dtype)
     problem.log_variance = tf.constant([[22, -60, 0, 0, np.inf, np.nan]], dtype)

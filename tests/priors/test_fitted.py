@@ -21,7 +21,7 @@ def clusters(n=3000):
     return codes, lambda x: 0.7 * parts[0].pdf(x) + 0.3 * parts[1].pdf(x)
 
 
-def test_the_mixture_finds_the_density_and_draws_from_it():
+def test_a_mixture_fits_the_density_of_the_codes_and_samples_from_it():
     codes, density = clusters()
     prior = priors.fit(codes, "gaussian_mixture", num_components=2)
     np.testing.assert_allclose(np.sort(prior.probabilities), [0.3, 0.7], atol=0.03)
@@ -36,7 +36,7 @@ def test_the_mixture_finds_the_density_and_draws_from_it():
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("kind", ["gaussian", "gaussian_mixture"])
-def test_codes_that_are_no_numbers_are_refused(kind, bad):
+def test_codes_with_nan_or_infinity_are_refused(kind, bad):
     codes = np.zeros((20, 2))
     codes[3:5, 1] = bad
     with pytest.raises(ValueError, match="2 of 20 hold NaN or infinite"):
@@ -51,7 +51,7 @@ def test_the_gaussian_has_the_mean_and_covariance_of_the_codes():
     assert prior.log_density(codes.reshape(30, 100, 2)).shape == (30, 100)
 
 
-def test_of_several_numbers_of_components_the_lowest_bic_wins():
+def test_the_number_of_components_with_the_lowest_bic_is_chosen():
     codes, _ = clusters()
     prior = priors.fit(codes, "gaussian_mixture", num_components=(1, 2, 6))
     assert len(prior.means) == 2
@@ -87,7 +87,7 @@ def test_the_categorical_probabilities_are_smoothed_frequencies(smoothing):
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 400.0])
-def test_categorical_draws_are_embeddings_as_often_as_they_are_probable(smoothing):
+def test_categorical_samples_are_embeddings_at_their_probabilities(smoothing):
     prior = priors.fit(grids(), "categorical", smoothing=smoothing, **OF_CODES)
     n = 50_000
     drawn = prior.sample(n, [3, 0]).numpy()
@@ -108,7 +108,7 @@ def test_categorical_draws_are_embeddings_as_often_as_they_are_probable(smoothin
     [((), (2,), 4), ((3,), (6,), 4), ((2, 2), (2, 2, 2), 4), ((2, 2, 3), (2, 2, 6), 4),
      ((2,), (2, 2), 1)],
 )  # fmt: skip
-def test_categorical_draws_have_the_shape_of_a_code(grid, code_shape, num_embeddings):
+def test_categorical_samples_have_the_shape_of_a_code(grid, code_shape, num_embeddings):
     indices = np.zeros((5, *grid), np.int32)
     codebook = CODEBOOK[:num_embeddings]
     prior = priors.fit(indices, "categorical", codebook=codebook, code_shape=code_shape)
@@ -118,7 +118,7 @@ def test_categorical_draws_have_the_shape_of_a_code(grid, code_shape, num_embedd
 
 
 @pytest.mark.parametrize("kind", priors.FITTED)
-def test_samples_follow_from_the_seed_and_a_shorter_draw_is_the_begin_of_a_longer(kind):
+def test_samples_follow_from_the_seed_and_do_not_depend_on_how_many_follow(kind):
     prior = fitted(kind)
     drawn = prior.sample(9, [3, 0]).numpy()
     assert drawn.dtype == np.float32
@@ -131,14 +131,14 @@ def test_samples_follow_from_the_seed_and_a_shorter_draw_is_the_begin_of_a_longe
     np.testing.assert_array_equal(drawn, again.sample(9, [3, 0]))
 
 
-def test_a_unit_that_is_always_zero_stays_so_and_scales_do_not_matter():
+def test_units_of_any_scale_are_fitted_and_constant_units_stay_constant():
     codes = np.random.default_rng(0).normal(size=(500, 3)) * [1e-4, 0.0, 1e5]
     drawn = priors.fit(codes, "gaussian").sample(2000, [1, 0]).numpy()
     np.testing.assert_allclose(drawn.std(axis=0), codes.std(axis=0), rtol=0.1, atol=1e-8)
 
 
 @pytest.mark.parametrize("kind", ["categorical", "gaussian_mixture"])
-def test_the_graph_of_a_sample_holds_tensorflows_own_ops_and_no_variables(kind):
+def test_sampling_uses_only_tensorflows_ops_and_no_variables(kind):
     prior = fitted(kind)
     assert not prior.variables
     sample = tf.function(lambda seed: prior.sample(4, seed)).get_concrete_function(
@@ -163,6 +163,6 @@ def test_the_graph_of_a_sample_holds_tensorflows_own_ops_and_no_variables(kind):
         (np.zeros((9, 2), int), "categorical", {**OF_CODES, "smoothing": -1}, "`smoothing` must"),
     ],
 )
-def test_what_cannot_be_fitted_is_refused(codes, kind, options, message):
+def test_invalid_codes_kinds_and_options_are_refused(codes, kind, options, message):
     with pytest.raises(ValueError, match=message):
         priors.fit(codes, kind, **options)

@@ -17,7 +17,7 @@ def prior(name, latent_dim=2):
 
 
 @every_prior
-def test_samples_follow_from_the_seed_and_a_shorter_draw_is_the_begin_of_a_longer(name):
+def test_samples_follow_from_the_seed_and_do_not_depend_on_how_many_follow(name):
     sample = prior(name).sample
     codes = sample(9, [3, 0]).numpy()
     assert codes.shape == (9, 2)
@@ -29,7 +29,7 @@ def test_samples_follow_from_the_seed_and_a_shorter_draw_is_the_begin_of_a_longe
 
 
 @every_prior
-def test_training_draws_the_same_under_xla(name):
+def test_samples_under_xla_agree_with_eager_ones(name):
     built = prior(name)
     compiled = tf.function(lambda seed: built.sample(50, seed), jit_compile=True)
     seed = tf.constant([5, 6], tf.int64)
@@ -46,7 +46,7 @@ def test_the_density_integrates_to_one(name):
     assert float(tf.reduce_sum(density)) * 0.02**2 == pytest.approx(1.0, abs=5e-3)
 
 
-def test_a_name_that_is_none_is_refused_with_the_names_that_are():
+def test_an_unknown_name_is_refused_with_all_names():
     with pytest.raises(ValueError, match=r"`prior` must be one of .*'gaussian'.*'cauchy'"):
         tfae.priors.get("cauchy")
 
@@ -59,7 +59,7 @@ with_classes = pytest.mark.parametrize(
 
 
 @with_classes
-def test_labels_choose_the_part_and_minus_one_any_part(name):
+def test_labels_choose_a_component_and_minus_one_any_component(name):
     built = prior(name)
     each = [built.sample(200, [1, 0], tf.fill([200], k)).numpy() for k in range(10)]
     middles = np.array([codes.mean(axis=0) for codes in each])
@@ -73,7 +73,7 @@ def test_labels_choose_the_part_and_minus_one_any_part(name):
     assert np.bincount(nearest, minlength=10).min() > 15
 
 
-def test_a_ring_has_its_petals_in_two_dimensions_and_noise_in_the_others():
+def test_the_ring_has_its_petals_in_two_dimensions_and_noise_in_the_others():
     built = prior("gaussian_ring", 4)
     codes = built.sample(4000, [1, 0], tf.fill([4000], 0)).numpy()
     np.testing.assert_allclose(codes.mean(axis=0), [2, 0, 0, 0], atol=0.06)
@@ -89,7 +89,7 @@ def test_the_rings_density_is_that_of_its_samples():
     assert mean == pytest.approx(entropy, abs=0.06)
 
 
-def test_the_swiss_roll_is_a_spiral_with_pieces_of_one_length():
+def test_the_swiss_roll_is_a_spiral_of_pieces_of_equal_length():
     built = tfae.priors.SwissRoll(noise=0.0)
     built.build((None, 2))
     codes = built.sample(2000, [1, 0]).numpy()
@@ -105,7 +105,7 @@ def test_the_swiss_roll_is_a_spiral_with_pieces_of_one_length():
     assert max(lengths) / min(lengths) < 1.25
 
 
-def test_a_class_and_a_style_are_independent():
+def test_class_and_style_are_independent():
     built = tfae.priors.ClassAndStyle(4, tfae.priors.get("uniform"))
     built.build((None, 6))
     codes = built.sample(4000, [1, 0]).numpy()
@@ -130,12 +130,12 @@ def test_a_class_and_a_style_are_independent():
         (lambda: tfae.priors.Sampler("heart"), 2, "`function` must be a function"),
     ],
 )
-def test_what_makes_no_prior_is_refused(make, latent_dim, message):
+def test_invalid_priors_are_refused(make, latent_dim, message):
     with pytest.raises(ValueError, match=message):
         make().build((None, latent_dim))
 
 
-def test_a_sampler_of_the_users_may_have_classes():
+def test_a_custom_sampler_may_have_classes():
     def on_a_line(n, seed, label):
         return tf.cast(label, tf.float32)[:, None] * tf.ones([n, 2])
 
@@ -158,7 +158,7 @@ def posteriors():
     return tf.constant(mean), tf.constant(log_variance)
 
 
-def test_the_expected_log_density_is_exact_for_every_gaussian():
+def test_the_expected_log_density_under_a_gaussian_prior_is_exact():
     mean, log_variance = posteriors()
     tril = np.array([[1, 0, 0], [0.5, 2, 0], [-1, 0.3, 0.7]])
     of_mean = np.array([0.3, -1, 2])
@@ -181,7 +181,7 @@ def test_the_expected_log_density_is_exact_for_every_gaussian():
         np.testing.assert_allclose(found, kl, rtol=1e-5, atol=1e-4)
 
 
-def test_a_mixture_expects_what_the_sigma_points_say():
+def test_the_expected_log_density_under_a_mixture_agrees_with_sigma_points():
     mean, log_variance = posteriors()
     mixture = prior("learned_mixture", 3)
     mixture.log_variance.assign(tf.random.stateless_normal((10, 3), [0, 1]))
@@ -192,7 +192,7 @@ def test_a_mixture_expects_what_the_sigma_points_say():
     )
 
 
-def test_the_expected_gaussian_log_density_is_the_mean_over_draws():
+def test_the_expected_gaussian_log_density_agrees_with_monte_carlo():
     mean, log_variance, of_mean, of_log_variance = np.array([[0.5], [0.3], [-1.0], [0.7]])
     z = mean + np.exp(0.5 * log_variance) * np.random.default_rng(0).normal(size=(400_000, 1))
     draws = tfae.losses.gaussian_log_density(tf.constant(z), of_mean, of_log_variance)

@@ -60,7 +60,7 @@ def uninterrupted(tiny, few_digits):
 
 
 @pytest.mark.parametrize("epoch", [0, 1, 2])
-def test_a_killed_run_ends_as_one_that_was_not(tiny, few_digits, tmp_path, uninterrupted, epoch):
+def test_a_killed_run_resumes_exactly(tiny, few_digits, tmp_path, uninterrupted, epoch):
     expected, history = uninterrupted
     with pytest.raises(Killed):
         run(tiny(learning_rate=0.3, run_eagerly=True), few_digits, tmp_path, kill=epoch)
@@ -76,7 +76,7 @@ def test_a_killed_run_ends_as_one_that_was_not(tiny, few_digits, tmp_path, unint
     assert list(tmp_path.iterdir()) == []  # the backup goes with the end of the run
 
 
-def test_what_is_half_written_is_not_read(tiny, few_digits, tmp_path, uninterrupted):
+def test_half_written_states_are_ignored(tiny, few_digits, tmp_path, uninterrupted):
     expected, _ = uninterrupted
     with pytest.raises(Killed):
         run(tiny(learning_rate=0.3, run_eagerly=True), few_digits, tmp_path, kill=2)
@@ -122,7 +122,9 @@ def remove(file):
 
 @pytest.mark.parametrize("way", [cut, empty, garble, remove])
 @pytest.mark.parametrize("name", ["model.weights.h5", "state.json", "0.best_weights.npz"])
-def test_the_state_before_counts_if_a_file_of_the_newest_is_damaged(killed, tmp_path, way, name):
+def test_a_damaged_newest_state_is_named_and_the_state_before_it_is_used(
+    killed, tmp_path, way, name
+):
     shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
     way(tmp_path / "00002" / name)
     with pytest.warns(UserWarning, match=rf"00002/{name}. Going on from .*00001"):
@@ -130,14 +132,14 @@ def test_the_state_before_counts_if_a_file_of_the_newest_is_damaged(killed, tmp_
 
 
 @pytest.mark.parametrize("way", [cut, empty, remove])
-def test_damaged_check_sums_count_as_damage(killed, tmp_path, way):
+def test_damaged_checksums_count_as_damage(killed, tmp_path, way):
     shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
     way(tmp_path / "00002" / "sha256.json")
     with pytest.warns(UserWarning, match="00002/sha256.json"):
         assert NumberedStates(tmp_path).load(lambda state: state.name) == "00001"
 
 
-def test_a_run_goes_on_from_the_state_before_and_ends_as_if_nothing_had_happened(
+def test_a_run_with_a_damaged_newest_state_resumes_exactly_from_the_state_before(
     tiny, few_digits, tmp_path, uninterrupted, killed
 ):
     expected, history = uninterrupted
@@ -152,7 +154,7 @@ def test_a_run_goes_on_from_the_state_before_and_ends_as_if_nothing_had_happened
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-def test_where_no_state_is_whole_the_files_are_named_and_nothing_is_trained(
+def test_if_every_state_is_damaged_the_files_are_named_and_nothing_is_trained(
     tiny, few_digits, tmp_path, killed
 ):
     shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
@@ -164,7 +166,7 @@ def test_where_no_state_is_whole_the_files_are_named_and_nothing_is_trained(
 
 
 @pytest.mark.filterwarnings("ignore:Skipping")  # Keras tells of every layer
-def test_a_backup_of_another_model_or_of_other_callbacks_is_named(killed, tmp_path, digits):
+def test_a_backup_of_another_model_or_other_callbacks_is_refused(killed, tmp_path, digits):
     shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
     other = tfae.Autoencoder.from_shape((8, 8, 1), 3)
     other.compile(run_eagerly=True)
@@ -206,7 +208,7 @@ np.savez(folder + ".npz", *model.get_weights(), np.array(history.history["loss"]
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("way", "atol"), [("xla", 0.0), ("graph", 1e-6)])
-def test_kill_9_at_any_moment_loses_nothing(tmp_path, way, atol):
+def test_a_run_killed_at_random_moments_resumes_exactly(tmp_path, way, atol):
     def start(name, *first):
         command = [sys.executable, "-c", _FIT, str(tmp_path / name), way, *first]
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -11,7 +11,7 @@ import tfae
 from tfae.training import compilation
 
 
-def test_little_work_is_not_compiled_and_much_is(tiny, watch, few_digits, monkeypatch):
+def test_only_long_fits_are_compiled(tiny, watch, few_digits, monkeypatch):
     model = tiny(jit_compile="auto")
     model.fit(few_digits, epochs=2, callbacks=[watch], verbose=0)
     assert watch.xla == [False, False]
@@ -29,7 +29,7 @@ def test_little_work_is_not_compiled_and_much_is(tiny, watch, few_digits, monkey
     assert model.jit_compile is False  # single calls compile nothing
 
 
-def test_kerases_own_random_layers_and_convolutions_turn_automatic_xla_off(tiny):
+def test_random_layers_of_keras_and_convolutions_turn_automatic_xla_off(tiny):
     def model_with(layer):
         x = keras.Input((8, 8, 1))
         code = keras.layers.Dense(2)(keras.layers.Flatten()(layer(x)))
@@ -42,14 +42,14 @@ def test_kerases_own_random_layers_and_convolutions_turn_automatic_xla_off(tiny)
     assert compilation.faster_with_xla(model_with(keras.layers.Conv2D(1, 3))) == on_gpu
 
 
-def test_convolutions_are_never_looped_over_by_xla_on_a_cpu(watch):
+def test_convolutional_steps_are_not_fused_on_a_cpu(watch):
     model = tfae.Autoencoder.from_shape((4, 4, 1), 3, architecture="conv", filters=(2,), seed=1)
     model.compile(jit_compile=True)
     model.fit(np.zeros((8, 4, 4, 1), "float32"), callbacks=[watch], verbose=0)
     assert (watch.steps == [1]) != bool(tf.config.list_physical_devices("GPU"))
 
 
-def test_a_budget_ends_at_its_limit_and_where_the_process_has_no_mappings_left(monkeypatch):
+def test_a_program_budget_ends_at_its_limit_and_when_the_process_runs_out_of_mappings(monkeypatch):
     monkeypatch.setattr(compilation.ProgramBudget, "_compiled", set())
     budget = compilation.ProgramBudget(limit=2)
     assert budget.allows("train", ((1,),))
@@ -63,7 +63,7 @@ def test_a_budget_ends_at_its_limit_and_where_the_process_has_no_mappings_left(m
         assert not other.allows("test", ((1,),))
 
 
-def test_a_process_without_mappings_left_trains_on_and_says_so_once(tiny, few_digits, monkeypatch):
+def test_a_process_out_of_mappings_trains_without_xla_and_warns_once(tiny, few_digits, monkeypatch):
     monkeypatch.setattr(compilation, "_most_mappings", lambda: 100)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")

@@ -41,7 +41,7 @@ def half_cosine(parts, initial=1e-2):
     return initial * (1 + np.cos(np.pi * np.arange(parts + 1) / parts)) / 2
 
 
-def test_it_falls_to_zero_in_each_fit_and_waits_at_its_initial_value(few_digits):
+def test_the_rate_falls_to_zero_in_each_fit_and_returns_to_its_initial_value(few_digits):
     model = model_with(keras.optimizers.Adam(CosineOverFit(1e-2)), jit_compile=False)
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-2)
     for epochs in (4, 2):  # the programs of the first fit run in the second one, too
@@ -50,7 +50,7 @@ def test_it_falls_to_zero_in_each_fit_and_waits_at_its_initial_value(few_digits)
         assert float(model.optimizer.learning_rate) == pytest.approx(1e-2)
 
 
-def test_steps_use_the_rate_of_their_place(few_digits):
+def test_fused_steps_each_use_their_own_rate(few_digits):
     model = model_with(
         keras.optimizers.SGD(CosineOverFit(1e-2)), jit_compile=False, steps_per_execution=3
     )
@@ -88,19 +88,19 @@ class Sequence(keras.utils.PyDataset):
     ],
     ids=["dataset", "PyDataset", "endless dataset", "generator"],
 )
-def test_the_length_of_the_data_is_found(data, options, few_digits):
+def test_the_rate_falls_over_data_of_every_kind(data, options, few_digits):
     model = model_with(keras.optimizers.Adam(CosineOverFit(1e-2)))
     seen = rates_of_fit(model, data(few_digits), epochs=3, **options)
     np.testing.assert_allclose(seen, half_cosine(3), atol=1e-8)
 
 
-def test_over_data_of_unknown_length_it_stays(few_digits):
+def test_the_rate_is_constant_over_data_of_unknown_length(few_digits):
     unknown = batches(few_digits).filter(lambda _: True)
     model = model_with(keras.optimizers.Adam(CosineOverFit(1e-2)))
     np.testing.assert_allclose(rates_of_fit(model, unknown, epochs=2), 1e-2, rtol=1e-6)
 
 
-def test_it_falls_under_loss_scaling_whatever_is_skipped(few_digits, tmp_path):
+def test_the_rate_falls_under_loss_scaling_even_if_steps_are_skipped(few_digits, tmp_path):
     def rates(model, **options):
         seen = []
         inner = model.optimizer.inner_optimizer
@@ -125,7 +125,7 @@ def test_it_falls_under_loss_scaling_whatever_is_skipped(few_digits, tmp_path):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-def test_it_falls_with_the_batches_whose_gradients_are_accumulated(few_digits):
+def test_the_rate_falls_under_gradient_accumulation(few_digits):
     adam = keras.optimizers.Adam(CosineOverFit(1e-2), gradient_accumulation_steps=4)
     model = model_with(adam)
     for _ in range(2):
@@ -134,7 +134,9 @@ def test_it_falls_with_the_batches_whose_gradients_are_accumulated(few_digits):
         np.testing.assert_allclose(rates, half_cosine(4), atol=2e-3)
 
 
-def test_a_run_that_is_restored_into_the_model_it_left_falls_on(few_digits, tmp_path):
+def test_the_rate_continues_when_an_interrupted_run_is_restored_into_the_same_model(
+    few_digits, tmp_path
+):
     def stop(epoch, logs=None):
         if epoch == 2 and not stopped:
             stopped.append(epoch)
@@ -154,7 +156,7 @@ def test_a_run_that_is_restored_into_the_model_it_left_falls_on(few_digits, tmp_
     np.testing.assert_allclose(rates.seen, half_cosine(4)[-len(rates.seen) :], atol=1e-8)
 
 
-def test_another_rate_falls_as_the_old_one_did():
+def test_set_learning_rate_keeps_the_schedule():
     falling, constant = keras.optimizers.Adam(CosineOverFit(1e-2)), keras.optimizers.Adam(1e-2)
     for optimizer in (falling, constant, keras.optimizers.LossScaleOptimizer(falling)):
         set_learning_rate(optimizer, 5e-3)
@@ -163,7 +165,7 @@ def test_another_rate_falls_as_the_old_one_did():
     assert constant.get_config()["learning_rate"] == pytest.approx(5e-3)
 
 
-def test_an_error_in_fit_brings_it_back(few_digits):
+def test_an_exception_in_fit_restores_the_initial_rate(few_digits):
     def fail(*_):
         raise KeyboardInterrupt
 
@@ -174,7 +176,7 @@ def test_an_error_in_fit_brings_it_back(few_digits):
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-2)
 
 
-def test_a_loaded_model_goes_on_where_it_was(few_digits, tmp_path):
+def test_the_rate_continues_in_a_loaded_model(few_digits, tmp_path):
     whole = model_with(keras.optimizers.Adam(CosineOverFit(1e-2)))
     checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
     whole.fit(few_digits, epochs=4, callbacks=[checkpoint], verbose=0)
@@ -185,7 +187,7 @@ def test_a_loaded_model_goes_on_where_it_was(few_digits, tmp_path):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-def test_a_restored_run_goes_on_where_it_was(few_digits, tmp_path):
+def test_the_rate_continues_in_a_restored_run(few_digits, tmp_path):
     def stop(epoch, logs=None):
         if epoch == 2:
             raise KeyboardInterrupt
@@ -209,6 +211,6 @@ def test_a_restored_run_goes_on_where_it_was(few_digits, tmp_path):
 
 
 @pytest.mark.parametrize("rate", [0, -1e-3, float("nan"), "1e-3"])
-def test_a_rate_that_is_none_is_refused(rate):
+def test_invalid_rates_are_refused(rate):
     with pytest.raises(ValueError, match="`initial_learning_rate` must be a positive number"):
         CosineOverFit(rate)

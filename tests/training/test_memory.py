@@ -19,7 +19,7 @@ def mappings():
 
 
 @LINUX
-def test_small_fits_take_no_memory_mappings(tiny, few_digits):
+def test_small_fits_leave_no_memory_mappings_behind(tiny, few_digits):
     def fit_and_use():
         model = tiny(jit_compile="auto")
         model.fit(few_digits[:64], verbose=0)
@@ -50,7 +50,7 @@ def test_nothing_of_a_fitted_model_outlives_it(tiny, few_digits):
 
 
 @LINUX
-def test_batches_of_changing_sizes_take_a_bounded_number_of_programs(tiny, few_digits):
+def test_batches_of_changing_sizes_compile_a_bounded_number_of_programs(tiny, few_digits):
     model = tiny(jit_compile=True)
     for size in range(1, 12):
         model.train_on_batch(few_digits[:size])
@@ -80,7 +80,7 @@ def test_nothing_keeps_the_training_data_after_fit(tiny, few_digits, monkeypatch
 
 
 @LINUX
-def test_a_grid_search_under_xla_takes_the_mappings_of_one_model(tiny, few_digits):
+def test_a_grid_search_under_xla_needs_the_mappings_of_one_model(tiny, few_digits):
     def fit(seed):
         model = tiny(seed, jit_compile=True)
         model.fit(few_digits[:64], validation_data=few_digits[:32], verbose=0)
@@ -94,7 +94,7 @@ def test_a_grid_search_under_xla_takes_the_mappings_of_one_model(tiny, few_digit
 
 @pytest.mark.slow
 @LINUX
-def test_a_process_keeps_no_mappings_of_200_small_fits_and_1000_sizes_of_batches():
+def test_200_small_fits_and_1000_batch_sizes_leave_no_mappings_behind():
     """Of 65,530 that Linux allows. With a leak, it would die after a thousand fits."""
     script = """
 import numpy as np, tfae

@@ -29,7 +29,7 @@ def loop_of(variable, factor):
     return share(traced(function, tf.constant(1.0)))
 
 
-def test_functions_have_one_name_if_and_only_if_they_compute_the_same():
+def test_functions_share_a_name_if_and_only_if_they_compute_the_same():
     variables = tf.Variable(1.0), tf.Variable(10.0)
     functions = [loop_of(variable, 2.0) for variable in variables]
     assert functions[0].name == functions[1].name != loop_of(variables[0], 3.0).name
@@ -38,7 +38,7 @@ def test_functions_have_one_name_if_and_only_if_they_compute_the_same():
     assert [float(v) for v in variables] == results
 
 
-def test_functions_of_variables_of_other_shapes_have_other_names():
+def test_functions_of_variables_of_different_shapes_have_different_names():
     def name(size):
         variable = tf.Variable(tf.zeros([size]))
         return share(traced(lambda: variable.read_value())).name
@@ -46,7 +46,7 @@ def test_functions_of_variables_of_other_shapes_have_other_names():
     assert name(2) == name(2) != name(3)
 
 
-def test_what_a_function_calls_stays_as_long_as_one_that_calls_it():
+def test_a_called_function_lives_as_long_as_any_caller():
     variable = tf.Variable(1.0)
     functions = [loop_of(variable, 7.0) for _ in range(2)]
     shared_functions._kept.clear()
@@ -55,13 +55,13 @@ def test_what_a_function_calls_stays_as_long_as_one_that_calls_it():
     assert float(functions[0](tf.constant(1.0))["value"]) == 22.0
 
 
-def test_functions_that_call_python_are_left_as_they_are():
+def test_functions_that_call_python_are_not_shared():
     function = traced(lambda x: tf.numpy_function(np.negative, [x], tf.float32), tf.constant(1.0))
     assert share(function) is function
     assert float(share(function)(tf.constant(2.0))) == -2.0
 
 
-def test_the_traced_graph_goes():
+def test_the_traced_graph_is_freed():
     function = traced(lambda x: x + 1.0, tf.constant(1.0))
     graph = weakref.ref(function.graph)
     shared = share(function)
@@ -96,7 +96,9 @@ def test_a_second_model_of_equal_structure_compiles_nothing(tiny, few_digits, co
 
 
 @pytest.mark.parametrize("fused", [True, False])
-def test_a_shared_program_trains_as_an_own_one_to_the_bit(few_digits, compiled, monkeypatch, fused):
+def test_a_shared_program_trains_bit_for_bit_like_an_unshared_one(
+    few_digits, compiled, monkeypatch, fused
+):
     """Noise, falling rates and weights of terms are those of the model that runs."""
 
     def history_and_weights(seed, beta, epochs):
@@ -124,7 +126,7 @@ def test_a_shared_program_trains_as_an_own_one_to_the_bit(few_digits, compiled, 
         np.testing.assert_array_equal(a, b)
 
 
-def test_models_that_differ_in_a_number_share_nothing(tiny, few_digits, compiled):
+def test_models_with_different_hyperparameters_share_no_program(tiny, few_digits, compiled):
     def programs(momentum):
         model = tiny()
         model.compile(keras.optimizers.Adam(1e-2, beta_1=momentum), jit_compile=True)

@@ -13,7 +13,7 @@ def moved(layer, before):
 
 
 @pytest.mark.parametrize("part", ["encoder", "decoder", "discriminator"])
-def test_what_is_frozen_stays_and_the_rest_learns(few_digits, tiny, part):
+def test_frozen_networks_stay_fixed_and_the_others_learn(few_digits, tiny, part):
     model = tiny(model_class=tfae.AdversarialAutoencoder)
     networks = {name: getattr(model, name) for name in ("encoder", "decoder", "discriminator")}
     networks[part].trainable = False
@@ -25,7 +25,7 @@ def test_what_is_frozen_stays_and_the_rest_learns(few_digits, tiny, part):
 
 
 @pytest.mark.parametrize("model_class", [tfae.Autoencoder, tfae.AdversarialAutoencoder])
-def test_a_model_that_is_all_frozen_trains_nothing_and_says_so(few_digits, tiny, model_class):
+def test_a_fully_frozen_model_trains_nothing_and_warns(few_digits, tiny, model_class):
     model = tiny(model_class=model_class)
     model.trainable = False
     model.compile(run_eagerly=True)
@@ -102,7 +102,7 @@ class OwnLoss(tfae.Autoencoder):
         return 2.0 * super().compute_loss(*args, **kwargs) + 100.0
 
 
-def test_an_own_loss_is_what_is_logged(few_digits, tiny):
+def test_an_overridden_compute_loss_is_logged(few_digits, tiny):
     own, plain = (tiny(model_class=c, run_eagerly=True) for c in (OwnLoss, tfae.Autoencoder))
     logs = own.fit(few_digits, batch_size=203, verbose=0).history
     expected = plain.fit(few_digits, batch_size=203, verbose=0).history
@@ -112,7 +112,7 @@ def test_an_own_loss_is_what_is_logged(few_digits, tiny):
     assert of_test["loss"] == pytest.approx(2.0 * of_test["reconstruction_loss"] + 100.0, rel=1e-5)
 
 
-def test_an_own_loss_of_several_players_is_refused(few_digits, tiny):
+def test_overriding_compute_loss_with_several_players_is_refused(few_digits, tiny):
     class Own(tfae.AdversarialAutoencoder):
         def compute_loss(self, *args, **kwargs):
             return 0.0
@@ -124,7 +124,7 @@ def test_an_own_loss_of_several_players_is_refused(few_digits, tiny):
 # ---------------------------------------------------------------------------- a lost training
 
 
-def test_a_training_that_diverges_names_the_epoch_and_saving_warns(few_digits, tiny, tmp_path):
+def test_diverged_training_warns_with_the_epoch_and_saving_warns_too(few_digits, tiny, tmp_path):
     model = tiny()
 
     class Break(keras.callbacks.Callback):
@@ -146,7 +146,7 @@ def test_hdf5_files_are_refused_before_anything_is_written(tiny, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_no_optimizer_is_enough_to_evaluate_and_refused_for_training(few_digits, tiny):
+def test_a_model_without_an_optimizer_evaluates_but_refuses_to_train(few_digits, tiny):
     model = tiny()
     model.compile(optimizer=None, jit_compile=False)
     assert np.isfinite(model.evaluate(few_digits, verbose=0)).all()
@@ -156,6 +156,6 @@ def test_no_optimizer_is_enough_to_evaluate_and_refused_for_training(few_digits,
 
 
 @pytest.mark.parametrize("frequency", [0, -1, 0.5])
-def test_a_bad_validation_frequency_is_named(few_digits, tiny, frequency):
+def test_an_invalid_validation_freq_is_refused(few_digits, tiny, frequency):
     with pytest.raises(ValueError, match="validation_freq"):
         tiny().fit(few_digits, validation_data=few_digits, validation_freq=frequency, verbose=0)

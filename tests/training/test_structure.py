@@ -62,7 +62,7 @@ def another_optimizer(model):
 
 
 @pytest.mark.parametrize("change", [another_activation, another_encoder, another_optimizer])
-def test_all_functions_follow_a_change(model, few_digits, change):
+def test_all_functions_follow_a_change_of_the_model(model, few_digits, change):
     before = outputs(model, few_digits)
     change(model)
     after = outputs(model, few_digits)
@@ -73,7 +73,7 @@ def test_all_functions_follow_a_change(model, few_digits, change):
 
 @pytest.mark.parametrize("change", [low_rank_weights, lambda model: model.quantize("int8")])
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
-def test_functions_agree_after_weights_are_exchanged(model, few_digits, change):
+def test_functions_agree_after_layers_exchange_their_weights(model, few_digits, change):
     before = outputs(model, few_digits)
     change(model)
     reconstruction, prediction, *_ = after = outputs(model, few_digits)
@@ -83,7 +83,7 @@ def test_functions_agree_after_weights_are_exchanged(model, few_digits, change):
     np.testing.assert_allclose(reconstruction, in_one, atol=1e-5)
 
 
-def test_an_encoder_that_does_not_fit_is_refused(model, few_digits):
+def test_assigning_an_encoder_that_does_not_fit_is_refused(model, few_digits):
     model.reconstruct(few_digits)
     wrong = tfae.VariationalAutoencoder.from_shape((8, 8, 1), 3, hidden_units=(6,)).encoder
     model.encoder = wrong
@@ -92,7 +92,7 @@ def test_an_encoder_that_does_not_fit_is_refused(model, few_digits):
             use(few_digits)
 
 
-def test_what_replaces_a_network_is_trained_and_saved_alone(model, few_digits):
+def test_a_replaced_network_is_no_longer_trained_or_saved(model, few_digits):
     model.evaluate(few_digits, verbose=0)
     count = len(model.trainable_variables)
     another_encoder(model)
@@ -123,7 +123,9 @@ def test_a_callback_may_change_a_hyperparameter_between_epochs(model, few_digits
     assert history["kl_loss"][1] == pytest.approx(200)
 
 
-def test_use_changes_nothing_and_a_look_costs_less_than_a_millisecond(model, few_digits, tmp_path):
+def test_using_a_model_does_not_change_its_structure_and_comparing_takes_less_than_a_millisecond(
+    model, few_digits, tmp_path
+):
     before = Structure(model)
     model.fit(few_digits, verbose=0)
     outputs(model, few_digits)
@@ -139,7 +141,7 @@ def test_use_changes_nothing_and_a_look_costs_less_than_a_millisecond(model, few
 
 
 @pytest.mark.parametrize("jit_compile", [True, False])
-def test_after_the_first_round_nothing_is_traced(few_digits, jit_compile, tiny):
+def test_nothing_is_traced_after_the_first_round(few_digits, jit_compile, tiny):
     traces, x = [], few_digits[:64]
 
     class Counted(tfae.Autoencoder):

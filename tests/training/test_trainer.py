@@ -56,7 +56,7 @@ def test_arrays_datasets_pydatasets_and_generators_train_alike(tiny, few_digits)
 
 
 @pytest.mark.parametrize("jit_compile", [True, False])
-def test_steps_per_epoch_of_an_endless_dataset_are_kept_exactly(tiny, few_digits, jit_compile):
+def test_steps_per_epoch_of_an_endless_dataset_is_kept_exactly(tiny, few_digits, jit_compile):
     endless = tf.data.Dataset.from_tensor_slices(few_digits).batch(16).repeat()
     model = tiny(jit_compile=jit_compile)
     before = 0
@@ -124,7 +124,7 @@ def test_auto_is_saved_as_auto(tiny, tmp_path):
         pytest.param(tfae.AdversarialAutoencoder, True, marks=pytest.mark.slow),
     ],
 )
-def test_steps_per_execution_changes_speed_not_results(tiny, few_digits, jit_compile, model_class):
+def test_steps_per_execution_does_not_change_results(tiny, few_digits, jit_compile, model_class):
     def trained(steps):
         model = tiny(model_class=model_class)
         # Adam would make whole steps of gradients that are nothing but rounding errors.
@@ -179,7 +179,7 @@ def test_a_callback_can_stop_training_and_predict_within_it(tiny, few_digits):
     assert set(look.shapes) == {few_digits.shape}
 
 
-def test_tensorboard_and_checkpoints_do_not_slow_training_down(tiny, watch, few_digits, tmp_path):
+def test_tensorboard_and_checkpoints_leave_steps_fused(tiny, watch, few_digits, tmp_path):
     """Keras' callbacks that could look at batches, but do not, leave whole programs running."""
     model = tiny(jit_compile=True)
     callbacks = [
@@ -196,7 +196,7 @@ def test_tensorboard_and_checkpoints_do_not_slow_training_down(tiny, watch, few_
     assert (tmp_path / "best.keras").exists()
 
 
-def test_a_callback_list_is_taken(tiny, few_digits):
+def test_fit_accepts_a_callback_list(tiny, few_digits):
     model = tiny()
     callbacks = keras.callbacks.CallbackList([keras.callbacks.History()], model=model)
     model.fit(few_digits, callbacks=callbacks, verbose=0)
@@ -204,14 +204,14 @@ def test_a_callback_list_is_taken(tiny, few_digits):
 
 
 @pytest.mark.parametrize("monitor", ["val_loss", "val_reconstruction_loss", "kl_loss"])
-def test_callbacks_monitor_every_loss_without_being_told_its_direction(tiny, few_digits, monitor):
+def test_callbacks_know_that_every_loss_should_fall(tiny, few_digits, monitor):
     model = tiny(model_class=tfae.VariationalAutoencoder, run_eagerly=True)
     stop = keras.callbacks.EarlyStopping(monitor, patience=1)
     model.fit(few_digits[:64], validation_split=0.5, callbacks=[stop], verbose=0)
     assert stop.monitor_op is keras.ops.less
 
 
-def test_callbacks_wait_for_a_higher_accuracy_of_a_classifier(few_digits):
+def test_callbacks_know_that_accuracy_should_rise(few_digits):
     stack = tfae.StackedAutoencoder.from_shape((8, 8, 1), 2, hidden_units=(), seed=0)
     classifier = stack.classifier(2)
     classifier.compile(run_eagerly=True)

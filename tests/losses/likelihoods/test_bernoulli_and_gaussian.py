@@ -32,7 +32,7 @@ def test_gaussian_is_the_negative_log_density_in_nats(scale):
     np.testing.assert_allclose(Gaussian(scale).loss(TARGET, OUTPUT), expected, rtol=1e-5)
 
 
-def test_a_learned_scale_starts_at_one_and_goes_to_the_residuals_scale():
+def test_a_learned_scale_starts_at_one_and_is_optimal_at_the_scale_of_the_residuals():
     likelihood = Gaussian(scale="learned")
     np.testing.assert_allclose(
         likelihood.loss(TARGET, OUTPUT), Gaussian(1.0).loss(TARGET, OUTPUT), rtol=1e-6
@@ -52,21 +52,21 @@ def test_a_learned_scale_starts_at_one_and_goes_to_the_residuals_scale():
     assert likelihood.formula()["scale"] == pytest.approx(1.1 * found, rel=1e-6)
 
 
-def test_squared_error_is_the_plain_sum():
+def test_squared_error_is_the_sum_over_the_elements():
     expected = ((TARGET - OUTPUT) ** 2).sum(axis=(1, 2, 3))
     np.testing.assert_allclose(SquaredError().loss(TARGET, OUTPUT), expected, rtol=1e-5)
     assert not SquaredError().is_density
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "bool", "float64"])
-def test_targets_of_any_numeric_dtype_are_taken(dtype):
+def test_targets_may_have_any_numeric_dtype(dtype):
     binary = (TARGET > 0.5).astype(dtype)
     np.testing.assert_allclose(
         Bernoulli().loss(binary, OUTPUT), Bernoulli().loss(binary.astype("float32"), OUTPUT)
     )
 
 
-def test_an_object_is_itself_and_names_are_shortcuts():
+def test_get_takes_objects_and_names():
     own = Gaussian(0.5)
     assert likelihoods.get(own) is own
     assert isinstance(likelihoods.get("squared_error"), SquaredError)

@@ -68,7 +68,7 @@ def loss(likelihood, points, output, dtype="float32"):
 
 
 @every_density
-def test_a_density_adds_up_to_one(likelihood, distribution, points):
+def test_every_density_integrates_to_one(likelihood, distribution, points):
     is_continuous = points is REAL or points is UNIT
     for output in OUTPUTS[::2] if points is REAL else OUTPUTS:
         density = np.exp(-np.float64(loss(likelihood, points, output, "float64")))
@@ -81,7 +81,7 @@ def test_a_density_adds_up_to_one(likelihood, distribution, points):
     [case for case in CASES.values() if case[1]],
     ids=[name for name, case in CASES.items() if case[1]],
 )
-def test_it_is_that_of_scipy_to_five_digits(likelihood, distribution, points):
+def test_densities_agree_with_scipy_to_five_digits(likelihood, distribution, points):
     is_continuous = points is REAL
     points = np.linspace(-20, 20, 81) if is_continuous else points[:: len(points) // 200 + 1]
     for output in np.float32(OUTPUTS):
@@ -92,7 +92,9 @@ def test_it_is_that_of_scipy_to_five_digits(likelihood, distribution, points):
 
 @every_density
 @pytest.mark.parametrize("output", [-0.4, 0.9])
-def test_draws_have_the_mean_and_the_variance(likelihood, distribution, points, output):
+def test_samples_have_the_mean_and_variance_of_the_density(
+    likelihood, distribution, points, output
+):
     n = 200_000
     drawn = likelihood.sample(tf.fill([n, 1], output), SEED).numpy().astype("float64")
     if distribution is None:
@@ -122,7 +124,7 @@ def test_large_counts_keep_their_digits_in_float32():
         np.testing.assert_allclose(found, expected, rtol=2e-5)
 
 
-def test_means_of_counts_grow_along_a_line_from_eleven_on():
+def test_means_of_counts_grow_linearly_beyond_an_output_of_eleven():
     mean = Poisson().mean(tf.constant([10.9, 11.0, 12.0, 31.0])).numpy()
     np.testing.assert_allclose(mean, np.exp([10.9, 11, 11, 11]) * [1, 1, 2, 21], rtol=1e-6)
     half = Poisson().mean(tf.constant([11.0, 31.0], tf.float16))
@@ -145,7 +147,7 @@ def test_the_continuous_bernoulli_is_smooth_around_one_half(logit):
     assert ContinuousBernoulli().mean(output).numpy().item() == pytest.approx(mean, abs=1e-6)
 
 
-def test_the_discretized_logistic_gives_the_ends_all_that_lies_beyond():
+def test_the_discretized_logistic_gives_the_outer_levels_all_mass_beyond_them():
     def loss_at(level, output):
         return DiscretizedLogistic(0.1).loss(tf.constant([[level]]), tf.constant([[output]]))
 
@@ -166,7 +168,7 @@ def test_categorical_is_the_log_probability_of_the_class():
     np.testing.assert_allclose(np.exp(-Categorical().loss(np.eye(5), logits[:1])).sum(), 1, 1e-6)
 
 
-def test_categorical_takes_several_choices_on_the_last_axis():
+def test_categorical_takes_several_variables_along_the_last_axis():
     logits = np.random.default_rng(1).normal(size=(6, 3, 8)).astype("float32")
     likelihood, one = Categorical(num_classes=4), Categorical()
     drawn = likelihood.sample(tf.constant(logits), SEED).numpy()
@@ -177,11 +179,11 @@ def test_categorical_takes_several_choices_on_the_last_axis():
         Categorical(num_classes=3).mean(logits)
 
 
-def test_categorical_draws_each_class_as_often_as_it_is_probable():
+def test_categorical_samples_follow_the_probabilities():
     logits = np.log([0.7, 0.2, 0.1]).astype("float32")
     drawn = Categorical().sample(tf.repeat(logits[None], 100_000, axis=0), SEED)
     np.testing.assert_allclose(np.mean(drawn, axis=0), [0.7, 0.2, 0.1], atol=0.006)
 
 
-def test_a_class_that_is_not_known_costs_nothing():
+def test_an_unknown_class_costs_nothing():
     assert Categorical().loss(np.zeros((1, 3)), np.ones((1, 3), "float32")).numpy() == 0

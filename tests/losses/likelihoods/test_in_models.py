@@ -38,14 +38,14 @@ def trained(request):
     return model, x
 
 
-def test_a_step_moves_every_weight_and_the_learned_parameters(trained):
+def test_a_train_step_moves_every_weight_and_learned_parameter(trained):
     model, x = trained
     assert np.isfinite(model.logs["loss"][0])
     assert all(model.moved)
     assert np.isfinite(model.anomaly_score(x)).all()
 
 
-def test_data_is_drawn_by_a_seed_and_the_first_do_not_depend_on_how_many_follow(trained):
+def test_samples_follow_from_the_seed_and_do_not_depend_on_how_many_follow(trained):
     model, x = trained
     if not model.likelihood.is_density:
         for draw in (lambda: model.generate(3, sample=True), lambda: model.sample(x)):
@@ -62,7 +62,7 @@ def test_data_is_drawn_by_a_seed_and_the_first_do_not_depend_on_how_many_follow(
         model.data_contract().checked(tfae.batches.batch.Batch(values))
 
 
-def test_draws_scatter_around_the_means_as_the_likelihood_says():
+def test_samples_scatter_around_the_mean_as_the_likelihood_says():
     model = tfae.VariationalAutoencoder(*networks(), likelihood=tfae.losses.Gaussian(0.5), seed=1)
     means, drawn = (model.generate(4000, seed=1, sample=sample) for sample in (False, True))
     np.testing.assert_allclose((drawn - means).std(axis=0), 0.5, atol=0.02)
@@ -72,7 +72,7 @@ def test_draws_scatter_around_the_means_as_the_likelihood_says():
     assert np.abs(noise[:256] - noise[256:512]).max() > 0.1
 
 
-def test_draws_are_in_the_units_of_the_data():
+def test_samples_are_in_the_units_of_the_data():
     scaling = tfae.layers.Scaling(shift=100.0, factor=0.1)
     model = tfae.VariationalAutoencoder(*networks(), "poisson", scaling=scaling, seed=1)
     x = 100.0 + 10.0 * data_of(model.likelihood)
@@ -82,7 +82,7 @@ def test_draws_are_in_the_units_of_the_data():
         assert counts.min() > -1e-4
 
 
-def test_codes_are_drawn_too():
+def test_sample_draws_the_codes_too():
     """Data that is drawn again and again varies with q(z | x), here far more than p(x | z)."""
     model = tfae.VariationalAutoencoder(*networks(), tfae.losses.Gaussian(1e-4), seed=1)
     x = np.zeros((2, SIZE), "float32")
@@ -93,7 +93,7 @@ def test_codes_are_drawn_too():
     assert drawn.std(axis=0).max() < 1e-3
 
 
-def test_draws_of_a_class_come_from_its_decoder():
+def test_a_conditional_model_samples_the_class_that_is_asked_for():
     networks = tfae.ConditionalVariationalAutoencoder.from_shape((SIZE,), 2, num_classes=3, seed=1)
     drawn = networks.generate(6, seed=1, label=2, sample=True)
     assert set(np.unique(drawn)) <= {0.0, 1.0}
@@ -113,7 +113,7 @@ COUNTS = pytest.mark.parametrize("likelihood", ["poisson", "negative_binomial"])
 
 
 @COUNTS
-def test_counts_that_are_none_are_refused_as_arrays_and_in_datasets(likelihood):
+def test_negative_and_fractional_counts_are_refused_in_arrays_and_datasets(likelihood):
     model = tfae.Autoencoder(*_deterministic(), likelihood=likelihood)
     good = np.array([[0, 1, 7, 1000]])
     for dtype in ("uint8", "int64", "float32"):
@@ -142,7 +142,7 @@ def test_pseudo_inputs_of_counts_start_between_zero_and_one():
     assert 0.1 < values.max() <= 1
 
 
-def test_what_stands_in_for_data_of_an_open_range_is_finite():
+def test_example_data_for_an_unbounded_range_is_finite():
     from tfae.export.examples import random
     from tfae.export.requests import example_inputs
     from tfae.export.tflite import _data_range, _finite

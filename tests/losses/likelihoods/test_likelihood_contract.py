@@ -46,7 +46,7 @@ def learned(name):
     return likelihood
 
 
-def test_every_file_of_a_likelihood_has_a_name():
+def test_every_likelihood_is_registered():
     found = set()
     for module in pkgutil.iter_modules(likelihoods.__path__):
         module = importlib.import_module(f"{likelihoods.__name__}.{module.name}")
@@ -55,7 +55,7 @@ def test_every_file_of_a_likelihood_has_a_name():
     assert found == set(likelihoods.LIKELIHOODS.values())
 
 
-def test_an_unknown_name_is_told_all_that_there_are():
+def test_an_unknown_name_is_refused_with_all_names():
     with pytest.raises(ValueError, match="received likelihood='mse'") as raised:
         likelihoods.get("mse")
     assert all(repr(name) in str(raised.value) for name in likelihoods.LIKELIHOODS)
@@ -73,7 +73,7 @@ def test_a_loss_is_the_sum_over_the_elements_of_an_example(name):
 
 
 @every_likelihood
-def test_several_decodings_of_each_example_give_a_loss_each(name):
+def test_several_decodings_of_an_example_each_get_a_loss(name):
     likelihood, output = likelihoods.get(name), outputs(5, 4)
     target = targets(likelihood, output)
     several = likelihood.loss(target, tf.stack([output, 2 * output, 0 * output]))
@@ -82,7 +82,7 @@ def test_several_decodings_of_each_example_give_a_loss_each(name):
 
 
 @every_likelihood
-def test_half_precision_is_computed_in_float32_and_float64_stays(name):
+def test_half_precision_losses_are_computed_in_float32_and_float64_stays_float64(name):
     likelihood, half = likelihoods.get(name), outputs(5, 256, dtype="float16")
     target = targets(likelihood, half)
     loss = likelihood.loss(target, half)
@@ -130,7 +130,7 @@ def test_means_lie_in_the_support_and_keep_the_shape(name):
 
 
 @every_density
-def test_draws_are_data_and_a_function_of_the_seed(name):
+def test_samples_are_valid_data_and_follow_from_the_seed(name):
     likelihood, output = likelihoods.get(name), outputs(60, 4)
     drawn = likelihood.sample(output, SEED)
     assert drawn.dtype == tf.float32
@@ -145,7 +145,7 @@ def test_draws_are_data_and_a_function_of_the_seed(name):
 
 
 @every_density
-def test_the_first_draws_do_not_depend_on_how_many_follow(name):
+def test_the_first_samples_do_not_depend_on_how_many_follow(name):
     likelihood, output = likelihoods.get(name), outputs(60, 4)
     few, many = likelihood.sample(output[:7], SEED), likelihood.sample(output, SEED)
     # Vectorised kernels compute the last elements of an array in another way.
@@ -154,13 +154,13 @@ def test_the_first_draws_do_not_depend_on_how_many_follow(name):
 
 @every_density
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_draws_at_extreme_outputs_are_finite(name, dtype):
+def test_samples_at_extreme_outputs_are_finite(name, dtype):
     drawn = likelihoods.get(name).sample(tf.constant([EXTREMES], dtype), SEED)
     assert np.isfinite(drawn).all()
 
 
 @every_density
-def test_draws_have_the_mean(name):
+def test_samples_have_the_mean_of_the_likelihood(name):
     likelihood, n = likelihoods.get(name), 100_000
     output = tf.repeat(tf.constant([[0.7, -0.4]]), n, axis=0)
     drawn, mean = likelihood.sample(output, SEED).numpy(), likelihood.mean(output).numpy()
@@ -169,7 +169,7 @@ def test_draws_have_the_mean(name):
 
 
 @every_density
-def test_the_gradient_vanishes_on_average_over_draws(name):
+def test_the_gradient_vanishes_on_average_over_samples(name):
     """The score identity: what is drawn belongs to the density whose logarithm is the loss."""
     likelihood, n = likelihoods.get(name), 100_000
     output = tf.repeat(tf.constant([[0.7, -0.4]]), n, axis=0)
@@ -183,7 +183,7 @@ def test_the_gradient_vanishes_on_average_over_draws(name):
 
 
 @every_likelihood
-def test_errors_cannot_be_drawn_from_and_say_what_can(name):
+def test_errors_that_are_no_densities_cannot_be_sampled(name):
     likelihood = likelihoods.get(name)
     if not likelihood.is_density:
         with pytest.raises(ValueError, match=r"plain error.*likelihood='gaussian'"):
@@ -191,7 +191,7 @@ def test_errors_cannot_be_drawn_from_and_say_what_can(name):
 
 
 @every_likelihood
-def test_the_formula_on_a_device_gives_the_same_loss(name):
+def test_the_formula_for_devices_gives_the_same_loss(name):
     for likelihood in (likelihoods.get(name), learned(name)):
         if likelihood.formula() is None:
             continue
@@ -202,7 +202,7 @@ def test_the_formula_on_a_device_gives_the_same_loss(name):
 
 
 @every_likelihood
-def test_the_config_makes_the_same_likelihood_again(name):
+def test_the_config_round_trips(name):
     for likelihood in (likelihoods.get(name), learned(name)):
         config = keras.saving.serialize_keras_object(likelihood)
         again = likelihoods.get(json.loads(json.dumps(config)))
@@ -222,7 +222,7 @@ def test_parameters_are_checked_by_name(name):
 
 
 @pytest.mark.slow
-def test_xla_computes_what_tensorflow_computes():
+def test_xla_agrees_with_eager_execution():
     """In one program: compiling is what takes long."""
     every = [learned(name) for name in likelihoods.LIKELIHOODS]
     output = outputs(5, 4)

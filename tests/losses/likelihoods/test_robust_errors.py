@@ -8,11 +8,11 @@ X = np.float32([[-3.0, -0.5, 0.0, 0.5, 2.0]])
 ZERO = np.zeros_like(X)
 
 
-def test_the_absolute_error_is_the_plain_sum():
+def test_absolute_error_is_the_sum_over_the_elements():
     np.testing.assert_allclose(AbsoluteError().loss(X, ZERO), [6.0])
 
 
-def test_huber_is_half_the_square_up_to_delta_and_a_line_beyond():
+def test_huber_is_quadratic_up_to_delta_and_linear_beyond():
     found = Huber(delta=1.0).elementwise_loss(X, ZERO)
     np.testing.assert_allclose(found, [[2.5, 0.125, 0.0, 0.125, 1.5]])
     np.testing.assert_allclose(Huber(delta=10.0).elementwise_loss(X, ZERO), X**2 / 2)
