@@ -20,7 +20,7 @@ x86_64_only = pytest.mark.skipif(platform.machine() != "x86_64", reason="x86-64'
 
 @pytest.fixture(scope="module")
 def distribution():
-    return importlib.metadata.distribution("tfae")
+    return importlib.metadata.distribution("keras-autoencoders")
 
 
 def is_editable(distribution):

@@ -49,10 +49,10 @@ def measure(
 
         - the losses that `evaluate` logs, and "elbo" if they add up to one;
         - "squared_error", summed over an example, and "mean_squared_error", averaged over its
-          elements, of the reconstruction at the deterministic code;
+            elements, of the reconstruction at the deterministic code;
         - "active_units" and "mutual_information" of a variational model's codes;
         - "prior_mmd", the squared maximum mean discrepancy between codes and the prior or fitted
-          prior, and "prior_mmd_p_value" of the test that they have the same distribution;
+            prior, and "prior_mmd_p_value" of the test that they have the same distribution;
         - "precision", "recall" and "frechet_distance" of generated data in the space of `features`;
         - "log_likelihood".
 

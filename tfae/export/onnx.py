@@ -29,13 +29,16 @@ def onnx(
         The path.
 
     Raises:
-        ImportError: If tf2onnx is not installed; `pip install 'tfae[onnx]'` installs it.
+        ImportError: If tf2onnx is not installed, which `pip install 'keras-autoencoders[onnx]'`
+            does.
         ValueError: If the model is not built, holds NaN, or a layer has no counterpart in ONNX,
             which the message names. Nothing is written then.
         OSError: If the file cannot be written.
     """
     if importlib.util.find_spec("tf2onnx") is None:
-        raise ImportError("ONNX files are written by tf2onnx: pip install 'tfae[onnx]'.")
+        raise ImportError(
+            "ONNX files are written by tf2onnx: pip install 'keras-autoencoders[onnx]'."
+        )
     from onnx import checker
 
     path = Path(path)

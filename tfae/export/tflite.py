@@ -90,7 +90,8 @@ def tflite(
         )
     if importlib.util.find_spec("ai_edge_litert") is None:
         raise ImportError(
-            "LiteRT runs the file to measure it, and is not installed: pip install 'tfae[device]'."
+            "LiteRT runs the file to measure it, and is not installed: "
+            "pip install 'keras-autoencoders[device]'."
         )
     from tfae.export.flatbuffer import with_metadata
     from tfae.export.measurement import measure, verified_formula

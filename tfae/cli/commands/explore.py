@@ -40,7 +40,7 @@ def explore(run: Path, port: int, browser: bool) -> None:
         from tfae.explore import PageServer, exit_on_signals, install
     except ImportError as error:
         raise ValueError(
-            f"The page needs LiteRT ({error}). Install it: pip install 'tfae[device]'"
+            f"The page needs LiteRT ({error}). Install it: pip install 'keras-autoencoders[device]'"
         ) from error
     model, config = read_run(run)
     try:
