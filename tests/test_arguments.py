@@ -1,4 +1,4 @@
-"""Numbers that users give are refused by name, with what came."""
+"""Errors about numbers name the argument and the value that was received."""
 
 import numpy as np
 import pytest

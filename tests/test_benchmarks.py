@@ -1,4 +1,4 @@
-"""What benchmarks keep: the better of two results."""
+"""A benchmark's result is never replaced by one of less effort."""
 
 import ast
 import json
@@ -23,7 +23,7 @@ def results(monkeypatch, tmp_path):
 
 
 def publish(results, columns=COLUMNS, rows=ROWS, seeds=(0, 1), rounds=5):
-    """Whether it says that it was kept, and the title of what is kept then."""
+    """Publishes a result and returns whether it was kept."""
     title = f"{columns} {rows} {seeds} {rounds}"
     said = results.publish(
         "speed", title, columns, rows, seeds=seeds, effort={"rounds": rounds, "images": 100}

@@ -1,4 +1,4 @@
-"""What the README and the documentation show is what happens."""
+"""The programs, pictures and statements in the README and the documentation are true."""
 
 import ast
 import importlib.util

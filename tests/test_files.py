@@ -1,4 +1,4 @@
-"""A file or folder is there whole or not at all."""
+"""A file or folder is written completely or not at all."""
 
 import errno
 import os
@@ -90,7 +90,7 @@ with {call} as path:
 
 @pytest.fixture
 def start():
-    """Starts processes that write or lock, and are there until they are killed."""
+    """Starts processes that write or lock until they are killed."""
     processes = []
 
     def start(call, write="pass"):

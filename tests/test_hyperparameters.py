@@ -1,4 +1,4 @@
-"""The hyperparameters of models as signatures and docstrings declare them."""
+"""The hyperparameters of models, as declared by their signatures and docstrings."""
 
 import importlib.util
 from pathlib import Path
@@ -13,7 +13,7 @@ WITH_NETWORKS = [c for c in tfae.models.MODELS.values() if hasattr(c, "from_shap
 
 
 def test_the_documentation_page_lists_what_the_models_declare():
-    """Else: `python docs/hyperparameters.py`."""
+    """If not, run `python docs/hyperparameters.py`."""
     file = Path(__file__).parents[1] / "docs" / "hyperparameters.py"
     spec = importlib.util.spec_from_file_location("hyperparameters_page", file)
     module = importlib.util.module_from_spec(spec)

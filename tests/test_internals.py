@@ -1,4 +1,4 @@
-"""Each private name of Keras and TensorFlow that tfae uses still means what it did."""
+"""Each private name of Keras and TensorFlow that tfae uses still works as before."""
 
 import ast
 import gc
@@ -16,11 +16,11 @@ from tfae import internals
 layers = keras.layers
 PACKAGE = pathlib.Path(tfae.__file__).parent
 PRIVATE_MODULES = ("keras.src", "tensorflow.python", "tensorflow.lite.python", "tensorflow.core")
-NAMED_TUPLE = {"_asdict", "_fields", "_make", "_replace"}  # private by their look only
+NAMED_TUPLE = {"_asdict", "_fields", "_make", "_replace"}  # private in name only
 
 
 def private_names(tree):
-    """What a file uses that begins with an underscore, or comes from a private module."""
+    """Yields the names that a file uses with an underscore or from a private module."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
             if node.attr.startswith("_") and not node.attr.startswith("__"):
@@ -34,7 +34,7 @@ def private_names(tree):
 
 
 def names_of_our_own(tree):
-    """What a file defines: functions, classes, and what it assigns to."""
+    """Yields the names that a file defines: functions, classes, and those it assigns to."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             yield node.name
@@ -58,7 +58,7 @@ def test_private_names_of_keras_and_tensorflow_are_used_in_one_file_only():
 
 
 def two_calls():
-    """A network that calls one layer twice, once inside a model that is called twice itself."""
+    """Builds a network that calls a layer twice, once in a model that is itself called twice."""
     dense = layers.Dense(3, name="dense")
     x = keras.Input((3,))
     inner = keras.Model(x, dense(x), name="inner")
@@ -100,7 +100,7 @@ def test_forget_gradient():
         assert float(function()) == 24.0
         del function
     gc.collect()
-    assert graphs[0]() is not None  # the reason
+    assert graphs[0]() is not None  # which is why the function exists
     assert graphs[1]() is None
 
 
@@ -247,7 +247,7 @@ def test_losses_add_up(together):
     outer = Outer()
     x = np.ones((1, 3), "float32")
     if together:
-        for _ in range(2):  # the second time begins with none
+        for _ in range(2):  # the second time starts without any
             with internals.losses_add_up(outer, training=True):
                 outer.inner(x)
                 outer.inner(x)

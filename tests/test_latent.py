@@ -1,4 +1,4 @@
-"""Ways through the space of codes."""
+"""Interpolations and traversals of the latent space."""
 
 import numpy as np
 import pytest

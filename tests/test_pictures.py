@@ -1,4 +1,4 @@
-"""Figures: their shape and what is in them."""
+"""Figures: their shapes and their content."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,7 +9,7 @@ from tfae import pictures
 
 
 def pixels(figure):
-    """What a figure looks like, (height, width, 3)."""
+    """Returns the rendered figure, (height, width, 3)."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3] / 255
@@ -23,11 +23,11 @@ def test_image_grid_shows_all_images_row_by_row():
     images = np.arange(5, dtype=np.float32).reshape(5, 1, 1, 1) / 8 * np.ones((5, 4, 6, 1))
     (grid,) = images_in(pictures.image_grid(images, columns=3))
     height, width = 4 + 1, 6 + 1
-    assert grid.shape == (2 * height - 1, 3 * width - 1), "with gaps between them only"
+    assert grid.shape == (2 * height - 1, 3 * width - 1), "there is a gap at the border"
     for i in range(5):
         tile = grid[i // 3 * height :, i % 3 * width :][:4, :6]
         np.testing.assert_allclose(tile, i / 8)
-    assert (grid[height:, 2 * width :] == 1).all()  # white where there is none
+    assert (grid[height:, 2 * width :] == 1).all()  # white where there is no image
 
 
 @pytest.mark.parametrize("shape", [(7, 8, 8), (7, 8, 8, 1), (7, 9, 5, 3), (1, 2, 2, 1)])
@@ -100,10 +100,10 @@ def test_curves_have_a_panel_per_loss_with_training_and_validation():
     assert first.get_linestyle() != second.get_linestyle()
     np.testing.assert_array_equal(second.get_xydata(), [[1, 3.5], [2, 2.5]])
     (only,) = pictures.curves({"loss": [1.0]}).axes
-    assert only.lines[0].get_marker() == "o", "one epoch is no line"
+    assert only.lines[0].get_marker() == "o", "a line of one epoch is invisible"
 
 
-# ---------------------------------------------------------------------------- as people look
+# ---------------------------------------------------------------------------- legibility
 
 
 @pytest.mark.parametrize("shape", [(5, 8, 8), (5, 4, 12), (5, 12, 4), (3, 1, 40)])
@@ -113,7 +113,7 @@ def test_images_fill_the_figure_in_their_own_proportions(shape):
     assert axes.get_position().bounds == pytest.approx((0, 0, 1, 1))
     width, height = figure.get_size_inches()
     rows, columns = axes.images[0].get_array().shape
-    if shape[1] > 1:  # of a strip the height is raised, or nobody would see it
+    if shape[1] > 1:  # strips are drawn higher, or they would be invisible
         assert width / columns == pytest.approx(height / rows)
     corners = pixels(figure)[[1, 1, -2, -2], [1, -2, 1, -2]]
     filled = shape[0] == 1 or shape[0] % 2 == 0
@@ -143,7 +143,7 @@ def test_titles_are_not_cut(title, n):
 
 
 def test_no_class_of_the_latent_map_hides_another():
-    """Two classes at the same points: in the picture both are seen about as often."""
+    """If two classes lie at the same points, about as many pixels show one as the other."""
     codes = np.repeat(np.random.default_rng(0).normal(size=(400, 2)), 2, axis=0)
     for labels in (np.tile([0, 1], 400), np.tile([1, 0], 400)):
         shown = pixels(pictures.latent_map(codes, labels))

@@ -1,4 +1,4 @@
-"""What every model of an encoder and a decoder can be given: corruption, scaling, open outputs."""
+"""What every model with an encoder and a decoder supports: corruption, scaling, linear outputs."""
 
 import keras
 import numpy as np
@@ -25,7 +25,7 @@ def decoder_of(*layers):
     return keras.Model(z, h)
 
 
-# ---------------------------------------------------------------------------- open outputs
+# ---------------------------------------------------------------------------- linear outputs
 
 CLOSED = {
     "activation argument": lambda: decoder_of(keras.layers.Dense(6, "sigmoid")),
@@ -99,7 +99,7 @@ def test_an_encoder_with_two_inputs_is_refused():
 
 
 class Shift(keras.layers.Layer):
-    """Corrupts by adding 100: easily seen."""
+    """Corrupts by adding 100, which is easy to detect."""
 
     def call(self, x, training=False):
         return x + 100.0 if training else x
@@ -208,7 +208,7 @@ def test_scaling_refuses_factors_that_cannot_be_undone(shift, factor):
 
 
 class Transposed(keras.layers.Layer):
-    """The transpose of a dense layer, which it shares."""
+    """Multiplies by the transposed kernel of another layer."""
 
     def __init__(self, dense, **kwargs):
         super().__init__(**kwargs)

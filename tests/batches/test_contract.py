@@ -1,4 +1,4 @@
-"""What a model accepts, checked without a model: arrays, declared shapes, values in a pipeline."""
+"""The checks of data, without a model: of arrays, declared shapes, and values in a pipeline."""
 
 import dataclasses
 import warnings
@@ -27,12 +27,12 @@ NOISY = dataclasses.replace(CONTRACT, takes_noise=True)
 
 
 def of_arrays(contract, data):
-    """What the check of arrays gives."""
+    """Returns the checked arrays."""
     return contract.checked(contract.from_keras(unpack(data)))
 
 
 def of_dataset(contract, data, batch_size=6):
-    """What the check of a dataset gives, as one batch of arrays."""
+    """Returns the checked dataset as one batch of arrays."""
     dataset = checked_dataset(contract, tf.data.Dataset.from_tensor_slices(data).batch(batch_size))
     with clear_data_errors():
         batches = [unpack(batch) for batch in dataset]
@@ -103,7 +103,7 @@ def test_inputs_of_a_denoising_model_may_lie_outside_the_support_but_targets_may
         with pytest.raises(ValueError, match="`x` must lie in"):
             check(contract, X - 1)
     with pytest.raises(ValueError, match="`x` must lie in"):
-        check(NOISY.of_inputs(), (X * 255).astype("uint8"))  # an image that nobody has scaled
+        check(NOISY.of_inputs(), (X * 255).astype("uint8"))  # an image that was not scaled
     with pytest.raises(ValueError, match="NaN"):
         check(NOISY.of_inputs(), changed(np.nan))
 
@@ -197,7 +197,7 @@ def test_batches_whose_parts_differ_in_length_are_refused(build, message):
         next(iter(checked_dataset(contract, dataset)))
 
 
-# ---------------------------------------------------------------------------- kinds of data
+# ---------------------------------------------------------------------------- types
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Whatever Keras takes becomes the same checked batches."""
+"""Every kind of data that Keras accepts becomes the same checked batches."""
 
 import keras
 import numpy as np
@@ -44,7 +44,7 @@ def dataset(data):
 
 
 def joined(batches):
-    """All batches for Keras as one, of arrays."""
+    """Joins batches in Keras' format to a single one of arrays."""
     if isinstance(batches, keras.utils.PyDataset):
         source = batches
         batches = [source[i] for i in range(len(source))]

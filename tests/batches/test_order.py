@@ -1,4 +1,4 @@
-"""Order by (seed, epoch): which rows a pass visits, and how a pass gets its number."""
+"""The order of the data is a function of seed and epoch."""
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ from tfae.batches.order_callbacks import EpochOrder
 
 
 def rows_of(dataset):
-    """The rows of one pass over a dataset of row numbers."""
+    """Returns the rows of one pass over a dataset of row numbers."""
     return np.concatenate([batch.numpy() for batch in dataset] or [np.array([], int)])
 
 
@@ -82,7 +82,7 @@ def test_order_is_a_function_of_seed_and_epoch():
 
 
 def test_the_order_of_a_given_seed_and_epoch_never_changes():
-    """The order is part of what a checkpoint means, so it may not change unnoticed."""
+    """Resuming from existing checkpoints depends on it."""
     assert order_of(8, 0, 0).tolist() == [6, 4, 1, 0, 3, 2, 5, 7]
     assert order_of(8, 2**40 + 1, 5).tolist() == [5, 0, 7, 4, 3, 1, 6, 2]
 
@@ -176,7 +176,7 @@ def test_invalid_batch_sizes_are_refused(batch_size):
 
 
 class Recorder(keras.Model):
-    """Remembers the rows that `fit` hands it."""
+    """Remembers the rows that `fit` passes to it."""
 
     def __init__(self):
         super().__init__()

@@ -15,7 +15,7 @@ LAYERS = {
 every_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
 
 
-# ---------------------------------------------------------------------------- what they draw
+# ---------------------------------------------------------------------------- the noise
 
 
 def test_masking_sets_the_given_fraction_to_zero_and_rescales_nothing(digits):
@@ -60,7 +60,7 @@ def test_a_strength_of_zero_changes_nothing(layer):
     np.testing.assert_array_equal(layer(GREY, training=True), GREY)
 
 
-# ---------------------------------------------------------------------------- when and how
+# ---------------------------------------------------------------------------- as a layer
 
 
 @every_layer

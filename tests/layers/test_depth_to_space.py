@@ -7,7 +7,9 @@ from tfae.layers import DepthToSpace
 
 
 def test_the_channels_of_a_pixel_become_a_block_of_pixels():
-    x = np.arange(8, dtype="float32").reshape(1, 1, 1, 8)  # two channels for each of four pixels
+    x = np.arange(8, dtype="float32").reshape(
+        1, 1, 1, 8
+    )  # two channels for each of the four pixels
     expected = [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
     np.testing.assert_array_equal(DepthToSpace(2)(x)[0], expected)
 

@@ -1,7 +1,7 @@
 """Keras' own suite for layers, unmodified, on every public layer."""
 
 import pytest
-from keras.src.testing import TestCase  # what Keras tests its layers by; there is no public name
+from keras.src.testing import TestCase  # which Keras tests its own layers with; it is private
 
 import tfae.layers
 from tfae.layers import (
@@ -34,7 +34,7 @@ SUITE = {
             "input_shape": {"mean_shape": (4, 3), "log_variance_shape": (4, 3)},
             "expected_output_shape": ((4, 3), (4,)),
             "expected_num_seed_generators": 2,
-            "run_training_check": False,  # Keras' toy model is of one input
+            "run_training_check": False,  # Keras' toy model has one input
         },
     ),
     MaskingCorruption: ({"rate": 0.5, "seed": 1}, NOISE),
@@ -48,7 +48,7 @@ SUITE = {
             "expected_output_shape": ((4, 6), (4,)),
             "expected_num_trainable_weights": 0,
             "expected_num_non_trainable_weights": 3,
-            "run_training_check": False,  # Keras' toy model fits floats, and its indices are none
+            "run_training_check": False,  # Keras' toy model fits floats, and indices are integers
         },
     ),
 }

@@ -8,7 +8,7 @@ from tfae.layers.top_k import keep_largest
 
 
 def by_sorting(x, k):
-    """The oracle: a stable sort of each row, largest first."""
+    """The reference: a stable sort of each row, largest first."""
 
     def row(r):
         order = np.argsort(-r, kind="stable")[:k]

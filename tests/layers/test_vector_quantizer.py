@@ -15,7 +15,7 @@ def quantizer(codebook, **options):
 
 
 def used(layer, counts):
-    """As if vectors had chosen the embeddings so often."""
+    """Sets the state as if vectors had chosen the embeddings that many times."""
     layer.counts.assign(counts)
     layer.sums.assign(np.asarray(layer.codebook) * np.asarray(counts)[:, None])
     return layer
@@ -82,7 +82,7 @@ def test_unused_embeddings_are_restarted_and_used_ones_are_not():
     for _ in range(20):
         layer.update(x, layer(x)[1])
         third.append(float(layer.codebook[2, 0]))
-    assert third[0] == pytest.approx(500.0), "not at once, but in time"
+    assert third[0] == pytest.approx(500.0), "it was restarted too early"
     assert third[-1] == pytest.approx(0.0, abs=1e-4) or third[-1] == pytest.approx(10.0)
     np.testing.assert_allclose(layer.codebook[:2, 0], [0.0, 10.0], atol=1e-4)
 

@@ -14,7 +14,7 @@ from tfae.losses import (
 RNG = np.random.default_rng(2)
 X, Y = RNG.normal(size=(7, 3)), RNG.normal(1.0, 2.0, size=(5, 3))
 
-# Each kernel beside its formula for two points.
+# Each kernel, and its formula for two points.
 KERNELS = {
     "rbf": (
         partial(rbf_kernel, bandwidths=(0.7, 2.0)),

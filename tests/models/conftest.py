@@ -1,4 +1,4 @@
-"""A model of which everything is known in closed form."""
+"""A model for which everything is known in closed form."""
 
 from collections.abc import Callable
 
@@ -14,8 +14,8 @@ import tfae
 def linear_gaussian() -> Callable:
     """Builds x = W z + b + noise, where p(x) is known, with the exact posterior as the encoder.
 
-    The function takes a factor by which the posterior's variance is wrong, the class of the model
-    and its further arguments; it gives the model, data (300, 6), and log p(x) of the data.
+    The function takes a factor by which the encoder's variance is wrong, the class of the model and
+    further arguments for it. It returns the model, data (300, 6), and log p(x) of the data.
     """
 
     def build(variance_factor=1.0, model_class=tfae.VariationalAutoencoder, **arguments):
@@ -42,7 +42,7 @@ def linear_gaussian() -> Callable:
 
 
 def linear_map():
-    """W (6, 2), b (6,), and the deviation of the noise.
+    """Returns W (6, 2), b (6,), and the standard deviation of the noise.
 
     Orthogonal columns of W make the posterior's covariance diagonal.
     """

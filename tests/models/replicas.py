@@ -21,13 +21,13 @@ import tfae  # noqa: E402
 from tfae.layers import GaussianSampling  # noqa: E402
 from tfae.layers.corruption import Corruption  # noqa: E402
 
-# 107 rows in batches of 32 leave 11: six for one replica, five for the other; 97 leave one.
+# 107 rows in batches of 32 leave 11, six for one replica and five for the other; 97 leave one.
 digits = (load_digits().images[:107] / 16.0).astype("float32")[..., None]
 labels = load_digits().target[:107]
 
 
 def silence(model):
-    """Makes all noise vanish, so that replicas must agree exactly."""
+    """Removes all noise, so that replicas must agree exactly."""
     if isinstance(model, tfae.AdversarialAutoencoder):
         draw = model.prior.sample
         model.prior.sample = lambda n, seed, label: tf.tile(draw(1, [1, 2], None), [n, 1])
@@ -60,7 +60,7 @@ def train(model_class, strategy):
                     options[name] = keras.optimizers.SGD(1e-2)
         silence(model)
         model.compile(**options)
-        # `fit` inside the scope: its input pipeline must not become part of the strategy.
+        # `fit` runs inside the scope: its input pipeline must not become part of the strategy.
         for rows in (107, 97):
             data = digits[:rows]
             if model.num_classes is not None:
@@ -92,7 +92,7 @@ report["pretraining"] = [h.history["loss"] for h in stack.pretrain(digits, 3, 32
 
 with mirrored.scope():
     adversarial = tfae.AdversarialAutoencoder.from_shape((8, 8, 1), 2, hidden_units=(24,), seed=3)
-    adversarial.compile()  # at rates that fall over the fit
+    adversarial.compile()  # with learning rates that fall over the fit
     rates = []
     watch = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda *_: rates.append(float(adversarial.optimizer.learning_rate))

@@ -1,4 +1,4 @@
-"""What is particular to the adversarial autoencoder; the rest is in test_contract.py."""
+"""What is specific to the adversarial autoencoder; the rest is in test_contract.py."""
 
 import math
 
@@ -32,7 +32,7 @@ def with_rates(model, reconstruction=0.0, discriminator=0.0, generator=0.0):
 
 
 def after_a_step(digits, change=lambda model: None, **rates):
-    """How far one step takes each network's weights."""
+    """Returns by how much one step changes the weights of each network."""
     model = with_rates(adversarial(gradient_penalty=0.5), **rates)
     change(model)
     networks = (model.encoder, model.decoder, model.discriminator)
@@ -45,7 +45,7 @@ def after_a_step(digits, change=lambda model: None, **rates):
 
 
 def quick_to_learn(**options):
-    """A model whose game is decided within seconds."""
+    """Builds a model that converges within seconds."""
     model = adversarial(hidden_units=(128,), discriminator_units=(256, 256), **options)
     adam = keras.optimizers.Adam
     model.compile(adam(1e-3), adam(1e-2, beta_1=0.5), adam(3e-3, beta_1=0.5))
@@ -86,8 +86,8 @@ def test_a_regulariser_counts_once_and_for_the_player_that_owns_the_weights(digi
         for network in (model.encoder, model.discriminator):
             network.get_layer("hidden_1").kernel.regularizer = keras.regularizers.L2(0.5)
 
-    def pulls(**rates):
-        """What the regularisers change in a step, of the encoder and of the discriminator."""
+    def changes(**rates):
+        """Returns what the regularisers change in encoder and discriminator in a step."""
         plain, regularised = (
             after_a_step(digits, **rates),
             after_a_step(digits, regularise, **rates),
@@ -97,10 +97,10 @@ def test_a_regulariser_counts_once_and_for_the_player_that_owns_the_weights(digi
     kernels = [
         n.get_layer("hidden_1").kernel for n in (adversarial().encoder, adversarial().discriminator)
     ]
-    of_encoder, of_discriminator = pulls(reconstruction=0.1, discriminator=0.1, generator=0.1)
+    of_encoder, of_discriminator = changes(reconstruction=0.1, discriminator=0.1, generator=0.1)
     np.testing.assert_allclose(of_encoder, -0.1 * kernels[0], atol=1e-5)
     np.testing.assert_allclose(of_discriminator, -0.1 * kernels[1], atol=1e-5)
-    assert not np.any(pulls(generator=0.1)[0])
+    assert not np.any(changes(generator=0.1)[0])
 
     model = with_rates(adversarial())
     plain = model.evaluate(digits, batch_size=len(digits), verbose=0)[0]
@@ -160,7 +160,7 @@ def test_a_gradient_overflow_in_float16_skips_only_that_players_step(digits, tmp
     loaded = keras.saving.load_model(tmp_path / "m.keras")
     for name in ("optimizer", "discriminator_optimizer", "generator_optimizer"):
         optimizer = getattr(loaded, name)
-        assert isinstance(optimizer.inner_optimizer, SGD), "wrapped once"
+        assert isinstance(optimizer.inner_optimizer, SGD), "it is wrapped more than once"
         for a, b in zip(optimizer.variables, getattr(model, name).variables, strict=True):
             np.testing.assert_array_equal(a, b)
 
@@ -184,7 +184,7 @@ def test_the_slots_and_settings_of_every_optimizer_are_saved(few_digits, tmp_pat
                 np.testing.assert_array_equal(a, b)
 
 
-# ---------------------------------------------------------------------------- the game
+# ---------------------------------------------------------------------------- training
 
 
 def test_a_discriminator_that_always_outputs_zero_costs_log_two_in_training_and_validation(
@@ -248,7 +248,7 @@ def test_normalized_codes_have_the_mean_and_variance_of_the_prior_before_trainin
 def test_codes_outside_training_reach_the_variance_of_the_prior(digits, tmp_path):
     model = adversarial(prior="gaussian_ring", normalize_codes=True)
     model.compile(jit_compile=False)
-    model.fit(digits, epochs=20, verbose=0)  # until the moving averages know them
+    model.fit(digits, epochs=20, verbose=0)  # until the moving averages have converged
     deviation = math.sqrt((2.0**2 + 0.5**2 + 0.15**2) / 2.0)
     np.testing.assert_allclose(model.encode(digits).std(axis=0), deviation, rtol=0.1)
     model.save(tmp_path / "m.keras")
@@ -291,7 +291,7 @@ def test_each_class_is_encoded_in_its_component_of_the_prior(digits):
     assert np.mean(np.array(nearest) == 3) > 0.6
 
 
-# ---------------------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------------------- labels and errors
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
@@ -306,7 +306,7 @@ def test_labels_guide_the_discriminator_in_half_precision(few_digits, policy):
     unknown = {"x": few_digits, "label": np.full(203, -1)}
     of_classes = model.evaluate({"x": few_digits, "label": label}, verbose=0, return_dict=True)
     of_any = model.evaluate(unknown, verbose=0, return_dict=True)
-    assert of_classes["discriminator_loss"] != of_any["discriminator_loss"], "it sees the class"
+    assert of_classes["discriminator_loss"] != of_any["discriminator_loss"], "it ignores the class"
     assert of_classes["reconstruction_loss"] == of_any["reconstruction_loss"]
 
 
@@ -350,7 +350,7 @@ def test_a_discriminator_without_a_declared_input_is_built_with_the_model(few_di
     assert undeclared.built
 
 
-# ---------------------------------------------------------------------------- the user's prior
+# ---------------------------------------------------------------------------- other priors
 
 
 @keras.saving.register_keras_serializable("test_adversarial")

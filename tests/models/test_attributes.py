@@ -1,7 +1,7 @@
-"""Every public attribute of a model or a layer: setting it takes effect, or it is refused.
+"""Setting a public attribute of a model or a layer takes effect, or it is refused.
 
-What takes effect does what a new model with that value in its constructor does, although the
-functions of the model were traced before. A new attribute is found by itself.
+Afterwards the model behaves like a new one with that value in its constructor, although its
+functions were traced before. New attributes are found automatically.
 """
 
 import inspect
@@ -24,9 +24,9 @@ OTHER = {
     "penalty": 0.05, "scaling": lambda: layers.Scaling(0.0, 0.5), "seed": 9,
     "sparsity": lambda: losses.L1(0.3), "tolerance": 0.3, "weight_decay": 0.3,
 }  # fmt: skip
-NOT_ARGUMENTS = {"pretrained_layers", "atoms"}  # what was learned so far
+NOT_ARGUMENTS = {"pretrained_layers", "atoms"}  # state that was learned
 
-# Each takes seconds to trace, again and again.
+# Each of the others takes seconds, since it is traced again and again.
 QUICK = (tfae.Autoencoder,)
 MODELS = [
     model if model in QUICK else pytest.param(model, marks=pytest.mark.slow)
@@ -56,13 +56,13 @@ def compiled(model):
     names = [n for n in inspect.signature(model.compile).parameters if n.endswith("optimizer")]
     if isinstance(model, tfae.SparseCoding):
         names = []
-    # No state of an optimizer: a model that was used before starts as a new one.
+    # Without optimizer state, so that a model that was used before starts like a new one.
     model.compile(**{name: keras.optimizers.SGD(0.01) for name in names}, jit_compile=False)
     return model
 
 
 def attributes(model):
-    """Names of what can be read, and is the package's own, but for the parts of the model."""
+    """Yields the names of the package's own readable attributes that are no parts of the model."""
     of_keras = {*dir(keras.Model), *vars(keras.Model()), *structure.CHANGES_WHILE_RUNNING}
     of_keras = {*of_keras, "optimizer"} - {"seed"}
     names = set(vars(model))
@@ -103,7 +103,7 @@ def copy_state(source, target):
 def test_every_attribute_of_a_model_takes_effect_or_cannot_be_set(model_class, digits):
     x, label = digits[:32, :4, :4].reshape(32, 16), np.arange(32) % 3
     model = new(model_class)
-    outcome(model, x, label)  # now everything is traced
+    outcome(model, x, label)  # traces everything
     names = list(attributes(model))
     assert "seed" in names
     for name in names:
@@ -172,7 +172,7 @@ def test_every_attribute_of_a_layer_takes_effect_or_cannot_be_set(layer, inputs,
             continue
         assert changed.get_config()[name] == value
         anew = type(layer).from_config({**config, name: value})
-        run(anew)  # as often as the other one
+        run(anew)  # as often as the changed one
         if isinstance(layer, layers.VectorQuantizer):
             for moved in (changed, anew):
                 moved.update(x[0], moved(x[0])[1])
@@ -196,7 +196,7 @@ def test_values_that_are_set_are_checked_as_in_the_constructor(name, value, mess
     with pytest.raises(ValueError, match=message):
         setattr(model, name, value)
     assert getattr(model, name) is before
-    model.likelihood = "gaussian"  # a short name is as good
+    model.likelihood = "gaussian"  # names are resolved
     assert isinstance(model.likelihood, losses.Gaussian)
 
 

@@ -38,7 +38,7 @@ def test_a_linear_autoencoder_finds_the_subspace_and_the_error_of_pca(digits, se
     model = tfae.Autoencoder.from_shape(
         (64,), 4, hidden_units=(), likelihood="squared_error", seed=seed
     )
-    # 100 epochs of 6 steps. The decay to zero ends the wandering about the optimum.
+    # 100 epochs of 6 steps. The decay to zero lets Adam converge.
     decay = keras.optimizers.schedules.CosineDecay(1e-2, 100 * 6)
     model.compile(keras.optimizers.Adam(decay), jit_compile=False)
     model.fit(train, epochs=100, batch_size=250, verbose=0)
@@ -49,8 +49,8 @@ def test_a_linear_autoencoder_finds_the_subspace_and_the_error_of_pca(digits, se
     spanned_by_decoder = model.decoder.get_layer("output").kernel.numpy().T
     angles = subspace_angles(spanned_by_decoder, pca.components_.T)
     assert np.degrees(angles).max() < 5
-    # The codes are PCA's scores but for a linear map. (The encoder's weights themselves need not
-    # lie in the subspace: pixels that are always empty leave theirs as they started.)
+    # The codes are PCA's scores up to a linear map. (The encoder's weights need not lie in the
+    # subspace: those of pixels that are always empty stay as they were initialised.)
     assert np.degrees(subspace_angles(model.encode(train), pca.transform(train))).max() < 5
 
 
@@ -84,7 +84,9 @@ def test_a_subclassed_encoder_is_built_from_the_first_data(few_digits):
         model.compile(jit_compile=False)
         steps = 3 if hasattr(data, "__next__") else None
         model.fit(data, steps_per_epoch=steps, verbose=0)
-        assert steps in (None, int(model.optimizer.iterations)), "a batch was lost"
+        assert steps in (None, int(model.optimizer.iterations)), (
+            "the batch that built the model was lost"
+        )
         assert model.encode(few_digits).shape == (203, 3)
         assert model.latent_dim == 3
         with pytest.raises(ValueError, match="Functional or Sequential"):

@@ -1,4 +1,4 @@
-"""The variational autoencoder conditional on labels, and labels through every method."""
+"""The variational autoencoder conditional on labels, and labels in every method."""
 
 import keras
 import numpy as np
@@ -34,7 +34,7 @@ def labelled(few_digits):
 
 
 def classes_of(images, digits):
-    """The class of the nearest real digit."""
+    """Returns the class of the nearest real digit of each image."""
     distances = ((images[:, None] - digits[None, :]) ** 2).sum((2, 3, 4))
     return LABELS[distances.argmin(axis=1)]
 
@@ -57,7 +57,7 @@ def test_without_a_label_generate_draws_every_class_and_follows_the_seed(trained
 def test_the_label_changes_the_class_and_the_code_keeps_the_rest(trained, digits):
     codes = trained.encode({"x": digits[:100], "label": LABELS[:100]})
     assert (classes_of(trained.decode(codes, label=3), digits) == 3).mean() > 0.8
-    # What the label says is not in the code: it is worth less than without labels.
+    # With the right label, an example is less anomalous than with a wrong one.
     with_label = trained.anomaly_score({"x": digits[:100], "label": LABELS[:100]})
     wrong = trained.anomaly_score({"x": digits[:100], "label": (LABELS[:100] + 1) % 10})
     assert (with_label < wrong).mean() > 0.9

@@ -1,6 +1,7 @@
 """What every model of the package promises, checked for each of them.
 
-A new file in tfae/models/ is found by itself. What only one model does is tested in its own file.
+New files in tfae/models/ are found automatically. What only one model does is tested in a file of
+its own.
 """
 
 import functools
@@ -23,16 +24,16 @@ MODELS = [m for m in tfae.models.MODELS.values() if hasattr(m, "from_shape")]
 
 every_model = pytest.mark.parametrize("model_class", MODELS, ids=lambda m: m.__name__)
 
-# The tests that need neither networks nor an optimizer run for the other models, too.
+# Tests that need neither networks nor an optimizer run for the other models too.
 with_those_without_networks = pytest.mark.parametrize(
     "model_class", tfae.models.MODELS.values(), ids=lambda m: m.__name__
 )
 
 
 def at_length(models, *further):
-    """What costs seconds and is the trainer's own work: quick for one model, `slow` for others.
+    """Parametrises an expensive test: one model is tested quickly, the others are marked `slow`.
 
-    `further` are models for which it is quick, too.
+    `further` models are tested quickly too.
     """
     quick = (tfae.VariationalAutoencoder, *further)
     return pytest.mark.parametrize(
@@ -44,13 +45,13 @@ def at_length(models, *further):
 
 every_model_at_length = at_length(MODELS)
 
-# What the trainer does alone is tested for a model of one player and for one of several.
+# What only concerns the trainer is tested for one model with one player and one with several.
 of_the_trainer = pytest.mark.parametrize(
     "model_class",
     [tfae.VariationalAutoencoder, tfae.AdversarialAutoencoder],
     ids=lambda m: m.__name__,
 )
-# And what is the base's, with little that a model adds: one of each kind of `call` and of codes.
+# What only concerns the base classes is tested for one model of each kind of `call` and of codes.
 of_the_bases = at_length(
     [
         tfae.Autoencoder,
@@ -60,13 +61,13 @@ of_the_bases = at_length(
     ]
 )
 with_those_without_networks_at_length = at_length(tfae.models.MODELS.values())
-every_way_of_weighing = at_length(MODELS, tfae.AdversarialAutoencoder)  # one player, several
+weighted_models = at_length(MODELS, tfae.AdversarialAutoencoder)  # with one player and several
 
 
 def small(model_class, seed=7, compiled="eager", encoder=None, decoder=None, **hyperparameters):
-    """A quick model; `encoder` and `decoder` take the place of the standard ones.
+    """Builds a small model; `encoder` and `decoder` replace the standard networks.
 
-    It runs eagerly unless told otherwise: a few steps take less time than to trace or compile them.
+    It runs eagerly by default: for a few steps that is faster than tracing or compiling them.
     """
     run = {"eager": {"run_eagerly": True}, "graph": {"jit_compile": False}, "auto": {}}
     if not hasattr(model_class, "from_shape"):
@@ -81,7 +82,7 @@ def small(model_class, seed=7, compiled="eager", encoder=None, decoder=None, **h
         config = model_class.from_config(model.get_config()).get_config()
         networks = {"encoder": encoder or model.encoder, "decoder": decoder or model.decoder}
         for name, network in networks.items():
-            # A stack takes a list of networks: here, of one pair.
+            # A stack takes lists of networks: here of one pair.
             config.update({name: network} if name in config else {f"{name}s": [network]})
         model = model_class.from_config(config)
     if compiled:
@@ -91,12 +92,12 @@ def small(model_class, seed=7, compiled="eager", encoder=None, decoder=None, **h
 
 @functools.cache
 def untrained(model_class):
-    """A small model for tests that only read it."""
+    """A small model for tests that do not change it."""
     return small(model_class)
 
 
 def small_with_dropout(model_class, seed=7, **compile_options):
-    """A model whose encoder holds random layers of the user's own."""
+    """A model whose encoder contains Keras' random layers, as a user might add them."""
     keras.utils.set_random_seed(5)
     x = keras.Input((8, 8, 1))
     noisy = keras.layers.Dropout(0.2, seed=1)(keras.layers.GaussianNoise(0.1)(x))
@@ -111,7 +112,7 @@ def weights(model):
 
 
 def weighted_sum(model, logs):
-    """The terms that the logs show, with their weights in the loss."""
+    """Returns the sum of the logged terms, each times its weight in the loss."""
     term_weights = {name: float(weight) for name, weight in model.term_weights().items()}
     return sum(term_weights.get(name, 1.0) * logs[name] for name in model.loss_names)
 
@@ -128,7 +129,7 @@ def assert_equal_weights(a, b, atol=0.0):
 def test_at_most_four_classes_stand_between_a_model_and_keras(model_class):
     between = model_class.__mro__[1 : model_class.__mro__.index(keras.Model)]
     assert len(between) <= 4, between
-    assert all(issubclass(base, keras.Model) for base in between), "no mixins"
+    assert all(issubclass(base, keras.Model) for base in between), "there is a mixin"
 
 
 # ---------------------------------------------------------------------------- training
@@ -153,7 +154,7 @@ def test_the_logged_terms_add_up_to_the_logged_loss(model_class, few_digits):
 
 @every_model_at_length
 def test_labels_change_nothing_for_models_that_do_not_use_them(model_class, few_digits):
-    """They change nothing, but for the models that look at them."""
+    """They do change the training of models that use them."""
     labelled = {"x": few_digits, "label": np.arange(len(few_digits)) % 10}
     plain, from_array, from_dataset = (small(model_class) for _ in range(3))
     plain.fit(few_digits, shuffle=False, verbose=0)
@@ -213,23 +214,23 @@ def test_regularisers_of_the_users_layers_are_part_of_the_loss(model_class, few_
 # ---------------------------------------------------------------------------- sample weights
 
 
-@every_way_of_weighing
+@weighted_models
 def test_the_loss_is_the_weighted_sum_over_the_batch_size(model_class, few_digits):
     model = small(model_class, compiled=False)
     model.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
     w = np.where(np.arange(len(few_digits)) < 100, 2.0, 0.0).astype("float32")
     first = model.evaluate(few_digits[:100], verbose=0, return_dict=True, batch_size=100)
-    model = small(model_class, compiled=False)  # the same noise again
+    model = small(model_class, compiled=False)  # draws the same noise again
     model.compile(keras.optimizers.SGD(0.0), run_eagerly=True)
     both = model.evaluate(
         few_digits, sample_weight=w, verbose=0, return_dict=True, batch_size=len(few_digits)
     )
     for name in ("loss", "reconstruction_loss"):
-        rel = 0.05 if random_state.seed_states(model) else 1e-4  # other noise, or none
+        rel = 0.05 if random_state.seed_states(model) else 1e-4  # different noise, or none
         assert both[name] == pytest.approx(2.0 * 100 / len(few_digits) * first[name], rel=rel)
 
 
-@every_way_of_weighing
+@weighted_models
 def test_examples_of_weight_zero_teach_nothing(model_class, few_digits):
     model = small(model_class, compiled=False)
     model.compile(keras.optimizers.SGD(0.1), run_eagerly=True)
@@ -241,7 +242,7 @@ def test_examples_of_weight_zero_teach_nothing(model_class, few_digits):
     assert any((a != b).any() for a, b in zip(before, weights(model), strict=True))
 
 
-@every_way_of_weighing
+@weighted_models
 def test_unit_weights_change_nothing_in_training_and_validation(model_class, few_digits):
     ones = np.ones(len(few_digits), "float32")
     plain, weighted = small(model_class), small(model_class)
@@ -358,7 +359,7 @@ def test_an_interrupted_run_resumes_exactly(model_class, few_digits, tmp_path, j
                 raise KeyboardInterrupt
 
     def new(global_seed):
-        """A new process of the user's; only with `seed=None` does its global seed matter."""
+        """Stands for a new process. Its global seed only matters with `seed=None`."""
         model = small_with_dropout(model_class, seed, jit_compile=jit_compile)
         if seed is None:
             keras.utils.set_random_seed(global_seed)
@@ -377,7 +378,7 @@ def test_an_interrupted_run_resumes_exactly(model_class, few_digits, tmp_path, j
     assert_equal_weights(whole, resumed, atol=0.0 if jit_compile else 1e-6)
 
 
-# ---------------------------------------------------------------------------- ways to run
+# ---------------------------------------------------------------------------- execution modes
 
 
 @every_model_at_length
@@ -387,7 +388,7 @@ def test_eager_graph_and_xla_train_alike(model_class, few_digits):
         # Adam would make whole steps of gradients that are nothing but rounding errors.
         names = [n for n in inspect.signature(model.compile).parameters if n.endswith("optimizer")]
         model.compile(**{name: keras.optimizers.SGD(1e-2) for name in names}, **options)
-        # Later on rounding decides which of two embeddings is nearer, and results part.
+        # With more steps, rounding decides which of two embeddings is nearer, and results diverge.
         few_steps = model_class is tfae.VectorQuantizedVariationalAutoencoder
         model.fit(few_digits[:64] if few_steps else few_digits, epochs=2, verbose=0)
         return model
@@ -398,14 +399,14 @@ def test_eager_graph_and_xla_train_alike(model_class, few_digits):
 
 
 def _in_half_precision():
-    """float16, whose range is small, for every model; bfloat16, which only rounds, for two."""
+    """float16, with its small range, for every model; bfloat16, which only rounds, for two."""
     parameters = []
     for m in MODELS:
         marks = [] if m is tfae.VariationalAutoencoder else [pytest.mark.slow]
-        ways = [("mixed_float16", True)]
+        options = [("mixed_float16", True)]
         if m in (tfae.VariationalAutoencoder, tfae.AdversarialAutoencoder):
-            ways.append(("mixed_bfloat16", False))
-        for policy, jit_compile in ways:
+            options.append(("mixed_bfloat16", False))
+        for policy, jit_compile in options:
             name = f"{m.__name__}-{policy}"
             parameters.append(pytest.param(m, policy, jit_compile, id=name, marks=marks))
     return parameters
@@ -479,7 +480,7 @@ def test_features_returns_every_encoder_layer_after_its_activation(model_class, 
     assert list(features)[:2] == ["flatten", "hidden_1"]
     assert features["hidden_1"].shape == (len(few_digits), 24)
     assert (features["hidden_1"] >= 0).all()
-    encoded = keras.tree.flatten(model.encoder(few_digits))[0]  # of a variational model the mean
+    encoded = keras.tree.flatten(model.encoder(few_digits))[0]  # the mean of a variational model
     of_output = features[keras.tree.flatten(model.encoder.output_names)[0]]
     np.testing.assert_allclose(of_output, encoded, rtol=1e-5, atol=1e-6)
 
@@ -558,7 +559,7 @@ def test_a_model_can_be_a_layer_of_another(model_class, few_digits):
 
 @pytest.fixture(scope="session")
 def replica_report(tmp_path_factory):
-    """What tests/models/replicas.py saw: it needs a process of its own, with two logical CPUs."""
+    """The report of tests/models/replicas.py, which needs its own process with two logical CPUs."""
     out = tmp_path_factory.mktemp("replicas") / "report.json"
     script = Path(__file__).with_name("replicas.py")
     process = subprocess.run(
@@ -582,7 +583,7 @@ def test_two_replicas_train_as_one(model_class, replica_report):
 @pytest.mark.slow
 @pytest.mark.xdist_group("replicas")
 def test_a_stack_is_pretrained_on_two_replicas(replica_report):
-    # In that process: a second strategy in one process mixes up its collectives.
+    # In the other process: two strategies in one process mix up their collectives.
     assert len(replica_report["pretraining"]) == 2
     for losses in replica_report["pretraining"]:
         assert losses[-1] < losses[0]
@@ -592,7 +593,7 @@ def test_a_stack_is_pretrained_on_two_replicas(replica_report):
 @pytest.mark.xdist_group("replicas")
 def test_default_learning_rates_decay_on_two_replicas(replica_report):
     first, last = replica_report["falling_rates"]
-    assert first == pytest.approx(1e-3, rel=1e-3)  # half of where they begin
+    assert first == pytest.approx(1e-3, rel=1e-3)  # half of the initial rate
     assert last == pytest.approx(0, abs=1e-9)
 
 

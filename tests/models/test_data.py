@@ -1,6 +1,6 @@
-"""Data reaches every public method of every model through the same checks.
+"""Every public method of every model checks its data in the same way.
 
-What the checks look at is tested without models, in tests/batches.
+The checks themselves are tested without models, in tests/batches.
 """
 
 import functools
@@ -19,7 +19,7 @@ LABELS = np.arange(24) % 3
 BAD = X.copy()
 BAD[13, 2] = np.nan
 
-# In graphs, and Keras' own.
+# Methods for use in graphs, and Keras' own.
 NOT_DATA = {"call", "compute_loss", "compute_metrics", "solve", "symbolic_call"}
 ONE_BATCH = {"train_on_batch", "test_on_batch", "predict_on_batch"}
 FURTHER_ARGUMENTS = {"pretrain": {"epochs": 1}, "log_likelihood": {"num_samples": 2}}
@@ -27,7 +27,7 @@ FURTHER_ARGUMENTS = {"pretrain": {"epochs": 1}, "log_likelihood": {"num_samples"
 
 @functools.cache
 def model_of(model_class):
-    """One model of four inputs for all tests: none of them trains it."""
+    """A model with four inputs, shared by all tests: none of them changes it."""
     keras.utils.set_random_seed(1)
     if model_class is Classifier:
         return stack().classifier(3)
@@ -53,7 +53,7 @@ def stack():
 
 
 def methods(model_class, of="x"):
-    """Public methods of ours whose first argument is data."""
+    """Yields the names of our public methods whose first argument is data."""
     for name, method in inspect.getmembers(model_class, inspect.isfunction):
         if name.startswith("_") or name in NOT_DATA or not method.__module__.startswith("tfae."):
             continue
@@ -71,7 +71,7 @@ every_method = pytest.mark.parametrize(
 
 
 def arguments(model_class, method, x):
-    """`x` as the method takes it of this model, and further arguments."""
+    """Returns `x` and the further arguments that the method needs for this model."""
     options = dict(FURTHER_ARGUMENTS.get(method, {}))
     fits = {"fit", "evaluate", "fit_head", "train_on_batch", "test_on_batch"}
     if model_class is Classifier and method in fits and not isinstance(x, tf.data.Dataset):
@@ -223,7 +223,7 @@ def test_batches_of_generators_and_pydatasets_are_checked():
                 method(source, verbose=0)
 
 
-# ---------------------------------------------------------------------------- no rows
+# ---------------------------------------------------------------------------- zero rows
 
 
 @pytest.mark.parametrize("architecture", ["mlp", "conv"])
@@ -247,7 +247,7 @@ def test_zero_rows_give_empty_results(architecture):
     assert model.decode(np.zeros((0, 2))).shape == (0, 4, 4, 1)
 
 
-# ---------------------------------------------------------------------------- data that is taken
+# ---------------------------------------------------------------------------- valid data
 
 
 def test_predict_equals_reconstruct_for_every_kind_of_data():

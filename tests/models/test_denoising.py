@@ -17,7 +17,7 @@ def denoising(seed=3, compiled=True, **options):
 
 
 def losses(model, *data, **options):
-    """The loss of every batch of one epoch."""
+    """Returns the loss of every batch of one epoch."""
     seen = []
     look = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: seen.append(logs["loss"])
@@ -27,7 +27,7 @@ def losses(model, *data, **options):
 
 
 class Watch(keras.layers.Layer):
-    """Adds one in training, and counts how often it became part of a function there."""
+    """Adds one in training, and counts its calls there."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -56,7 +56,7 @@ def test_it_removes_noise_that_a_plain_autoencoder_keeps(digits, noise):
         model = model_class.from_shape((8, 8, 1), 32, hidden_units=(64,), seed=1, **options)
         model.compile(keras.optimizers.Adam(4e-3), jit_compile=False)
         model.fit(train, epochs=12, verbose=0)
-        # Called, as other models than denoising ones refuse data outside of [0, 1].
+        # `reconstruct` of other models than denoising ones refuses data outside of [0, 1].
         return np.mean((model(noisy) - test) ** 2)
 
     denoised = error(tfae.DenoisingAutoencoder, corruption=corrupt)
@@ -65,7 +65,7 @@ def test_it_removes_noise_that_a_plain_autoencoder_keeps(digits, noise):
 
 
 def test_training_targets_are_the_clean_data(few_digits):
-    """With an input corrupted to nothing, the best reconstruction is the mean digit."""
+    """If the corruption erases the input, the best reconstruction is the mean digit."""
 
     class Nothing(keras.layers.Layer):
         def call(self, inputs, training=False):
@@ -77,7 +77,7 @@ def test_training_targets_are_the_clean_data(few_digits):
     assert loss == pytest.approx(variance, rel=0.05)
 
 
-# ---------------------------------------------------------------------------- when it corrupts
+# ---------------------------------------------------------------------------- corruption
 
 
 def test_only_training_corrupts(few_digits):

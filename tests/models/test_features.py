@@ -1,4 +1,4 @@
-"""`features(x)`: the activations of every encoder layer, whatever the encoder is made of."""
+"""`features(x)`: the activations of every encoder layer, for any kind of encoder."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ import tfae
 
 
 def nested_convolutions():
-    """A stem and a block with two outputs, called twice, inside a model inside the encoder."""
+    """Builds a model of a stem and of a block with two outputs that is called twice."""
     stem = keras.Sequential(
         [
             keras.Input((8, 8, 1)),
@@ -99,7 +99,7 @@ def test_a_convolutional_encoder_has_a_feature_per_layer(few_digits):
         "code": (203, 3),
     }
     for name in ("conv_1", "conv_2", "hidden"):
-        assert features[name].min() == 0, "after the activation"
+        assert features[name].min() == 0, "it is taken before the activation"
 
 
 def test_only_the_layers_asked_for_are_computed(variational, few_digits):

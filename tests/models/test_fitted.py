@@ -1,4 +1,4 @@
-"""What is fitted to trained models: a density of the codes, a threshold of the scores."""
+"""What is fitted to trained models: a density of the codes and a threshold of the scores."""
 
 import keras
 import numpy as np
@@ -36,7 +36,9 @@ def test_a_fitted_prior_and_threshold_are_saved_with_the_weights(model_class, fe
     assert loaded.threshold == model.threshold
     assert loaded.false_positive_rate == 0.1
     np.testing.assert_array_equal(loaded.is_anomaly(few_digits), model.is_anomaly(few_digits))
-    loaded.fit_prior(few_digits[:30], model.prior_kinds[-1])  # again, on locked layers
+    loaded.fit_prior(
+        few_digits[:30], model.prior_kinds[-1]
+    )  # works again, although layers are locked
     assert (loaded.generate(5, seed=1) != generated).any()
 
 
@@ -68,9 +70,9 @@ def test_generated_data_comes_from_the_fitted_prior(model_class, few_digits):
     label = {"label": 2} if model.conditional else {}
     decoded = model.decode(codes, **label)
     np.testing.assert_allclose(model.generate(6, seed=4, **label), decoded, rtol=1e-5)
-    # And so in exported graphs, by the seed of each row.
+    # Exported graphs sample it too, from a seed per row.
     np.testing.assert_allclose(model.sample_prior_batch(np.array([4]))[0], codes[0], rtol=1e-5)
-    if not label:  # a density that was fitted without labels knows none
+    if not label:  # a density that was fitted without labels has no classes
         with pytest.raises(ValueError, match=r"(has|knows) no classes"):
             model.generate(2, label=1)
     own = model.prior
@@ -112,7 +114,7 @@ def test_a_variational_model_keeps_its_own_prior_in_the_objective(few_digits):
 
 
 def test_a_variational_models_prior_is_fitted_to_samples_of_its_posteriors(few_digits):
-    """Untrained, q(z | x) is wide: of about N(mean, I)."""
+    """The posteriors of an untrained model are wide: about N(mean, I)."""
     model = small(tfae.VariationalAutoencoder)
     mean, log_variance = (np.asarray(t) for t in model.encoder(few_digits))
     prior = model.fit_prior(np.repeat(few_digits, 30, axis=0), "gaussian", seed=0)
@@ -146,7 +148,7 @@ def test_the_threshold_is_the_score_at_the_conformal_rank(n, rate, threshold):
 def test_new_examples_exceed_the_threshold_at_most_at_the_promised_rate():
     rng = np.random.default_rng(0)
     scores = rng.standard_cauchy((20_000, 25))
-    above = [s[0] > conformal_threshold(s[1:], 0.1) for s in scores]  # 25 * 0.9 is no whole number
+    above = [s[0] > conformal_threshold(s[1:], 0.1) for s in scores]  # 25 * 0.9 is not an integer
     assert 0.07 < np.mean(above) <= 0.085  # 2 of 25 ranks
 
 

@@ -10,7 +10,7 @@ HVAE = tfae.HierarchicalVariationalAutoencoder
 
 
 def gaussian_network(size_in, size_out, matrix, offset, variance):
-    """A linear map to a mean, with a constant variance."""
+    """Builds a linear map to the mean of a Gaussian of constant variance."""
     x = keras.Input((size_in,))
     mean, log_variance = keras.layers.Dense(size_out), keras.layers.Dense(size_out)
     network = keras.Model(x, [mean(x), log_variance(x)])
@@ -24,7 +24,7 @@ A, C, VARIANCE = np.array([[0.8, 0.0], [0.0, -0.5]]), np.array([0.3, -0.2]), np.
 
 @pytest.fixture
 def linear(linear_gaussian):
-    """Two linear layers, z1 = A z2 + c + noise and x = W z1 + b + noise: p(x) is known."""
+    """A model of two linear layers, z1 = A z2 + c + noise and x = W z1 + b + noise, and p(x)."""
     precision = 1.0 + np.diag(A) ** 2 / VARIANCE  # of z2 given z1, the exact posterior
     to_mean = A / VARIANCE[:, None] / precision
     model, data, _ = linear_gaussian(

@@ -9,7 +9,7 @@ IWAE = tfae.ImportanceWeightedAutoencoder
 
 
 def losses(model, data, draws=20):
-    """The logged terms, averaged over draws."""
+    """Returns the logged terms, averaged over draws of the noise."""
     model.compile(jit_compile=False)
     logs = [model.test_on_batch(data, return_dict=True) for _ in range(draws)]
     return {name: np.mean([log[name] for log in logs]) for name in logs[0]}
@@ -17,7 +17,7 @@ def losses(model, data, draws=20):
 
 @pytest.fixture
 def gradients(linear_gaussian):
-    """Gradients of the encoder and the decoder, (draws, weights), for an example many times."""
+    """Computes gradients of encoder and decoder, (draws, weights), for copies of an example."""
 
     def compute(variance_factor, doubly_reparameterized, draws=30):
         model, data, _ = linear_gaussian(

@@ -1,4 +1,4 @@
-"""What is particular to the adversarial autoencoder with a class in its code."""
+"""What is specific to the adversarial autoencoder with a class in its code."""
 
 import keras
 import numpy as np
@@ -20,7 +20,7 @@ def semi_supervised(seed=7, compiled=True, **options):
 
 
 def quick_to_learn(**options):
-    """A model whose game is decided within seconds."""
+    """Builds a model that converges within seconds."""
     options = {"hidden_units": (128,), "discriminator_units": (128,), **options}
     model = semi_supervised(compiled=False, **options)
     adam = keras.optimizers.Adam
@@ -30,7 +30,7 @@ def quick_to_learn(**options):
 
 @pytest.fixture(scope="module")
 def trained(digits):
-    """Trained with 200 labels of 1,797."""
+    """A model trained with 200 labels for 1,797 examples."""
     model = quick_to_learn()
     label = np.where(np.arange(len(LABELS)) < 200, LABELS, -1)
     model.fit({"x": digits, "label": label}, epochs=40, batch_size=64, verbose=0)
@@ -57,7 +57,9 @@ def test_networks_for_another_number_of_classes_are_refused():
 def test_few_labels_make_a_classifier(trained, digits):
     assert np.mean(trained.predict_classes(digits)[200:] == LABELS[200:]) > 0.8
     probabilities = trained.encode(digits)[:, :10]
-    assert probabilities.max(axis=1).mean() > 0.85, "the discriminator asks for one class"
+    assert probabilities.max(axis=1).mean() > 0.85, (
+        "the discriminator does not push codes to one class"
+    )
 
 
 def test_generated_examples_are_of_the_requested_class(trained):

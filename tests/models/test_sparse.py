@@ -20,7 +20,7 @@ def sparse(latent_dim=100, compiled=True, seed=3, **options):
 
 
 def networks(*layers, code=5):
-    """An encoder of the given layers, and a decoder."""
+    """Returns an encoder of the given layers and a decoder."""
     encoder = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), *layers])
     decoder = keras.Sequential([keras.Input((code,)), dense(64), keras.layers.Reshape((8, 8, 1))])
     return encoder, decoder
@@ -59,7 +59,7 @@ def test_l1_counts_every_hidden_layer_of_encoder_and_decoder(few_digits):
 
 
 def test_a_separate_activation_layer_counts_instead_of_the_layers_before_it(few_digits):
-    """Dense, normalisation, ReLU: one hidden layer, whose activation is what ReLU gives."""
+    """Dense, normalisation and ReLU count as one hidden layer, whose activations ReLU outputs."""
     relu = keras.layers.ReLU(name="relu")
     block = keras.Sequential(
         [keras.Input((64,)), dense(9), keras.layers.BatchNormalization(), relu]
@@ -211,7 +211,7 @@ def test_a_k_larger_than_the_code_is_refused():
         sparse(6, sparsity="top_k")
 
 
-# ---------------------------------------------------------------------------- all of them
+# ---------------------------------------------------------------------------- any sparsity
 
 
 @pytest.mark.parametrize("sparsity", ["l1", "kl", "top_k"])

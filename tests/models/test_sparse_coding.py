@@ -1,4 +1,4 @@
-"""Sparse coding: what it learns, how, and what it refuses. Its solver is in tests/ops."""
+"""Sparse coding: what it learns, how, and what it refuses. Its solver is tested in tests/ops."""
 
 import gc
 
@@ -22,7 +22,7 @@ from tfae.ops.lasso import lasso
 
 
 def sparse_data(rows=4000, num_atoms=24, dimension=16, active=3, seed=0):
-    """Sums of few of some true atoms, and these."""
+    """Returns sparse sums of true atoms, and these atoms."""
     random = np.random.default_rng(seed)
     atoms = random.normal(size=(num_atoms, dimension))
     atoms /= np.linalg.norm(atoms, axis=1, keepdims=True)
@@ -34,7 +34,7 @@ def sparse_data(rows=4000, num_atoms=24, dimension=16, active=3, seed=0):
     return (codes @ atoms + 0.01 * random.normal(size=(rows, dimension))).astype("float32"), atoms
 
 
-solved = tf.function(lasso)  # traced, as training has it: many steps
+solved = tf.function(lasso)  # traced, as in training, since it takes many iterations
 
 
 def learned(x, num_atoms=24, penalty=0.1, epochs=1, **arguments):
@@ -62,7 +62,7 @@ def test_training_lowers_the_objective_on_unseen_data(atom_update):
     x, _ = sparse_data()
     model = learned(x[:300], atom_update=atom_update)
     first = model.evaluate(x[3500:], verbose=0, return_dict=True)["loss"]
-    # Swaps are rare: they are made only where they lower the objective for certain.
+    # Swaps are rare: they are made only if they are certain to lower the objective.
     rows, epochs = {"gradient": (1500, 2), "replace": (3500, 6)}[atom_update]
     model.fit(x[:rows], batch_size=100, epochs=epochs, verbose=0)
     last = model.evaluate(x[3500:], verbose=0, return_dict=True)["loss"]
@@ -91,10 +91,10 @@ def test_dead_atoms_are_replaced_and_counted(atom_update):
     x[:, 0] = 0
     model = learned(x, atom_update=atom_update)
     atoms = model.atoms.copy()
-    atoms[:5] = np.eye(16)[0]  # what no patch has
+    atoms[:5] = np.eye(16)[0]  # no patch has this component
     model.atoms = atoms
     history = model.fit(x, batch_size=100, epochs=4, verbose=0).history
-    if atom_update == "gradient":  # replacing swaps what is useless before it is dead
+    if atom_update == "gradient":  # "replace" swaps useless atoms before they are dead
         assert max(history["dead_atoms"]) > 0
     assert history["dead_atoms"][-1] == 0
     assert np.abs(model.atoms[:, 0]).max() < 0.5
@@ -124,7 +124,7 @@ def test_descent_never_raises_the_error_and_keeps_atoms_at_length_one():
     random = np.random.default_rng(1)
     atoms = unit_norm(tf.constant(true + 0.5 * random.normal(size=true.shape), tf.float32))
     codes = solved(x, atoms, 0.1, 1e-3).codes
-    codes = codes * tf.cast(tf.range(24) != 7, tf.float32)  # one is never used
+    codes = codes * tf.cast(tf.range(24) != 7, tf.float32)  # one atom is never used
     error = [float(tf.reduce_sum((x - codes @ atoms) ** 2))]
     statistics = tf.transpose(codes) @ codes, tf.transpose(codes) @ x
     for block_size in (1, 5, 32):
@@ -151,7 +151,7 @@ def least_objective(x, atoms, penalty=0.1):
 
 
 def swap_data(num_rows=200):
-    """Patches, eight bad atoms, and a pool of better ones."""
+    """Returns patches, eight bad atoms, and a pool of better ones."""
     x, true = sparse_data(num_rows)
     atoms = unit_norm(tf.constant(np.random.default_rng(1).normal(size=(8, 16)), tf.float32))
     pool = unit_norm(tf.constant(np.concatenate([true, x[:20], np.zeros((4, 16))]), tf.float32))
@@ -165,7 +165,7 @@ def test_swaps_never_raise_the_minimal_objective_of_the_batch():
     objectives, num_swaps = [least_objective(x, atoms)], 0
     for i in range(5):
         update.pool.assign(tf.roll(pool, 8 * i, axis=0)[:8])
-        batch = with_solution(x, atoms, tolerance=1e-3)  # as training has it
+        batch = with_solution(x, atoms, tolerance=1e-3)  # as in training
         atoms, is_new = update.improve(atoms, batch, tf.zeros([]), update.pool)
         num_swaps += np.sum(is_new)
         objectives.append(least_objective(x, atoms))
@@ -179,7 +179,7 @@ def test_every_swap_lowers_the_objective_given_the_swaps_before_it():
     batch = with_solution(x, before)
     after, replaced, worth, decrease = swap(before, batch, pool, tf.constant(0.1), tf.zeros(8))
     assert np.sum(replaced) > 2
-    # Again by the definition: one after the other, all codes fixed but those of the atom.
+    # The same by definition: one atom after another, with all codes fixed but those of the atom.
     atoms, codes = np.array(before), np.array(batch.codes)
 
     def objective():
@@ -206,8 +206,8 @@ def test_swaps_take_patches_from_the_pool_and_leave_other_atoms_alone():
     np.testing.assert_array_equal(after[~replaced], atoms[~replaced])
     taken = [row.tobytes() for row in after[replaced].numpy()]
     assert set(taken) <= {row.tobytes() for row in pool[:44].numpy()}
-    assert len(set(taken)) == len(taken), "each once"
-    # Atoms that were more useful in the past than any patch on this batch stay.
+    assert len(set(taken)) == len(taken), "a patch was taken twice"
+    # Atoms stay if they were more useful in the past than any patch is on this batch.
     same, replaced, *_ = swap(atoms, batch, pool, tf.constant(0.1), tf.fill([8], 1e3))
     assert not np.any(replaced)
     np.testing.assert_array_equal(same, atoms)
@@ -222,7 +222,7 @@ def test_swaps_within_the_duality_gap_are_checked_by_solving_again(is_lower, mon
     batch = with_solution(x, atoms)
     decrease = float(swap(atoms, batch, update.pool, tf.constant(0.1), tf.zeros(8)).decrease)
     batch = batch._replace(gap=tf.fill([200], decrease * 1.01))
-    if not is_lower:  # solving again finds nothing lower
+    if not is_lower:  # solving again finds no lower objective
         monkeypatch.setattr(
             atom_updates, "lasso", lambda x, *_, **__: lasso(x, atoms, tf.constant(0.1), 1e-7)
         )
@@ -298,7 +298,7 @@ def test_xla_and_graph_train_alike(atom_update):
         model.compile(jit_compile=jit_compile, steps_per_execution=4)
         model.fit(x, batch_size=64, epochs=2, verbose=0)
         atoms.append(model.atoms)
-    # Updates of hundreds of steps amplify rounding, so most, not all.
+    # Hundreds of iterations amplify rounding, so most atoms agree, but not all.
     assert np.mean(np.sum(atoms[0] * atoms[1], axis=1) > 0.99) > 0.9
 
 
@@ -325,7 +325,7 @@ def test_examples_of_weight_zero_teach_nothing():
 
 def test_constant_patches_have_empty_codes_and_become_no_atoms():
     x, _ = sparse_data(400)
-    x[::2] = 0  # constant patches, without their mean
+    x[::2] = 0  # constant patches after subtracting their mean
     model = learned(x)
     codes = model.encode(x)
     assert not codes[::2].any()

@@ -16,7 +16,7 @@ def labels():
 
 
 def stack(units=(24, 12), activation="sigmoid", seed=1, compiled=True, likelihood="bernoulli"):
-    """A stack of dense layers on the digits, with the same first weights each time."""
+    """Builds a stack of dense layers for the digits, with the same initial weights each time."""
     keras.utils.set_random_seed(seed)
     sizes = (64, *units)
     encoders, decoders = [], []
@@ -26,7 +26,7 @@ def stack(units=(24, 12), activation="sigmoid", seed=1, compiled=True, likelihoo
         encoders.append(keras.Model(x, layer(x)))
         decoders.append(keras.Model(code, keras.layers.Dense(inputs, name=f"back_{i + 1}")(code)))
     model = tfae.StackedAutoencoder(encoders, decoders, likelihood, seed=seed)
-    if compiled:  # few steps run sooner than they are traced
+    if compiled:  # for a few steps, running eagerly is faster than tracing
         eagerly = compiled != "graph"
         model.compile(keras.optimizers.Adam(1e-2), run_eagerly=eagerly, jit_compile=False)
     return model
@@ -81,7 +81,7 @@ def test_the_stack_applies_its_layers_one_after_another(flat):
         h = encoder(h)
     np.testing.assert_allclose(model.encode(flat[:50]), h, rtol=1e-5, atol=1e-6)
     assert list(model.features(flat[:2])) == ["hidden_1", "hidden_2"]
-    below = tf.sigmoid(model.decoders[1](h))  # as at the end of the first encoder
+    below = tf.sigmoid(model.decoders[1](h))  # the activation of the first encoder's output
     expected = tf.sigmoid(model.decoders[0](below))
     np.testing.assert_allclose(model.decode(h), expected, rtol=1e-5, atol=1e-6)
 
@@ -112,7 +112,7 @@ def test_networks_that_do_not_fit_are_refused_and_the_layer_is_named():
         tfae.StackedAutoencoder([], [])
 
 
-# ---------------------------------------------------------------------------- greedy
+# ---------------------------------------------------------------------------- pretraining
 
 
 def test_pretraining_changes_only_the_layer_being_trained(flat):
@@ -166,7 +166,7 @@ def test_corruption_may_be_given_for_all_layers_or_each(flat):
     second = loss([None, tfae.layers.MaskingCorruption(0.5)])
     assert second[0] == clean[0]
     assert second[1] != clean[1]
-    assert noisy == loss(tfae.layers.MaskingCorruption(0.5)), "noise follows from the seed"
+    assert noisy == loss(tfae.layers.MaskingCorruption(0.5)), "the seed determines the noise"
 
 
 @pytest.mark.parametrize("corruption", [None, "masking"])
@@ -208,7 +208,7 @@ def test_pretraining_on_a_dataset_equals_pretraining_on_arrays(flat):
 
 def test_patience_ends_a_layer_early_and_restores_its_best_weights(flat):
     model = stack((24,))
-    optimizer = keras.optimizers.SGD(1.0)  # too fast on purpose: the loss jumps about
+    optimizer = keras.optimizers.SGD(1.0)  # deliberately too large: the loss jumps up and down
     (history,) = model.pretrain(
         flat[:200], 50, optimizer=optimizer, validation_split=0.5, patience=2, verbose=0
     )
@@ -285,7 +285,7 @@ def test_a_saved_model_resumes_pretraining_at_its_next_layer(flat, tmp_path):
     assert loaded.pretrained_layers == 1
     assert len(loaded.pretrain(x, 2, **MASKING)) == 1
     assert_same_weights(loaded, whole)
-    assert loaded.pretrain(x, 2, **MASKING) == []  # all is done
+    assert loaded.pretrain(x, 2, **MASKING) == []  # all layers are done
     loaded.pretrained_layers = 0
     assert len(loaded.pretrain(x, 2, **MASKING)) == 2
 
@@ -302,7 +302,7 @@ def test_pretraining_killed_within_a_layer_resumes_exactly(flat, tmp_path, layer
 
     with pytest.raises(KeyboardInterrupt):
         stack().pretrain(flat[:200], 4, callbacks=kill, backup_dir=tmp_path, **options)
-    again = stack(seed=2)  # a new process: other first weights, which the backup replaces
+    again = stack(seed=2)  # as in a new process: other initial weights, which the backup replaces
     again.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
     histories = again.pretrain(flat[:200], 4, backup_dir=tmp_path, **options)
     assert_same_weights(again, whole)
@@ -324,7 +324,7 @@ def test_patience_is_part_of_the_backup(flat, tmp_path):
     whole = stack((24,))
     (expected,) = whole.pretrain(flat[:100], 50, **options)
     end = len(expected.epoch)
-    for at_epoch in (end - 1, end):  # after the best epoch, and between the end and the next layer
+    for at_epoch in (end - 1, end):  # after the best epoch, and between this layer and the next
         folder = tmp_path / str(at_epoch)
         with pytest.raises(KeyboardInterrupt):
             stack((24,)).pretrain(flat[:100], at_epoch + 1, callbacks=[_StopAfter(at_epoch)],
@@ -336,7 +336,7 @@ def test_patience_is_part_of_the_backup(flat, tmp_path):
 
 
 class _StopAfter(keras.callbacks.Callback):
-    """Dies where `fit` begins an epoch or ends."""
+    """Interrupts `fit` at the start of an epoch or at its end."""
 
     def __init__(self, epochs):
         super().__init__()
@@ -492,7 +492,7 @@ def test_invalid_heads_are_refused():
 
 @pytest.mark.slow
 def test_with_few_labels_pretraining_beats_random_initialisation(flat, labels):
-    """As benchmarks/stacked.py on MNIST: 50 labels, three seeds, pairs of equal first weights."""
+    """Like benchmarks/stacked.py: 50 labels, three seeds, with equal initial weights for each."""
     order = np.random.default_rng(0).permutation(1797)
     train, test = order[:1300], order[1300:]
 

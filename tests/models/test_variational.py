@@ -15,7 +15,7 @@ def vae(seed=7, compiled=True, **hyperparameters):
     hyperparameters = {"hidden_units": (24,), **hyperparameters}
     keras.utils.set_random_seed(seed)
     model = tfae.VariationalAutoencoder.from_shape((8, 8, 1), 3, seed=seed, **hyperparameters)
-    if compiled:  # without XLA: compiling takes longer than these tests train
+    if compiled:  # without XLA: compiling takes longer than the training in these tests
         model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
     return model
 
@@ -83,7 +83,7 @@ def test_beta_weights_the_kl_only_in_the_loss(few_digits, beta):
 
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_beta_can_be_set_between_epochs(few_digits, jit_compile, tmp_path):
-    """The usual annealing callback assigns to `model.beta`."""
+    """As annealing callbacks usually do."""
     few_digits = few_digits[:64]  # two batches of one size: one program
     model = vae(compiled=False, hidden_units=(8,))
     model.compile(keras.optimizers.SGD(0.0), jit_compile=jit_compile)
@@ -107,7 +107,7 @@ def test_beta_can_be_set_between_epochs(few_digits, jit_compile, tmp_path):
 
 @pytest.mark.slow
 def test_without_the_compiled_library_the_model_trains_to_the_same_values(tmp_path):
-    """One process with the library and one without, through `fit`, with XLA and without."""
+    """Compares a process with the library and one without, with and without XLA."""
     script = """
 import sys, numpy as np, keras, tfae
 from sklearn.datasets import load_digits
@@ -230,7 +230,7 @@ def test_generate_refuses_invalid_numbers(n):
 
 
 def test_samples_of_a_trained_model_resemble_digits(digits):
-    """Nearer to real digits than the mean digit's shuffled pixels are."""
+    """They are closer to real digits than the same samples with shuffled pixels."""
     model = vae(hidden_units=(128,))
     model.fit(digits, epochs=15, verbose=0)
     real, samples = digits.reshape(-1, 64), model.generate(200, seed=0).reshape(-1, 64)
@@ -240,7 +240,7 @@ def test_samples_of_a_trained_model_resemble_digits(digits):
         return np.mean([((real - image) ** 2).sum(1).min() for image in images])
 
     assert distance(samples) < 0.5 * distance(shuffled)
-    assert samples.std(axis=0).max() > 0.1, "the samples differ from each other"
+    assert samples.std(axis=0).max() > 0.1, "all samples are alike"
 
 
 # ---------------------------------------------------------------------------- anomaly score

@@ -1,4 +1,4 @@
-"""The variational autoencoder with priors other than N(0, I)."""
+"""The variational autoencoder with other priors than N(0, I)."""
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ def vae(prior, **hyperparameters):
     model = tfae.VariationalAutoencoder.from_shape(
         (8, 8, 1), 3, hidden_units=(24,), prior=prior, seed=7, **hyperparameters
     )
-    # Eagerly: these tests take few steps, and a graph takes longer to make.
+    # Eagerly: for a few steps that is faster than tracing.
     model.compile(keras.optimizers.Adam(1e-2), run_eagerly=True)
     return model
 
@@ -56,7 +56,7 @@ def test_the_anomaly_score_contains_the_expected_log_ratio_to_the_prior(make, fe
 def test_equal_priors_give_equal_anomaly_scores(few_digits, log_variance):
     plain, mixed = vae("gaussian"), vae(LearnedMixture(1))
     mixed.prior.mean.assign(tf.zeros((1, 3)))
-    for model in (plain, mixed):  # from one seed, so of the same weights
+    for model in (plain, mixed):  # built from one seed, they have the same weights
         model.encoder.get_layer("log_variance").bias.assign(tf.fill([3], log_variance))
     np.testing.assert_allclose(
         mixed.anomaly_score(few_digits), plain.anomaly_score(few_digits), rtol=1e-6, atol=1e-4
@@ -72,7 +72,7 @@ def test_beta_and_free_bits_keep_their_meaning(make, few_digits):
 
 
 def test_the_kl_at_many_samples_agrees_with_the_closed_form(few_digits):
-    """A mixture of one standard normal distribution is the prior whose KL is known."""
+    """A mixture of a single standard normal distribution is a prior whose KL is known."""
     prior = LearnedMixture(1)
     model = vae(prior, num_samples=400)
     prior.mean.assign(tf.zeros_like(prior.mean))
@@ -82,7 +82,7 @@ def test_the_kl_at_many_samples_agrees_with_the_closed_form(few_digits):
 
 
 def test_log_likelihood_and_generate_use_the_mixture_prior(linear_gaussian):
-    """Under a mixture over codes a linear model's p(x) is a mixture, too."""
+    """If the prior of a linear model is a mixture, p(x) is a mixture too."""
     prior = LearnedMixture(2)
     model, data, _ = linear_gaussian(4.0, prior=prior)
     means, deviations, weights = np.array([[-1.0, 0.5], [1.5, 0.0]]), [0.5, 0.9], [0.3, 0.7]
@@ -119,13 +119,13 @@ def test_a_vamp_prior_is_the_mixture_of_posteriors_at_its_pseudo_inputs(few_digi
 def test_with_the_data_as_pseudo_inputs_the_kl_is_at_most_the_log_of_their_number(
     linear_gaussian,
 ):
-    """Then the prior is the aggregate posterior, and the KL the information about the example."""
+    """The prior is then the aggregate posterior, and the mean KL is the mutual information."""
     model, data, _ = linear_gaussian(prior=VampPrior(300))
     model.prior.pseudo_inputs.assign(data)
     model.compile(run_eagerly=True)
     logs = [model.test_on_batch(data, return_dict=True)["kl_loss"] for _ in range(10)]
     assert 0 < np.mean(logs) < np.log(300)
-    # N(0, I) is no further away than the aggregate posterior, but for the finite sample.
+    # The aggregate posterior is the prior with the smallest mean KL.
     plain, _, _ = linear_gaussian()
     plain.compile(run_eagerly=True)
     assert np.mean(logs) < plain.test_on_batch(data, return_dict=True)["kl_loss"]

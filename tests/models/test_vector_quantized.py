@@ -12,7 +12,7 @@ GRID = {"latent_dim": 4, "architecture": "conv", "filters": (4, 6)}
 
 
 def vqvae(run_eagerly=True, **hyperparameters):
-    """Eager, as most tests take few steps, and a graph takes longer to make."""
+    """Builds a model that runs eagerly: for a few steps that is faster than tracing."""
     keras.utils.set_random_seed(7)
     model = VQVAE.from_shape(
         (8, 8, 1), **{"num_embeddings": 16, "seed": 7, **FLAT, **hyperparameters}
@@ -60,7 +60,7 @@ def test_training_uses_the_whole_codebook_and_learns_to_reconstruct(digits):
 
 
 def test_the_gradient_passes_straight_through(few_digits):
-    """The encoder gets the decoder's gradient at the quantised code, and the commitment's."""
+    """The encoder gets the decoder's gradient at the quantised code plus that of the commitment."""
     model = vqvae(commitment=0.5)
     batch = unpack(few_digits)
     with tf.GradientTape(persistent=True) as tape:

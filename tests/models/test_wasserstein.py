@@ -10,7 +10,7 @@ from tfae.priors import Prior
 
 @keras.saving.register_keras_serializable("tests")
 class Ring(Prior):
-    """A circle, of which there are only samples."""
+    """A circle, which has samples but no density."""
 
     is_density = False
 

@@ -11,7 +11,7 @@ every_architecture = pytest.mark.parametrize("architecture", sorted(ARCHITECTURE
 
 
 def kernels(*networks):
-    """The initial kernels, each with the number of units it reads and feeds."""
+    """Yields the initial kernels, each with its fan-in and fan-out."""
     layers = [layer for network in networks for layer in network.layers]
     for kernel in (layer.kernel for layer in layers if hasattr(layer, "kernel")):
         receptive_field = np.prod(kernel.shape[:-2])

@@ -50,7 +50,7 @@ def test_invalid_sizes_are_refused():
         ARCHITECTURES["conv"]((28, 28), 2)
 
 
-# ---------------------------------------------------------------------------- nothing global
+# ---------------------------------------------------------------------------- no global state
 
 
 def all_weights(*networks):
@@ -99,7 +99,9 @@ def test_building_from_a_seed_is_reproducible_and_changes_no_global_state(cls):
     for a, b in zip(all_weights(first), all_weights(again), strict=True):
         np.testing.assert_array_equal(a, b)
     assert keras.config.dtype_policy() == before[1]
-    if "corruption" not in of_constructor(cls):  # unseeded, it draws before it gets a seed
+    if "corruption" not in of_constructor(
+        cls
+    ):  # without a seed it draws one before the model seeds it
         assert random.getstate() == before[0]
 
 

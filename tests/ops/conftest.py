@@ -1,4 +1,4 @@
-"""The op's inputs and results, for its tests. None of them passes without the compiled kernel."""
+"""Inputs and results of the op for its tests, which all fail without the compiled kernel."""
 
 import dataclasses
 
@@ -16,7 +16,7 @@ def kernel():
 
 @dataclasses.dataclass
 class Problem:
-    """Arguments of the op, and gradients from above that are not 1."""
+    """Arguments of the op, and upstream gradients that are not 1."""
 
     mean: tf.Tensor
     log_variance: tf.Tensor
@@ -74,7 +74,7 @@ def make_problem():
 
 
 def bits(tensor):
-    """The bits of a tensor's elements, which compare equal for NaN too."""
+    """Returns the bits of a tensor's elements, which compare equal even for NaN."""
     array = tensor.numpy()
     return array.shape, array.dtype, array.tobytes()
 

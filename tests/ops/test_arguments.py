@@ -1,4 +1,4 @@
-"""What the op says to wrong arguments: which one, and both shapes."""
+"""Errors for invalid arguments name the argument and both shapes."""
 
 import numpy as np
 import pytest

@@ -16,11 +16,11 @@ def test_gradients_agree_with_finite_differences(make_problem, num_samples):
         weighted = tf.reduce_sum(problem.z_gradient * tf.sin(z))
         return weighted + tf.reduce_sum(problem.kl_gradient * kl)
 
-    slopes, numeric = tf.test.compute_gradient(
+    derivatives, numeric = tf.test.compute_gradient(
         loss, [problem.mean, problem.log_variance], delta=1e-5
     )
-    for slope, estimate in zip(slopes, numeric, strict=True):
-        np.testing.assert_allclose(slope, estimate, rtol=1e-6, atol=1e-8)
+    for derivative, estimate in zip(derivatives, numeric, strict=True):
+        np.testing.assert_allclose(derivative, estimate, rtol=1e-6, atol=1e-8)
 
 
 @pytest.mark.parametrize("num_samples", [None, 2])
@@ -38,9 +38,9 @@ def test_second_derivatives_agree_with_finite_differences(make_problem, num_samp
         problem.z_gradient,
         problem.kl_gradient,
     ]
-    slopes, numeric = tf.test.compute_gradient(gradients, arguments, delta=1e-5)
-    for slope, estimate in zip(slopes, numeric, strict=True):
-        np.testing.assert_allclose(slope, estimate, rtol=1e-6, atol=1e-8)
+    derivatives, numeric = tf.test.compute_gradient(gradients, arguments, delta=1e-5)
+    for derivative, estimate in zip(derivatives, numeric, strict=True):
+        np.testing.assert_allclose(derivative, estimate, rtol=1e-6, atol=1e-8)
 
 
 def second_derivatives(op, mean, log_variance, seed, num_samples):
@@ -72,7 +72,7 @@ def test_second_derivatives_agree_with_the_reference(make_problem, dtype, tolera
 
 
 def test_gradients_stay_accurate_if_the_mean_is_many_standard_deviations_from_zero(make_problem):
-    # There z - mean, in which the noise can be found cheaply, has lost most of its digits.
+    # There z - mean, from which the noise could be recovered cheaply, has lost most of its digits.
     problem = make_problem((30, 100))
     problem.mean = tf.where(problem.mean > 1, 1000.0, problem.mean)
     problem.log_variance = tf.where(problem.mean > 1, -12.0, problem.log_variance)

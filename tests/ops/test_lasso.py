@@ -1,4 +1,4 @@
-"""Coefficients by FISTA: right, certified, never uphill, whatever the number of rows."""
+"""The FISTA solver: its solutions, their duality gaps, and its monotone progress."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from sklearn.decomposition import sparse_encode
 
 from tfae.ops.lasso import lasso
 
-# In a graph: eagerly every small operation of every iteration is a call.
+# In a graph, since eager execution has overhead for every small operation of every iteration.
 solve = tf.function(lasso, reduce_retracing=True)
 
 
@@ -52,7 +52,7 @@ def test_the_duality_gap_bounds_the_suboptimality_and_meets_the_tolerance(dtype,
 
 
 def test_the_objective_never_rises_with_more_iterations():
-    x, atoms = problem(num_atoms=200)  # coherent: plain FISTA goes up and down on it
+    x, atoms = problem(num_atoms=200)  # coherent atoms, for which plain FISTA is not monotone
     path = [0.5 * (x**2).sum(1)]
     for iterations in range(8, 161, 8):
         path.append(objective(x, atoms, solve(x, atoms, 0.02, 1e-9, iterations).codes, 0.02))
@@ -71,7 +71,7 @@ def test_eager_graph_and_xla_agree_for_any_number_of_rows(rows, jit):
 
     if jit == "around":
         solution = tf.function(solved, jit_compile=True)(x[:rows])
-    else:  # one graph for all numbers of rows
+    else:  # one graph for any number of rows
         spec = tf.TensorSpec([None, x.shape[1]])
         solution = tf.function(solved).get_concrete_function(spec)(tf.constant(x[:rows]))
     for a, b in zip(solution, whole, strict=True):

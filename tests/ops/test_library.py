@@ -1,4 +1,4 @@
-"""A library that cannot be used: one warning says why, and plain TensorFlow takes over."""
+"""If the library cannot be used, one warning says why, and plain TensorFlow takes over."""
 
 import ast
 import pathlib
@@ -43,7 +43,7 @@ STATES = {
 
 @pytest.fixture(params=STATES, ids=lambda state: state.__name__)
 def unusable(request, tmp_path, monkeypatch):
-    """A state in which the library is not found or not fit; its value is the reason given."""
+    """A library that is missing or unusable; the value is the reason given in the warning."""
     path = tmp_path / "library.so"
     request.param(path)
     monkeypatch.setenv("TFAE_OPS_LIBRARY", str(path))
@@ -54,7 +54,7 @@ def unusable(request, tmp_path, monkeypatch):
 
 @pytest.fixture
 def usable(monkeypatch):
-    """As after the start of a program with a library that was built elsewhere."""
+    """As if a program had started with a library in another place."""
     monkeypatch.setenv("TFAE_OPS_LIBRARY", str(BUILT))
     library.operations.cache_clear()
     yield
@@ -62,7 +62,7 @@ def usable(monkeypatch):
 
 
 def train(steps=20):
-    """The losses of a small linear variational autoencoder."""
+    """Returns the losses of a small linear variational autoencoder."""
     random = np.random.default_rng(0)
     data = tf.constant(random.normal(size=(64, 8)), "float32")
     encoder = tf.Variable(random.normal(size=(8, 6)) / 4, dtype="float32")

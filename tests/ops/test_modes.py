@@ -1,4 +1,4 @@
-"""The same bits eagerly, in graphs and under XLA, on any number of threads and replicas."""
+"""Results are bit-identical eagerly, in graphs, under XLA, and for any number of threads."""
 
 import hashlib
 import os
@@ -119,7 +119,7 @@ def test_replicas_give_the_same_bits_as_one_device(
 
 
 def digest_of_shared_work():
-    """A digest of results that are large enough for several threads, eager ones and XLA's."""
+    """Returns a digest of eager and XLA results that are large enough for several threads."""
 
     def step(mean, log_variance, seed, weight):
         with tf.GradientTape() as tape:

@@ -1,4 +1,4 @@
-"""The noise is TensorFlow's own, and it is good noise."""
+"""The noise is TensorFlow's own, and it is of good quality."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ SEEDS = [(0, 0), (1, 2), (-1, -7), (2**40 + 3, -(2**62))]
 
 
 def noise_of(op, shape, seed, num_samples=None):
-    """What `op` draws for a standard Gaussian."""
+    """Returns what `op` draws for a standard Gaussian."""
     zeros = tf.zeros(shape)
     return op(zeros, zeros, seed, num_samples)[0]
 

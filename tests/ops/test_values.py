@@ -1,4 +1,4 @@
-"""Values and gradients are the reference's, for every shape, dtype and number of samples."""
+"""Values and gradients agree with the reference for every shape, dtype and number of samples."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfae import ops
 
-# Absolute and relative. The noise is the same to 4e-6; 16-bit results may be rounded apart.
+# Absolute and relative. The noise agrees to 4e-6; 16-bit results may be rounded differently.
 TOLERANCE = {"float32": 1e-5, "float64": 1e-5, "float16": 2e-3, "bfloat16": 2e-2}
 
 SHAPES = [
@@ -65,7 +65,7 @@ def test_extreme_values_give_the_same_results_as_the_reference(make_problem, dty
     inf, nan = np.inf, np.nan
     means = [0, 1, -3, 1e4, 1e20, inf, -inf, nan]
     log_variances = [0, 1, -1, 20, -20, 80, -80, 100, -100, 176, -176, 178, 1e4, -1e4, 1e30, -1e30]
-    # More than once, for noise large and small.
+    # Repeated, so that there is large and small noise.
     log_variances = 3 * [*log_variances, inf, -inf, nan]
     grid = np.meshgrid(means, log_variances, indexing="ij")
     problem = make_problem((grid[0].size, 1), dtype)

@@ -58,7 +58,7 @@ def test_the_number_of_components_with_the_lowest_bic_is_chosen():
 
 
 def grids(n=4000):
-    """Indices on a grid (2, 1), where the first place has 0 to 2 and the second one always 3."""
+    """Returns indices on a grid (2, 1): 0 to 2 in the first position, always 3 in the second."""
     rng = np.random.default_rng(0)
     first = rng.choice(3, p=[0.6, 0.3, 0.1], size=n)
     return np.stack([first, np.full(n, 3)], axis=1)[..., None]
@@ -69,7 +69,7 @@ OF_CODES = {"codebook": CODEBOOK, "code_shape": (2, 1, 2)}
 
 
 def fitted(kind):
-    """A density of that kind, fitted to data of its own."""
+    """Returns a density of that kind, fitted to suitable data."""
     if kind == "categorical":
         return priors.fit(grids(), kind, **OF_CODES)
     return priors.fit(clusters()[0], kind)
@@ -93,13 +93,13 @@ def test_categorical_samples_are_embeddings_at_their_probabilities(smoothing):
     drawn = prior.sample(n, [3, 0]).numpy()
     assert drawn.shape == (n, 2, 1, 2)
     np.testing.assert_array_equal(drawn[..., 1], drawn[..., 0] + 1)
-    places = drawn[..., 0] / 2
-    assert set(np.unique(places)) <= {0, 1, 2, 3}
-    frequencies = np.stack([(places == k).mean(axis=0) for k in range(4)], axis=-1)
+    positions = drawn[..., 0] / 2
+    assert set(np.unique(positions)) <= {0, 1, 2, 3}
+    frequencies = np.stack([(positions == k).mean(axis=0) for k in range(4)], axis=-1)
     np.testing.assert_allclose(frequencies, prior.probabilities, atol=0.01)
     assert (frequencies[prior.probabilities == 0] == 0).all()
-    # The places are independent of each other.
-    together = ((places[:, 0] == 0) & (places[:, 1] == 3)).mean()
+    # The positions are independent of each other.
+    together = ((positions[:, 0] == 0) & (positions[:, 1] == 3)).mean()
     assert together == pytest.approx(frequencies[0, 0, 0] * frequencies[1, 0, 3], abs=0.01)
 
 

@@ -1,4 +1,4 @@
-"""The smallest models, and a look at how they are run."""
+"""The smallest models, and a callback that records how they run."""
 
 import keras
 import pytest
@@ -22,12 +22,12 @@ def tiny(seed=7, model_class=tfae.Autoencoder, learning_rate=1e-2, **compile_opt
 
 @pytest.fixture
 def watch():
-    """A callback that sees how each epoch is run."""
+    """A callback that records how each epoch runs."""
     return Watch()
 
 
 class Watch(keras.callbacks.Callback):
-    """How each epoch is run."""
+    """Records whether XLA is used and how many steps are fused in each epoch."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""A run that is killed and started again ends as one that was not."""
+"""A run that was killed and restarted ends like an uninterrupted one."""
 
 import random
 import shutil
@@ -21,7 +21,7 @@ class Killed(BaseException):
 
 
 class Kill(keras.callbacks.Callback):
-    """Stands for a kill within an epoch."""
+    """Simulates a kill within an epoch."""
 
     def __init__(self, epoch):
         super().__init__()
@@ -40,7 +40,7 @@ def kept(folder):
 
 
 def run(model, x, folder=None, kill=None, patience=2):
-    # Keras turns the sign of `min_delta` around when it finds the direction.
+    # Keras changes the sign of `min_delta` when it resolves the direction.
     stop = keras.callbacks.EarlyStopping(
         patience=patience, min_delta=0.5, restore_best_weights=True
     )
@@ -55,7 +55,7 @@ def run(model, x, folder=None, kill=None, patience=2):
 
 @pytest.fixture(scope="module")
 def uninterrupted(tiny, few_digits):
-    model = tiny(learning_rate=0.3, run_eagerly=True)  # so high that early stopping has work to do
+    model = tiny(learning_rate=0.3, run_eagerly=True)  # so high that early stopping triggers
     return model, run(model, few_digits)
 
 
@@ -64,7 +64,7 @@ def test_a_killed_run_resumes_exactly(tiny, few_digits, tmp_path, uninterrupted,
     expected, history = uninterrupted
     with pytest.raises(Killed):
         run(tiny(learning_rate=0.3, run_eagerly=True), few_digits, tmp_path, kill=epoch)
-    seed = 8 if epoch else 7  # in epoch 0 nothing was kept yet
+    seed = 8 if epoch else 7  # in epoch 0 there was no state yet
     model = tiny(seed, learning_rate=0.3, run_eagerly=True)
     resumed = run(model, few_digits, tmp_path)
     assert resumed.epoch == history.epoch
@@ -73,7 +73,7 @@ def test_a_killed_run_resumes_exactly(tiny, few_digits, tmp_path, uninterrupted,
         assert resumed.history[name] == pytest.approx(values, rel=1e-6)
     for a, b in zip(model.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
-    assert list(tmp_path.iterdir()) == []  # the backup goes with the end of the run
+    assert list(tmp_path.iterdir()) == []  # the backup is removed at the end of the run
 
 
 def test_half_written_states_are_ignored(tiny, few_digits, tmp_path, uninterrupted):
@@ -145,7 +145,7 @@ def test_a_run_with_a_damaged_newest_state_resumes_exactly_from_the_state_before
     expected, history = uninterrupted
     shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
     garble(tmp_path / "00002" / "model.weights.h5")
-    (tmp_path / "²").mkdir()  # a digit, too, and not ours
+    (tmp_path / "²").mkdir()  # a digit too, but not a state of ours
     model = tiny(seed=8, learning_rate=0.3)
     with pytest.warns(UserWarning, match="00002/model.weights.h5"):
         resumed = run(model, few_digits, tmp_path)
@@ -165,7 +165,7 @@ def test_if_every_state_is_damaged_the_files_are_named_and_nothing_is_trained(
     assert kept(tmp_path) == ["00001", "00002"]
 
 
-@pytest.mark.filterwarnings("ignore:Skipping")  # Keras tells of every layer
+@pytest.mark.filterwarnings("ignore:Skipping")  # Keras warns about every layer
 def test_a_backup_of_another_model_or_other_callbacks_is_refused(killed, tmp_path, digits):
     shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
     other = tfae.Autoencoder.from_shape((8, 8, 1), 3)
@@ -217,7 +217,7 @@ def test_a_run_killed_at_random_moments_resumes_exactly(tmp_path, way, atol):
     rng, kills, seen = random.Random(way), 0, []
     while True:
         process = start("killed", str(tmp_path / "whole.weights.h5"))
-        seen.append([process.stdout.readline() for _ in range(3)])  # a whole epoch at least
+        seen.append([process.stdout.readline() for _ in range(3)])  # at least one whole epoch
         if kills < 3:
             time.sleep(rng.uniform(0, 0.5))
             process.kill()
@@ -228,7 +228,7 @@ def test_a_run_killed_at_random_moments_resumes_exactly(tmp_path, way, atol):
             break
     begun = [int(lines[0].split()[1]) for lines in seen]
     assert begun[0] == 0, begun
-    assert all(np.diff(begun) > 0), begun  # each process went on where the one before had come to
+    assert all(np.diff(begun) > 0), begun  # each process continued where the one before was killed
     with np.load(tmp_path / "whole.npz") as whole, np.load(tmp_path / "killed.npz") as killed:
         for name in whole:
             np.testing.assert_allclose(killed[name], whole[name], rtol=0, atol=atol)

@@ -1,4 +1,4 @@
-"""When XLA compiles, and how much of it a process is left with."""
+"""When XLA compiles, and how many programs a process keeps."""
 
 import warnings
 
@@ -16,8 +16,8 @@ def test_only_long_fits_are_compiled(tiny, watch, few_digits, monkeypatch):
     model.fit(few_digits, epochs=2, callbacks=[watch], verbose=0)
     assert watch.xla == [False, False]
     assert compilation.worth_compiling(model, 100_000)
-    assert compilation.worth_compiling(model, None)  # endless, for all anybody knows
-    # The epochs that are skipped count: a resumed run runs as one that was not interrupted.
+    assert compilation.worth_compiling(model, None)  # possibly endless
+    # Skipped epochs count: a resumed run must run like one that was not interrupted.
     asked = []
     monkeypatch.setattr(
         "tfae.training.programs.worth_compiling", lambda _, steps: asked.append(steps) or True
@@ -26,7 +26,7 @@ def test_only_long_fits_are_compiled(tiny, watch, few_digits, monkeypatch):
     assert asked == [50 * 7]
     assert watch.xla[2:] == [True]
     assert watch.steps[2] > 1
-    assert model.jit_compile is False  # single calls compile nothing
+    assert model.jit_compile is False  # outside `fit` nothing is compiled
 
 
 def test_random_layers_of_keras_and_convolutions_turn_automatic_xla_off(tiny):
@@ -55,10 +55,10 @@ def test_a_program_budget_ends_at_its_limit_and_when_the_process_runs_out_of_map
     assert budget.allows("train", ((1,),))
     assert budget.allows("train", ((2,),))
     assert not budget.allows("train", ((3,),))
-    assert budget.allows("train", ((1,),))  # it is there already
+    assert budget.allows("train", ((1,),))  # it exists already
     monkeypatch.setattr(compilation, "_mappings_are_left", lambda: False)
     other = compilation.ProgramBudget()
-    assert other.allows("train", ((1,),))  # of an equal function of another model
+    assert other.allows("train", ((1,),))  # an equal function of another model has compiled it
     with pytest.warns(UserWarning, match="memory mappings"):
         assert not other.allows("test", ((1,),))
 
@@ -67,7 +67,7 @@ def test_a_process_out_of_mappings_trains_without_xla_and_warns_once(tiny, few_d
     monkeypatch.setattr(compilation, "_most_mappings", lambda: 100)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
-        for units in (1, 3, 4, 5):  # nothing to share
+        for units in (1, 3, 4, 5):  # so that no programs can be shared
             model = tfae.Autoencoder.from_shape((8, 8, 1), units, hidden_units=(), seed=1)
             model.compile(jit_compile=True)
             history = model.fit(few_digits, epochs=2, verbose=0).history["loss"]

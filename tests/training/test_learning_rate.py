@@ -1,4 +1,4 @@
-"""A learning rate that falls over the steps of `fit`, whatever data it is given."""
+"""A learning rate that falls over the steps of `fit`, for every kind of data."""
 
 import keras
 import numpy as np
@@ -10,7 +10,7 @@ from tfae.training import CosineOverFit, set_learning_rate
 
 
 def model_with(optimizer, dtype="float32", **options):
-    """Runs eagerly, unless `options` say how: a few steps take less time than to trace them."""
+    """Builds a model that runs eagerly, unless `options` say otherwise."""
     keras.utils.set_random_seed(1)
     model = tfae.Autoencoder.from_shape((8, 8, 1), 3, hidden_units=(), seed=1, dtype=dtype)
     model.compile(optimizer, **(options or {"run_eagerly": True}))
@@ -18,7 +18,7 @@ def model_with(optimizer, dtype="float32", **options):
 
 
 class Rates(keras.callbacks.Callback):
-    """The rate at each beginning of an epoch, and at the end."""
+    """Records the learning rate at the start of each epoch and at the end."""
 
     def __init__(self):
         super().__init__()
@@ -44,7 +44,7 @@ def half_cosine(parts, initial=1e-2):
 def test_the_rate_falls_to_zero_in_each_fit_and_returns_to_its_initial_value(few_digits):
     model = model_with(keras.optimizers.Adam(CosineOverFit(1e-2)), jit_compile=False)
     assert float(model.optimizer.learning_rate) == pytest.approx(1e-2)
-    for epochs in (4, 2):  # the programs of the first fit run in the second one, too
+    for epochs in (4, 2):  # the second fit reuses the programs of the first
         seen = rates_of_fit(model, few_digits, epochs=epochs, batch_size=64)
         np.testing.assert_allclose(seen, half_cosine(epochs), atol=1e-8)
         assert float(model.optimizer.learning_rate) == pytest.approx(1e-2)
@@ -117,7 +117,7 @@ def test_the_rate_falls_under_loss_scaling_even_if_steps_are_skipped(few_digits,
     scaled = keras.optimizers.LossScaleOptimizer(adam, initial_scale=2.0**20)
     model = model_with(scaled, dtype="mixed_float16")
     seen = rates(model)
-    assert 0 < int(adam.iterations) < 16, "some steps are skipped, others not"
+    assert 0 < int(adam.iterations) < 16, "either all steps were skipped or none"
     np.testing.assert_allclose(seen[::4], half_cosine(4)[:4], rtol=1e-5)
     loaded = keras.saving.load_model(tmp_path / "2.keras")
     np.testing.assert_allclose(rates(loaded, initial_epoch=2), seen[8:])
@@ -130,7 +130,7 @@ def test_the_rate_falls_under_gradient_accumulation(few_digits):
     model = model_with(adam)
     for _ in range(2):
         seen = rates_of_fit(model, few_digits, epochs=4, batch_size=64)
-        rates = np.append(seen[:-1], 0)  # `learning_rate` is that of the last step
+        rates = np.append(seen[:-1], 0)  # `learning_rate` is that of the last update
         np.testing.assert_allclose(rates, half_cosine(4), atol=2e-3)
 
 

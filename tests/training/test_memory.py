@@ -1,4 +1,4 @@
-"""A process may train again and again."""
+"""A process may train any number of models."""
 
 import gc
 import subprocess
@@ -27,7 +27,7 @@ def test_small_fits_leave_no_memory_mappings_behind(tiny, few_digits):
     for _ in range(3):
         fit_and_use()
     before = mappings()
-    for _ in range(10):  # compiled by XLA, each would keep some fifty
+    for _ in range(10):  # compiled by XLA, each would keep about fifty
         fit_and_use()
     assert mappings() - before < 50
 

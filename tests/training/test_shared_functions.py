@@ -1,4 +1,4 @@
-"""Models that are built alike run the same programs, each on its own variables."""
+"""Models of equal structure run the same programs, each on its own variables."""
 
 import gc
 import weakref
@@ -19,7 +19,7 @@ def traced(function, *args):
 
 
 def loop_of(variable, factor):
-    """A function with a loop, whose body is a function of its own."""
+    """Returns a function with a loop, whose body is another function."""
 
     def function(x):
         for _ in tf.range(3):
@@ -73,7 +73,7 @@ def test_the_traced_graph_is_freed():
 
 @pytest.fixture
 def compiled(monkeypatch):
-    """The programs that XLA compiled since the test began."""
+    """The programs that XLA has compiled since the test started."""
     monkeypatch.setattr(compilation.ProgramBudget, "_compiled", set())
     return compilation.ProgramBudget._compiled
 
@@ -99,7 +99,7 @@ def test_a_second_model_of_equal_structure_compiles_nothing(tiny, few_digits, co
 def test_a_shared_program_trains_bit_for_bit_like_an_unshared_one(
     few_digits, compiled, monkeypatch, fused
 ):
-    """Noise, falling rates and weights of terms are those of the model that runs."""
+    """It uses the noise, learning rate and term weights of the model that runs it."""
 
     def history_and_weights(seed, beta, epochs):
         model = tfae.VariationalAutoencoder.from_shape(

@@ -1,4 +1,4 @@
-"""The train step: whose weights move, which losses count, and what is said of a lost training."""
+"""The train step: which weights it changes, which losses count, and warnings of divergence."""
 
 import keras
 import numpy as np
@@ -86,7 +86,7 @@ def test_activity_regularisers_count_for_every_call_of_a_network(few_digits):
     for model_class in (tfae.Autoencoder, Twice):
         model = model_class(encoder, decoder, seed=1)
         model.compile(run_eagerly=True)
-        for _ in range(2):  # nothing is left over from the time before
+        for _ in range(2):  # nothing is left over from the first call
             logs = model.evaluate(few_digits, batch_size=203, verbose=0, return_dict=True)
         losses.append(logs["loss"] - logs["reconstruction_loss"])
     expected = np.mean(np.sum(model.encode(few_digits) ** 2, axis=1))
@@ -121,7 +121,7 @@ def test_overriding_compute_loss_with_several_players_is_refused(few_digits, tin
         tiny(model_class=Own, run_eagerly=True).fit(few_digits, verbose=0)
 
 
-# ---------------------------------------------------------------------------- a lost training
+# ---------------------------------------------------------------------------- failures
 
 
 def test_diverged_training_warns_with_the_epoch_and_saving_warns_too(few_digits, tiny, tmp_path):

@@ -1,4 +1,4 @@
-"""What is traced follows the model: whatever is changed, all functions agree on it."""
+"""Traced functions follow changes of the model."""
 
 import time
 
@@ -19,7 +19,7 @@ def model():
 
 
 def outputs(model, x):
-    """What the functions give that were traced, after they were used before."""
+    """Returns the results of all functions, which are traced at their first use."""
     return (
         model.reconstruct(x),
         model.predict(x, verbose=0),
@@ -29,7 +29,7 @@ def outputs(model, x):
 
 
 def of_a_copy(model, x):
-    """The same from functions that were never traced before."""
+    """Returns the same from a copy, whose functions were never traced before."""
     copy = type(model).from_config(model.get_config())
     for ours, theirs in ((copy.encoder, model.encoder), (copy.decoder, model.decoder)):
         ours.set_weights(theirs.get_weights())

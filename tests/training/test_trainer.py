@@ -1,4 +1,4 @@
-"""What `fit`, `evaluate` and `compile` promise, whichever the model: shown on the smallest one."""
+"""What `fit`, `evaluate` and `compile` promise for every model, tested on the smallest one."""
 
 import inspect
 
@@ -60,7 +60,7 @@ def test_steps_per_epoch_of_an_endless_dataset_is_kept_exactly(tiny, few_digits,
     endless = tf.data.Dataset.from_tensor_slices(few_digits).batch(16).repeat()
     model = tiny(jit_compile=jit_compile)
     before = 0
-    for steps in (1, 12, 64):  # less than a program holds, more, and several of them
+    for steps in (1, 12, 64):  # fewer than a program holds, more, and several programs
         model.fit(endless, steps_per_epoch=steps, epochs=2, verbose=0)
         assert int(model.optimizer.iterations) - before == 2 * steps
         before = int(model.optimizer.iterations)
@@ -180,7 +180,7 @@ def test_a_callback_can_stop_training_and_predict_within_it(tiny, few_digits):
 
 
 def test_tensorboard_and_checkpoints_leave_steps_fused(tiny, watch, few_digits, tmp_path):
-    """Keras' callbacks that could look at batches, but do not, leave whole programs running."""
+    """Keras' callbacks that could use single batches, but do not, do not prevent fusing."""
     model = tiny(jit_compile=True)
     callbacks = [
         keras.callbacks.TensorBoard(tmp_path / "logs"),
@@ -232,6 +232,6 @@ def test_hdf5_files_are_refused_before_anything_is_trained_or_written(tiny, few_
     assert not file.exists()
     assert int(model.optimizer.iterations) == 0
     with pytest.raises(ValueError, match=match):
-        keras.saving.save_model(model, file)  # Keras has opened the file before it asks
+        keras.saving.save_model(model, file)  # Keras opens the file before it asks the model
     assert file.stat().st_size < 1000
     assert model.get_config()["seed"] == 7

@@ -1,4 +1,4 @@
-"""What is particular to the likelihoods of binary and of real data, and to the squared error."""
+"""What is specific to the likelihoods of binary and real data, and to the squared error."""
 
 import numpy as np
 import pytest
@@ -39,16 +39,16 @@ def test_a_learned_scale_starts_at_one_and_is_optimal_at_the_scale_of_the_residu
     )
     residual = RNG.normal(scale=0.3, size=(2000, 4)).astype("float32")
 
-    def slope(scale):
+    def gradient(scale):
         likelihood.log_scale.assign(np.log(scale))
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean(likelihood.loss(residual, tf.zeros_like(residual)))
         return float(tape.gradient(loss, likelihood.trainable_variables)[0])
 
     found = np.sqrt(np.mean(residual**2))
-    assert slope(0.9 * found) < -0.1
-    assert slope(found) == pytest.approx(0, abs=1e-4)
-    assert slope(1.1 * found) > 0.1
+    assert gradient(0.9 * found) < -0.1
+    assert gradient(found) == pytest.approx(0, abs=1e-4)
+    assert gradient(1.1 * found) > 0.1
     assert likelihood.formula()["scale"] == pytest.approx(1.1 * found, rel=1e-6)
 
 

@@ -1,4 +1,4 @@
-"""Each density against SciPy's, its integral, and its variance."""
+"""Each density is compared with SciPy's, and its integral, mean and variance are checked."""
 
 import numpy as np
 import pytest
@@ -106,7 +106,7 @@ def test_samples_have_the_mean_and_variance_of_the_density(
         mean, variance = distribution(output).stats("mv")
     assert drawn.mean() == pytest.approx(mean, abs=4.5 * np.sqrt(variance / n) + 1e-6)
     heavy = isinstance(likelihood, StudentT) and likelihood.degrees_of_freedom < 5
-    if not heavy:  # where the fourth moment is infinite, the variance does not settle
+    if not heavy:  # with an infinite fourth moment, the sample variance does not converge
         assert drawn.var() == pytest.approx(variance, rel=0.1)
     found = likelihood.mean(tf.constant([[output]])).numpy().item()
     assert found == pytest.approx(mean, abs=1e-3 if points is LEVELS else 1e-5)

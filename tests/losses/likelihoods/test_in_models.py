@@ -1,4 +1,4 @@
-"""Likelihoods in a model: it trains on their data, and draws data like it."""
+"""Likelihoods in a model, which trains on their data and samples such data."""
 
 import keras
 import numpy as np
@@ -67,7 +67,7 @@ def test_samples_scatter_around_the_mean_as_the_likelihood_says():
     means, drawn = (model.generate(4000, seed=1, sample=sample) for sample in (False, True))
     np.testing.assert_allclose((drawn - means).std(axis=0), 0.5, atol=0.02)
     np.testing.assert_allclose((drawn - means).mean(axis=0), 0, atol=0.03)
-    # 4,000 are several batches, each with noise of its own.
+    # The 4,000 samples are several batches, each with its own noise.
     noise = drawn - means
     assert np.abs(noise[:256] - noise[256:512]).max() > 0.1
 
@@ -83,7 +83,7 @@ def test_samples_are_in_the_units_of_the_data():
 
 
 def test_sample_draws_the_codes_too():
-    """Data that is drawn again and again varies with q(z | x), here far more than p(x | z)."""
+    """Repeated samples vary with q(z | x), which is here much wider than p(x | z)."""
     model = tfae.VariationalAutoencoder(*networks(), tfae.losses.Gaussian(1e-4), seed=1)
     x = np.zeros((2, SIZE), "float32")
     drawn = np.stack([model.sample(x, seed=seed) for seed in range(5)])

@@ -1,4 +1,4 @@
-"""What holds for every likelihood: a new one in `LIKELIHOODS` is tested by being there."""
+"""What every likelihood promises; new ones in `LIKELIHOODS` are tested automatically."""
 
 import importlib
 import inspect
@@ -27,7 +27,7 @@ def outputs(*shape, dtype="float32"):
 
 
 def targets(likelihood, output):
-    """Data that the likelihood can have."""
+    """Returns valid data for the likelihood."""
     return likelihood.sample(output, SEED) if likelihood.is_density else output + 0.3
 
 
@@ -36,7 +36,7 @@ def parameters(likelihood):
 
 
 def learned(name):
-    """The likelihood with each parameter learned that can be."""
+    """Returns the likelihood with every parameter learned for which that is possible."""
     likelihood = likelihoods.get(name)
     for parameter in parameters(likelihood):
         try:
@@ -148,7 +148,7 @@ def test_samples_are_valid_data_and_follow_from_the_seed(name):
 def test_the_first_samples_do_not_depend_on_how_many_follow(name):
     likelihood, output = likelihoods.get(name), outputs(60, 4)
     few, many = likelihood.sample(output[:7], SEED), likelihood.sample(output, SEED)
-    # Vectorised kernels compute the last elements of an array in another way.
+    # Vectorised kernels compute the last elements of an array differently.
     np.testing.assert_allclose(few, many[:7], rtol=1e-5, atol=1e-7)
 
 
@@ -170,7 +170,7 @@ def test_samples_have_the_mean_of_the_likelihood(name):
 
 @every_density
 def test_the_gradient_vanishes_on_average_over_samples(name):
-    """The score identity: what is drawn belongs to the density whose logarithm is the loss."""
+    """By the score identity, samples belong to the density whose negative logarithm is the loss."""
     likelihood, n = likelihoods.get(name), 100_000
     output = tf.repeat(tf.constant([[0.7, -0.4]]), n, axis=0)
     target = likelihood.sample(output, SEED)
@@ -223,7 +223,7 @@ def test_parameters_are_checked_by_name(name):
 
 @pytest.mark.slow
 def test_xla_agrees_with_eager_execution():
-    """In one program: compiling is what takes long."""
+    """All likelihoods are compiled as one program, since compiling is slow."""
     every = [learned(name) for name in likelihoods.LIKELIHOODS]
     output = outputs(5, 4)
     data = [targets(likelihood, output) for likelihood in every]

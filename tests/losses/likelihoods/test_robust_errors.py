@@ -1,4 +1,4 @@
-"""Errors that outliers disturb little."""
+"""Errors that are robust to outliers."""
 
 import numpy as np
 
