@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import tfae.batches.arrays
+from tfae.training.compilation import ProgramBudget
 
 LINUX = pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="counts Linux' mappings")
 
@@ -24,10 +25,10 @@ def test_small_fits_leave_no_memory_mappings_behind(tiny, few_digits):
         model = tiny(jit_compile="auto")
         model.fit(few_digits[:64], verbose=0)
 
-    for _ in range(3):
+    for _ in range(2):
         fit_and_use()
     before = mappings()
-    for _ in range(10):  # compiled by XLA, each would keep about fifty
+    for _ in range(5):  # compiled by XLA, each would keep about fifty
         fit_and_use()
     assert mappings() - before < 50
 
@@ -50,15 +51,18 @@ def test_nothing_of_a_fitted_model_outlives_it(tiny, few_digits):
 
 
 @LINUX
-def test_batches_of_changing_sizes_compile_a_bounded_number_of_programs(tiny, few_digits):
+def test_batches_of_changing_sizes_compile_a_bounded_number_of_programs(
+    tiny, few_digits, monkeypatch
+):
+    monkeypatch.setattr(ProgramBudget.__init__, "__defaults__", (2,))
     model = tiny(jit_compile=True)
-    for size in range(1, 12):
+    for size in range(1, 5):
         model.train_on_batch(few_digits[:size])
     before = mappings()
-    for size in range(12, 30):
+    for size in range(5, 15):
         model.train_on_batch(few_digits[:size])
     assert mappings() - before < 20
-    assert int(model.optimizer.iterations) == 29
+    assert int(model.optimizer.iterations) == 14
 
 
 @pytest.mark.parametrize("jit_compile", [True, False])
@@ -87,7 +91,7 @@ def test_a_grid_search_under_xla_needs_the_mappings_of_one_model(tiny, few_digit
 
     fit(0)
     before = mappings()
-    for seed in range(1, 6):
+    for seed in range(1, 4):
         fit(seed)
     assert mappings() - before < 20
 
