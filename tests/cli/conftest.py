@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from tfae.cli import main, make_run
+from tfae.cli import main, make_run, new_model
 
 SMALL = "--data digits --latent-dim 2 --hidden-units 16 --batch-size 256"
 """Options of a run that takes a moment."""
@@ -30,10 +30,10 @@ def _without_xla():
     def compile_model(model, learning_rate):
         model.compile(jit_compile=False)
         if learning_rate is not None:
-            make_run.set_learning_rate(model.optimizer, learning_rate)
+            new_model.set_learning_rate(model.optimizer, learning_rate)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(make_run, "compile_model", compile_model)
+        patch.setattr(new_model, "compile_model", compile_model)
         yield
 
 

@@ -6,7 +6,7 @@ import shutil
 import keras
 import pytest
 
-from tfae.cli import make_run
+from tfae.cli import epochs
 from tfae.cli.partial_run import PartialRun
 
 COMMANDS = ("evaluate", "generate", "fit --prior gaussian", "export", "interpolate", "traverse")
@@ -110,7 +110,7 @@ def interrupted(tmp_path_factory):
     from tfae.cli import main
 
     folder = tmp_path_factory.mktemp("interrupted")
-    original = make_run._Keep.on_epoch_end
+    original = epochs.KeepEpoch.on_epoch_end
 
     def stop(self, epoch, logs=None):
         original(self, epoch, logs)
@@ -118,7 +118,7 @@ def interrupted(tmp_path_factory):
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(make_run._Keep, "on_epoch_end", stop)
+        patch.setattr(epochs.KeepEpoch, "on_epoch_end", stop)
         result = CliRunner().invoke(main, [*COMMAND.split(), "--out", str(folder / "run")])
     assert result.exit_code == 130, result.output
     return folder / ".run.partial"
@@ -134,19 +134,19 @@ def partial(interrupted, tmp_path, bare):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", ["model.keras", "history.json"])
 def test_a_damaged_checkpoint_is_left_out_and_the_one_before_counts(partial, way, name):
-    way(partial.checkpoints / "00003" / name)
-    model, history = partial.last_checkpoint()
+    way(partial.checkpoints.folder / "00003" / name)
+    model, history = partial.checkpoints.last()
     assert isinstance(model, keras.Model)
     if way is not garble or name == "model.keras":
         assert len(history) == 2
-    partial.save_checkpoint(model, [*history, {"epoch": len(history) + 1}])
-    assert len(partial.last_checkpoint()[1]) == len(history) + 1
+    partial.checkpoints.save(model, [*history, {"epoch": len(history) + 1}])
+    assert len(partial.checkpoints.last()[1]) == len(history) + 1
 
 
 def test_a_run_goes_on_from_the_last_whole_checkpoint_and_says_so(partial, tfae):
-    cut(partial.checkpoints / "00003" / "model.keras")
-    (partial.checkpoints / "00009-copy").mkdir()
-    (partial.checkpoints / "²").mkdir()
+    cut(partial.checkpoints.folder / "00003" / "model.keras")
+    (partial.checkpoints.folder / "00009-copy").mkdir()
+    (partial.checkpoints.folder / "²").mkdir()
     shown = " ".join(tfae(f"{COMMAND} --out run --resume").output.split())
     assert "00003/model.keras is missing or damaged" in shown
     assert "Resuming after epoch 2" in shown
@@ -155,7 +155,7 @@ def test_a_run_goes_on_from_the_last_whole_checkpoint_and_says_so(partial, tfae)
 
 def test_without_a_whole_checkpoint_it_says_which_are_damaged(partial, tfae):
     for number in ("00002", "00003"):
-        remove(partial.checkpoints / number / "history.json")
+        remove(partial.checkpoints.folder / number / "history.json")
     shown = " ".join(tfae(f"{COMMAND} --out run --resume", exit_code=2).output.split())
     assert "All checkpoints of the interrupted run are damaged" in shown
     assert "00002/history.json is missing or damaged" in shown
@@ -167,7 +167,7 @@ def test_a_damaged_config_of_an_interrupted_run(partial, tfae, way):
     way(partial.config_file)
     shown = tfae(f"{COMMAND} --out run --resume", exit_code=2).output
     assert "config.json is damaged" in " ".join(shown.split())
-    assert partial.checkpoints.exists()
+    assert partial.checkpoints.folder.exists()
 
 
 def test_fewer_epochs_than_were_done_are_refused(partial, tfae):

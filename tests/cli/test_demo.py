@@ -31,7 +31,7 @@ def test_one_that_was_killed_is_begun_anew(tfae, bare):
     run = PartialRun(Path("tfae-demo"))
     config = {"data": {}}
     with contextlib.suppress(KeyboardInterrupt), run.claimed(config, "refuse"):
-        (run.checkpoints / "00007").mkdir(parents=True)  # as after kill -9
+        (run.checkpoints.folder / "00007").mkdir(parents=True)  # as after kill -9
         raise KeyboardInterrupt
     assert run.folder.exists()
     shown = tfae("demo --epochs 1").output
@@ -44,7 +44,7 @@ def test_interrupted_it_leaves_nothing(tfae, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(make_run, "_fit", interrupted)
+    monkeypatch.setattr(make_run, "train_epochs", interrupted)
     assert "nothing was kept" in tfae("demo", exit_code=130).output
     assert not list(Path().iterdir())
 

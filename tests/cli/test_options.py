@@ -6,10 +6,11 @@ import pytest
 import tensorflow as tf
 
 from tfae import data, latent, priors
-from tfae.cli import main, make_run
+from tfae.cli import main
 from tfae.cli.commands import fit, interpolate
 from tfae.cli.data_options import BINARIZE, DATA, Column, ImageSize, Scale, open_data
 from tfae.cli.errors import in_terms_of_options, one_line
+from tfae.cli.new_model import new_model
 from tfae.cli.shared_options import SEED
 
 COMMANDS = sorted(set(main.commands) - {"train"})
@@ -144,7 +145,7 @@ def test_photos_are_no_input_of_a_network():
         "training": {"seed": 0, "latent_dim": 2, "architecture": "mlp"},
     }
     with pytest.raises(ValueError, match=r"36,000,000 numbers.*--image-size 128x128"):
-        make_run._new_model(config, photos)
+        new_model(config, photos)
 
 
 def test_classes_are_counted_in_the_data():
@@ -155,4 +156,4 @@ def test_classes_are_counted_in_the_data():
         "hyperparameters": {"hidden_units": (2,)},
         "training": {"seed": 0, "latent_dim": 2, "architecture": "mlp"},
     }
-    assert make_run._new_model(config, labelled).num_classes == 3
+    assert new_model(config, labelled).num_classes == 3

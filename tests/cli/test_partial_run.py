@@ -11,7 +11,9 @@ import pytest
 
 from tfae.cli import partial_run
 from tfae.cli.finished_run import changing, read_run
-from tfae.cli.partial_run import PartialRun, write_history, write_json
+from tfae.cli.history import write_history
+from tfae.cli.json_files import write_json
+from tfae.cli.partial_run import PartialRun
 
 DATA = dict.fromkeys(("data_dir", "binarize", "scale", "image_size", "channels", "label_column"))
 CONFIG = {
@@ -48,15 +50,15 @@ def claim(partial, config=CONFIG, interrupted="refuse"):
 
 def test_the_newest_whole_checkpoint_counts(partial, model):
     with partial.claimed(CONFIG, "refuse"):
-        assert partial.last_checkpoint() is None
+        assert partial.checkpoints.last() is None
         for n in (1, 2, 10):
-            partial.save_checkpoint(model, epochs(n))
-        (partial.checkpoints / "00011.new").mkdir()  # what a killed process leaves
-        restored, history = partial.last_checkpoint()
+            partial.checkpoints.save(model, epochs(n))
+        (partial.checkpoints.folder / "00011.new").mkdir()  # what a killed process leaves
+        restored, history = partial.checkpoints.last()
         assert history == epochs(10)
         assert restored.count_params() == model.count_params()
-        partial.save_checkpoint(model, epochs(11))
-        assert sorted(os.listdir(partial.checkpoints)) == ["00010", "00011"]
+        partial.checkpoints.save(model, epochs(11))
+        assert sorted(os.listdir(partial.checkpoints.folder)) == ["00010", "00011"]
 
 
 def failing_at(step, monkeypatch, model):
@@ -84,25 +86,27 @@ def failing_at(step, monkeypatch, model):
 
 def test_a_crash_at_any_step_of_a_checkpoint_keeps_the_one_before(partial, model, monkeypatch):
     with partial.claimed(CONFIG, "refuse"):
-        partial.save_checkpoint(model, epochs(1))
+        partial.checkpoints.save(model, epochs(1))
         for step in itertools.count():
             with monkeypatch.context() as patch:
                 failing_at(step, patch, model)
                 try:
-                    partial.save_checkpoint(model, epochs(2 + step))
+                    partial.checkpoints.save(model, epochs(2 + step))
                 except ZeroDivisionError:
                     # The last call of all brings the list of the folder to the disk.
-                    assert partial.last_checkpoint()[1] in (epochs(1 + step), epochs(2 + step))
+                    assert partial.checkpoints.last()[1] in (epochs(1 + step), epochs(2 + step))
                 else:
                     break
-            partial.save_checkpoint(model, epochs(2 + step))
-            assert sorted(os.listdir(partial.checkpoints)) == [f"{n + step:05}" for n in (1, 2)]
+            partial.checkpoints.save(model, epochs(2 + step))
+            assert sorted(os.listdir(partial.checkpoints.folder)) == [
+                f"{n + step:05}" for n in (1, 2)
+            ]
     assert step > 7
 
 
 def test_a_run_appears_only_when_it_is_finished(partial, model):
     with partial.claimed(CONFIG, "refuse"):
-        partial.save_checkpoint(model, epochs(1))
+        partial.checkpoints.save(model, epochs(1))
         partial.log(epochs(1)).close()
         folder = partial.begin_finishing()
         write_history(folder / "history.csv", epochs(1))
@@ -122,7 +126,7 @@ def test_an_existing_run_is_refused(partial):
 
 def test_a_run_that_came_into_being_meanwhile_is_not_overwritten(partial, model):
     with partial.claimed(CONFIG, "refuse"):
-        partial.save_checkpoint(model, epochs(1))
+        partial.checkpoints.save(model, epochs(1))
         write_history(partial.begin_finishing() / "history.csv", epochs(1))
         partial.out.mkdir()
         (partial.out / "precious").write_text("keep")
@@ -134,7 +138,7 @@ def test_a_run_that_came_into_being_meanwhile_is_not_overwritten(partial, model)
 
 def interrupted(partial, model):
     with contextlib.suppress(KeyboardInterrupt), partial.claimed(CONFIG, "refuse"):
-        partial.save_checkpoint(model, epochs(1))
+        partial.checkpoints.save(model, epochs(1))
         raise KeyboardInterrupt
 
 
@@ -143,13 +147,13 @@ def test_an_interrupted_run_goes_on_only_when_asked_to(partial, model):
     with pytest.raises(ValueError, match=r"was interrupted\. Add --resume"):
         claim(partial)
     with partial.claimed(CONFIG, "resume"):
-        assert len(partial.last_checkpoint()[1]) == 1
+        assert len(partial.checkpoints.last()[1]) == 1
 
 
 def test_an_interrupted_run_can_be_discarded(partial, model):
     interrupted(partial, model)
     with partial.claimed(CONFIG, "discard"):
-        assert partial.last_checkpoint() is None
+        assert partial.checkpoints.last() is None
 
 
 def test_without_a_checkpoint_nothing_is_left(partial):
@@ -190,7 +194,7 @@ def test_two_processes_do_not_share_a_run(partial):
 
 def test_a_run_in_the_making_is_not_advised_to_be_removed(partial, model):
     with partial.claimed(CONFIG, "refuse"):
-        partial.save_checkpoint(model, epochs(1))
+        partial.checkpoints.save(model, epochs(1))
         with pytest.raises(ValueError, match=f"Process {os.getpid()} is making") as raised:
             claim(partial)
     assert "remove" not in str(raised.value)

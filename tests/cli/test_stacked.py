@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from tfae.cli import make_run
+from tfae.cli import epochs
 
 COMMAND = (
     "train stacked --data digits --latent-dim 4 --hidden-units 16 --batch-size 256 --epochs 2 "
@@ -25,7 +25,7 @@ def test_a_run_stopped_in_pretraining_resumes_to_the_same_model(tfae, monkeypatc
     assert "Pre-training layer 2 of 2" in output
     assert keras.saving.load_model("whole/model.keras").pretrained_layers == 2
 
-    class Stop(make_run.ShowProgress):
+    class Stop(epochs.ShowProgress):
         made = 0
 
         def __init__(self, *args):
@@ -38,7 +38,7 @@ def test_a_run_stopped_in_pretraining_resumes_to_the_same_model(tfae, monkeypatc
             super().on_epoch_begin(epoch, logs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(make_run, "ShowProgress", Stop)
+        patch.setattr(epochs, "ShowProgress", Stop)
         tfae(f"{COMMAND} --out again", exit_code=130)
     output = tfae(f"{COMMAND} --out again --resume").output
     assert "Pre-training layer 1" not in output

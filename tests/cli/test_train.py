@@ -19,7 +19,7 @@ import tensorflow as tf
 from matplotlib.figure import Figure
 
 import tfae as package
-from tfae.cli import make_run, partial_run
+from tfae.cli import checkpoints, epochs, make_run, partial_run
 from tfae.cli.data_options import open_data
 from tfae.cli.drawing import draw_pictures
 from tfae.cli.finished_run import read_run
@@ -268,7 +268,7 @@ def test_a_loss_that_is_not_finite_is_explained(tfae):
 
 def stop_at(monkeypatch, epoch, where="on_epoch_end"):
     """Makes training fail in an epoch, before or after its checkpoint."""
-    original = getattr(make_run._Keep, where)
+    original = getattr(epochs.KeepEpoch, where)
 
     def stopping(self, number, logs=None):
         if number == epoch and where == "on_epoch_begin":
@@ -277,7 +277,7 @@ def stop_at(monkeypatch, epoch, where="on_epoch_end"):
         if number == epoch:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(make_run._Keep, where, stopping)
+    monkeypatch.setattr(epochs.KeepEpoch, where, stopping)
 
 
 @pytest.mark.parametrize("where", ["on_epoch_begin", "on_epoch_end"])
@@ -313,7 +313,7 @@ def test_resume_of_nothing_starts(tfae, bare, make):
     assert_same_run(Path("resumed"), run)
 
 
-STEPS = ("save_checkpoint", "begin_finishing", "finish")
+STEPS = ("save", "begin_finishing", "finish")
 
 
 @pytest.mark.slow
@@ -338,7 +338,8 @@ def test_a_crash_while_writing_is_repaired(tfae, run, monkeypatch, step, half_wa
         elif half_way:
             patch.setattr(partial_run.os, "rename", killed)
         else:
-            patch.setattr(partial_run.PartialRun, step, killed)
+            owner = checkpoints.Checkpoints if step == "save" else partial_run.PartialRun
+            patch.setattr(owner, step, killed)
         with pytest.raises(Killed):
             tfae(f"{command} --resume")
     assert not Path("resumed").exists()

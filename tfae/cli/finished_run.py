@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfae.cli.partial_run import PartialRun, load_model
+from tfae.cli.model_file import load_model
+from tfae.cli.partial_run import PartialRun
 from tfae.cli.run_config import read_config
 from tfae.files import BusyError, atomic_write, locked
 

@@ -1,22 +1,46 @@
-"""Writes the examples that a command makes, as a picture or as numbers."""
+"""Writes the examples that a command makes of a run, as a picture or as numbers."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tfae.cli.shared_options import FILE
+from tfae.cli.shared_options import FILE, OVERWRITE, RUN, seed
 from tfae.files import atomic_write
 
 if TYPE_CHECKING:
     import numpy as np
     from matplotlib.figure import Figure
 
-OUT = click.option(
+
+def examples_of_run(seed_of: str) -> Callable:
+    """Gives a command that makes examples its parameters `run`, `seed`, `out` and `overwrite`.
+
+    `out` is checked before the command does anything.
+
+    Args:
+        seed_of: Help text of `--seed`.
+    """
+
+    def decorate(command: Callable) -> Callable:
+        @functools.wraps(command)
+        def checked(*, out: Path | None, overwrite: bool, **options: Any) -> None:
+            check_out(out, overwrite, (".png", ".npy"))
+            command(out=out, overwrite=overwrite, **options)
+
+        for parameter in (OVERWRITE, _OUT, seed(seed_of), RUN):  # click lists the last one first
+            checked = parameter(checked)
+        return checked
+
+    return decorate
+
+
+_OUT = click.option(
     "--out",
     type=FILE,
     help="File to write: .png for a picture, .npy for the numbers.  [default: a new file in "

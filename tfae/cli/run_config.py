@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
+
+from tfae.cli.json_files import TYPE_NAMES, named, read_json
 
 _TEXT, _COUNT, _NUMBER, _TRUTH, _LIST, _DICT = (
     (str,),
@@ -47,21 +48,6 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Reads the object in a JSON file.
-
-    Raises:
-        ValueError: If it holds something else, or is damaged; the message names the file.
-    """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: it is not JSON ({error}).") from error
-    if not isinstance(value, dict):
-        raise ValueError(f"{path} is damaged: it holds {_named(value)} instead of an object.")
-    return value
-
-
 def _check(path: Path, prefix: str, values: dict, fields: dict[str, tuple[type, ...]]) -> None:
     for name, kinds in fields.items():
         if name not in values:
@@ -71,21 +57,5 @@ def _check(path: Path, prefix: str, values: dict, fields: dict[str, tuple[type, 
         if not is_right:
             raise ValueError(
                 f"{path} is damaged: {prefix + name!r} must be "
-                f"{' or '.join(_NAMES[kind] for kind in kinds)}, and is {_named(value)}."
+                f"{' or '.join(TYPE_NAMES[kind] for kind in kinds)}, and is {named(value)}."
             )
-
-
-_NAMES = {
-    str: "text",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    list: "a list",
-    dict: "an object",
-    type(None): "null",
-}
-
-
-def _named(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) < 40 else _NAMES[type(value)]

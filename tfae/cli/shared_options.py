@@ -30,6 +30,13 @@ OVERWRITE = click.option(
 )
 
 
+def count(*names: str, default: int, help: str, least: int = 1) -> Any:
+    """Returns an option for a whole number that is not below `least`."""
+    return click.option(
+        *names, type=click.IntRange(least), default=default, show_default=True, help=help
+    )
+
+
 def seed(what: str) -> Any:
     """Returns the option `--seed`, whose help text is `what`."""
     return click.option("--seed", type=SEED, default=0, show_default=True, help=what)

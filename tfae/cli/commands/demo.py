@@ -12,7 +12,7 @@ from tfae.cli.data_options import DATA
 from tfae.cli.errors import Command
 from tfae.cli.next_steps import next_steps
 from tfae.cli.outputs import free_name
-from tfae.cli.shared_options import PATH, seed
+from tfae.cli.shared_options import PATH, count, seed
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,20 +24,8 @@ if TYPE_CHECKING:
     type=PATH,
     help="Folder to create.  [default: tfae-demo, or tfae-demo-2 and so on if it exists]",
 )
-@click.option(
-    "--epochs",
-    type=click.IntRange(1),
-    default=150,
-    show_default=True,
-    help="Passes over the training data.",
-)
-@click.option(
-    "--latent-dim",
-    type=click.IntRange(1),
-    default=2,
-    show_default=True,
-    help="Size of the code; 2 gives a map of all codes.",
-)
+@count("--epochs", default=150, help="Passes over the training data.")
+@count("--latent-dim", default=2, help="Size of the code; 2 gives a map of all codes.")
 @seed("Seed of everything random.")
 def demo(out: Path | None, epochs: int, latent_dim: int, seed: int) -> None:
     """Train a variational autoencoder on embedded data, in a minute.

@@ -10,7 +10,7 @@ import click
 from tfae.cli.console import console, measurements
 from tfae.cli.data_options import held_out_split, open_data
 from tfae.cli.errors import Command
-from tfae.cli.shared_options import RUN, seed
+from tfae.cli.shared_options import RUN, count, seed
 
 
 @click.command(cls=Command)
@@ -18,11 +18,10 @@ from tfae.cli.shared_options import RUN, seed
 @click.option("--split", help="Split to evaluate on.  [default: test, else validation, else train]")
 @click.option("--data", help="Evaluate on other data than the run's own.")
 @click.option("--data-dir", help="Another folder of prepared TensorFlow Datasets.")
-@click.option(
+@count(
     "--importance-samples",
-    type=click.IntRange(0),
     default=0,
-    show_default=True,
+    least=0,
     help="Estimate log p(x) of a variational model with this many samples per example.",
 )
 @click.option(
@@ -48,9 +47,9 @@ def evaluate(
     The numbers are also written to RUN/evaluation.json, unless --data is given.
     """
     from tfae.cli.finished_run import changing, read_run
+    from tfae.cli.json_files import read_json, write_json
     from tfae.cli.measuring import measure
-    from tfae.cli.partial_run import load_model, write_json
-    from tfae.cli.run_config import read_json
+    from tfae.cli.model_file import load_model
 
     model, config = read_run(run)
     file = run / "evaluation.json"

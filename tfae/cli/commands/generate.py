@@ -9,23 +9,15 @@ import click
 
 from tfae.cli.console import console, shown
 from tfae.cli.errors import Command
-from tfae.cli.outputs import OUT, check_out, write_examples
-from tfae.cli.shared_options import OVERWRITE, RUN, seed
+from tfae.cli.outputs import examples_of_run, write_examples
+from tfae.cli.shared_options import count
 
 if TYPE_CHECKING:
     import keras
 
 
 @click.command(cls=Command)
-@RUN
-@click.option(
-    "-n",
-    "--number",
-    type=click.IntRange(1),
-    default=64,
-    show_default=True,
-    help="How many examples to draw.",
-)
+@count("-n", "--number", default=64, help="How many examples to draw.")
 @click.option(
     "--label", help="Class of all examples, by its name or its number.  [default: any class]"
 )
@@ -34,9 +26,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Draw data from the likelihood, such as zeros and ones, instead of its means.",
 )
-@seed("Seed of the draws.")
-@OUT
-@OVERWRITE
+@examples_of_run(seed_of="Seed of the draws.")
 def generate(
     run: Path,
     number: int,
@@ -47,8 +37,6 @@ def generate(
     overwrite: bool,
 ) -> None:
     """Draw new examples from a trained model."""
-    check_out(out, overwrite, (".png", ".npy"))
-
     from tfae.cli.finished_run import read_run
 
     model, config = read_run(run)

@@ -8,27 +8,18 @@ import click
 
 from tfae.cli.console import console, shown
 from tfae.cli.errors import Command
-from tfae.cli.outputs import OUT, check_out, write_examples
-from tfae.cli.shared_options import OVERWRITE, RUN, seed
+from tfae.cli.outputs import examples_of_run, write_examples
+from tfae.cli.shared_options import count
 
 KINDS = ("linear", "spherical")  # a test compares it with that of tfae.latent
 
 
 @click.command(cls=Command)
-@RUN
-@click.option(
-    "-n",
-    "--number",
-    type=click.IntRange(1),
-    default=8,
-    show_default=True,
-    help="How many pairs of examples to interpolate between.",
-)
-@click.option(
+@count("-n", "--number", default=8, help="How many pairs of examples to interpolate between.")
+@count(
     "--steps",
-    type=click.IntRange(2),
     default=10,
-    show_default=True,
+    least=2,
     help="How many codes to decode for each pair, including both ends.",
 )
 @click.option(
@@ -38,9 +29,7 @@ KINDS = ("linear", "spherical")  # a test compares it with that of tfae.latent
     show_default=True,
     help="Path between two codes: a straight line, or an arc around the origin.",
 )
-@seed("Seed for choosing the examples.")
-@OUT
-@OVERWRITE
+@examples_of_run(seed_of="Seed for choosing the examples.")
 def interpolate(
     run: Path, number: int, steps: int, kind: str, seed: int, out: Path | None, overwrite: bool
 ) -> None:
@@ -49,8 +38,6 @@ def interpolate(
     A conditional model decodes each code with the class of the nearer example, and the code half
     way with the class of the first.
     """
-    check_out(out, overwrite, (".png", ".npy"))
-
     import numpy as np
 
     from tfae import latent, pictures

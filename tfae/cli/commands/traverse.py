@@ -9,8 +9,8 @@ import click
 
 from tfae.cli.console import console, shown
 from tfae.cli.errors import Command
-from tfae.cli.outputs import OUT, check_out, write_examples
-from tfae.cli.shared_options import OVERWRITE, RUN, seed
+from tfae.cli.outputs import examples_of_run, write_examples
+from tfae.cli.shared_options import count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,25 +20,14 @@ _LOOKED_AT = 2000  # examples whose codes determine the range of each dimension
 
 
 @click.command(cls=Command)
-@RUN
-@click.option(
+@count(
     "-n",
     "--number",
-    type=click.IntRange(1),
     default=16,
-    show_default=True,
     help="How many latent dimensions to change, at most; those that vary most are chosen.",
 )
-@click.option(
-    "--steps",
-    type=click.IntRange(2),
-    default=10,
-    show_default=True,
-    help="How many values to decode for each dimension.",
-)
-@seed("Seed for choosing the example.")
-@OUT
-@OVERWRITE
+@count("--steps", default=10, least=2, help="How many values to decode for each dimension.")
+@examples_of_run(seed_of="Seed for choosing the example.")
 def traverse(
     run: Path, number: int, steps: int, seed: int, out: Path | None, overwrite: bool
 ) -> None:
@@ -48,8 +37,6 @@ def traverse(
     percentile of its values in held-out examples. A conditional model uses the class of the example
     throughout.
     """
-    check_out(out, overwrite, (".png", ".npy"))
-
     import numpy as np
 
     from tfae import latent, pictures
