@@ -296,6 +296,40 @@ def _student_t(
     return (n + 1) / 2 * np.log1p(standardised**2 / n) + constant + np.log(scale)
 
 
+def _categorical(x: np.ndarray, reconstruction: np.ndarray, _: Encoding) -> np.ndarray:
+    return -x * np.log(np.maximum(reconstruction, 1e-30))
+
+
+def _poisson(x: np.ndarray, reconstruction: np.ndarray, _: Encoding) -> np.ndarray:
+    mean = np.maximum(reconstruction, 1e-30)
+    return mean - x * np.log(mean) + _log_gamma(x + 1)
+
+
+def _negative_binomial(
+    x: np.ndarray, reconstruction: np.ndarray, _: Encoding, dispersion: float
+) -> np.ndarray:
+    mean, failures = np.maximum(reconstruction, 1e-30), 1 / dispersion
+    constant = _log_gamma(x + 1) + _log_gamma(np.float64(failures)) - _log_gamma(x + failures)
+    of_mean = x * np.log((mean + failures) / mean) + failures * np.log1p(mean / failures)
+    return constant + of_mean
+
+
+_log_gamma = np.vectorize(math.lgamma, otypes=["float64"])
+
+
+def _columns(
+    x: np.ndarray, reconstruction: np.ndarray, encoding: Encoding, columns: list[dict]
+) -> np.ndarray:
+    parts, start = [], 0
+    for column in columns:
+        parameters = dict(column)
+        block = np.s_[..., start : start + parameters["width"]]
+        start += parameters.pop("width")
+        weight, term = parameters.pop("weight"), SCORE_TERMS[parameters.pop("term")]
+        parts.append(weight * term(x[block], reconstruction[block], encoding, **parameters))
+    return np.concatenate(parts, axis=-1)
+
+
 def _gaussian_kl(x: np.ndarray, reconstruction: np.ndarray, encoding: Encoding) -> np.ndarray:
     mean, log_variance = np.float64(encoding["code"]), np.float64(encoding["log_variance"])
     return 0.5 * (mean**2 + np.exp(log_variance) - 1 - log_variance)
@@ -309,6 +343,10 @@ SCORE_TERMS = {
     "squared_error": _squared_error,
     "absolute_error": _absolute_error,
     "huber": _huber,  # "delta": where the straight line begins
+    "categorical": _categorical,  # -log p(x | code) of one-hot data
+    "poisson": _poisson,  # -log p(x | code)
+    "negative_binomial": _negative_binomial,  # -log p(x | code); "dispersion"
+    "columns": _columns,  # "columns": for each block of the last axis its term, width and weight
     "gaussian_kl": _gaussian_kl,  # KL(N(code, exp(log_variance)) || N(0, 1))
 }
 """Terms of the anomaly score by name, summed over all axes but the first."""

@@ -8,6 +8,7 @@ import keras
 from tfae.losses.likelihoods.absolute_error import AbsoluteError
 from tfae.losses.likelihoods.bernoulli import Bernoulli
 from tfae.losses.likelihoods.categorical import Categorical
+from tfae.losses.likelihoods.columns import Columns
 from tfae.losses.likelihoods.continuous_bernoulli import ContinuousBernoulli
 from tfae.losses.likelihoods.discretized_logistic import DiscretizedLogistic
 from tfae.losses.likelihoods.gaussian import Gaussian
@@ -40,6 +41,7 @@ __all__ = [
     "AbsoluteError",
     "Bernoulli",
     "Categorical",
+    "Columns",
     "ContinuousBernoulli",
     "DiscretizedLogistic",
     "Gaussian",

@@ -1,5 +1,7 @@
 """Data of categories."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -50,6 +52,9 @@ class Categorical(Likelihood):
         choice = tf.argmax(logits + noise, axis=-1)
         one_hot = tf.one_hot(choice, logits.shape[-1], dtype=output.dtype)
         return tf.reshape(one_hot, tf.shape(output))
+
+    def formula(self) -> dict[str, Any]:
+        return {"term": "categorical"}
 
     def get_config(self) -> dict:
         return {**super().get_config(), "num_classes": self.num_classes}

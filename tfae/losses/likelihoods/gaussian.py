@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfae.arguments import between
 from tfae.losses.likelihoods import draws
 from tfae.losses.likelihoods.likelihood import Likelihood, at_least_float32
 
@@ -17,11 +18,19 @@ class Gaussian(Likelihood):
     Args:
         scale: Standard deviation of all elements, a positive float in the data's units, or
             `"learned"`: one trainable scale that starts at 1 (Rybkin et al., 2021, sigma-VAE).
+        min_scale: What a learned scale never falls below, in (0, 1), or `None`. With it, the loss
+            of data that is predicted exactly has a lower bound.
+
+    Raises:
+        ValueError: If `scale` is neither, or `min_scale` is out of range.
     """
 
-    def __init__(self, scale: float | str = 1.0, **kwargs):
+    fixed_attributes = ("min_scale",)
+
+    def __init__(self, scale: float | str = 1.0, min_scale: float | None = None, **kwargs):
         super().__init__(**kwargs)
-        self._set_parameter("scale", scale)
+        self.min_scale = None if min_scale is None else between("min_scale", min_scale, 0, 1)
+        self._set_parameter("scale", scale, least=self.min_scale or 0.0)
 
     def elementwise_loss(self, target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
         log_scale = self._log_parameter("scale", output.dtype)
@@ -40,4 +49,4 @@ class Gaussian(Likelihood):
         return {"term": "gaussian", "scale": self._parameter_now("scale")}
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "scale": self.scale}
+        return {**super().get_config(), "scale": self.scale, "min_scale": self.min_scale}

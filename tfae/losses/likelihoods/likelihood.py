@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfae.arguments import is_number
@@ -18,6 +19,10 @@ class Likelihood(CheckedAttributes, keras.layers.Layer):
 
     It is a Keras layer so that learned parameters are trained, saved and counted like any other
     weight. It is never called. It computes in float32, or in float64 if the decoder does.
+
+    Args:
+        **kwargs: Passed to `keras.layers.Layer`, except `parameter_shape`: the shape of learned
+            parameters, which broadcasts to an example. By default there is one for all elements.
 
     Attributes:
         support: The closed interval that targets must lie in, or `None` for all real numbers. Its
@@ -38,8 +43,10 @@ class Likelihood(CheckedAttributes, keras.layers.Layer):
     fixed_attributes = ("scale", "dispersion", "degrees_of_freedom")
 
     def __init__(self, **kwargs):
+        self._parameter_shape = tuple(kwargs.pop("parameter_shape", ()))
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
+        self._log_least: dict[str, float] = {}
         self.built = True
 
     def elementwise_loss(self, target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
@@ -98,21 +105,28 @@ class Likelihood(CheckedAttributes, keras.layers.Layer):
 
     # ------------------------------------------------------------------ positive parameters
 
-    def _set_parameter(self, name: str, value: float | str, start: float = 1.0) -> None:
+    def _set_parameter(
+        self, name: str, value: float | str, start: float = 1.0, least: float = 0.0
+    ) -> None:
         """Keeps a positive number, or makes the weight `log_<name>` of one that is learned.
 
         Args:
             name: The constructor's argument, and the attribute that keeps what was given.
             value: A positive number or `"learned"`.
             start: Where a learned one starts.
+            least: What a learned one never falls below; it must be less than `start`.
 
         Raises:
             ValueError: If `value` is neither.
         """
         if value == "learned":
-            start = keras.initializers.Constant(math.log(start))
+            self._log_least[name] = math.log(least) if least else -math.inf
+            start = keras.initializers.Constant(math.log(start - least))
             weight = self.add_weight(
-                name=f"log_{name}", shape=(), initializer=start, dtype="float32"
+                name=f"log_{name}",
+                shape=self._parameter_shape,
+                initializer=start,
+                dtype="float32",
             )
             setattr(self, f"log_{name}", weight)
         elif not is_number(value) or value <= 0:
@@ -124,18 +138,29 @@ class Likelihood(CheckedAttributes, keras.layers.Layer):
         setattr(self, name, value)
 
     def _log_parameter(self, name: str, dtype: tf.DType) -> tf.Tensor:
-        """The logarithm of a parameter, a scalar of `dtype`."""
+        """The logarithm of a parameter, of `dtype`: a scalar, or of the `parameter_shape`."""
         value = getattr(self, name)
-        if value == "learned":
-            return tf.cast(getattr(self, f"log_{name}"), dtype)
-        return tf.constant(math.log(value), dtype)
+        if value != "learned":
+            return tf.constant(math.log(value), dtype)
+        log_value, log_least = tf.cast(getattr(self, f"log_{name}"), dtype), self._log_least[name]
+        if log_least == -math.inf:
+            return log_value
+        # The least value is added to what is learned, so that the gradient never ends.
+        return log_least + tf.nn.softplus(log_value - log_least)
 
-    def _parameter_now(self, name: str) -> float:
+    def _parameter_now(self, name: str) -> float | list[float]:
         """The value of a parameter as it is now, outside of graphs."""
         value = getattr(self, name)
         if value == "learned":  # `float` fails for a variable with replicas
-            value = math.exp(float(keras.ops.convert_to_numpy(getattr(self, f"log_{name}"))))
+            log_value = keras.ops.convert_to_numpy(getattr(self, f"log_{name}")).astype("float64")
+            value = (np.exp(log_value) + math.exp(self._log_least[name])).tolist()
         return value
+
+    def get_config(self) -> dict:
+        config = super().get_config()
+        if self._parameter_shape:
+            config["parameter_shape"] = list(self._parameter_shape)
+        return config
 
 
 def at_least_float32(x: tf.Tensor) -> tf.Tensor:

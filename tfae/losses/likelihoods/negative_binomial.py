@@ -1,5 +1,7 @@
 """Counts that scatter more than Poisson's."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -48,6 +50,9 @@ class NegativeBinomial(Likelihood):
         of_rate, of_count = draws.split(seed)
         rate = draws.gamma(failures, tf.shape(mean), of_rate) * mean / failures
         return draws.poisson(rate, of_count)
+
+    def formula(self) -> dict[str, Any]:
+        return {"term": "negative_binomial", "dispersion": self._parameter_now("dispersion")}
 
     def get_config(self) -> dict:
         return {**super().get_config(), "dispersion": self.dispersion}

@@ -1,5 +1,7 @@
 """Counts."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -32,3 +34,6 @@ class Poisson(Likelihood):
 
     def sample(self, output: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         return draws.poisson(counts.mean(at_least_float32(output)), seed)
+
+    def formula(self) -> dict[str, Any]:
+        return {"term": "poisson"}
