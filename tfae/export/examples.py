@@ -75,10 +75,16 @@ def random(model: Autoencoding, number: int = 64) -> Examples:
     if contract.support is None:
         x = generator.normal(size=shape)
     else:
-        low, high = contract.support
-        x = low + generator.random(shape) * np.where(np.isinf(high), 1.0, np.subtract(high, low))
-        x = np.rint(2 * x) if contract.integers else x
+        low, size = bounded(contract.support)
+        x = low + generator.random(shape) * size
+        x = np.where(contract.integers, np.rint(2 * x), x)
     return _of_model(model, x, np.full(number, -1))
+
+
+def bounded(support: tuple) -> tuple[np.ndarray, np.ndarray]:
+    """The lower end and the size of an interval to draw from; 1 in place of infinite sizes."""
+    low = np.where(np.isinf(support[0]), 0.0, support[0])
+    return low, np.where(np.isinf(support[1]), 1.0, support[1] - low)
 
 
 def answers(signature: Signature, examples: Examples, batch_size: int = 256) -> Examples:

@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
+from tfae.export.examples import bounded
+
 Arrays = dict[str, np.ndarray]
 
 
@@ -43,9 +45,9 @@ def example_inputs(inputs: list[tf.TensorSpec], rows: int, support: tuple | None
         if spec.dtype == tf.uint8:
             values = random.integers(0, 256, shape)
         elif spec.name == "x":
-            low, high = (0.0, 1.0) if support is None else support
-            size = np.where(np.isinf(high), 1.0, np.subtract(high, low))
-            values = np.clip((low + size * random.random(shape)).round(3), low, high)
+            support = (0.0, 1.0) if support is None else support
+            low, size = bounded(support)
+            values = np.clip((low + size * random.random(shape)).round(3), *support)
         elif spec.name == "label":
             values = np.arange(rows) % 2
         elif spec.dtype.is_integer:

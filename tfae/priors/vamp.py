@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfae.priors.mixture import Mixture
@@ -63,9 +64,7 @@ class VampPrior(Mixture):
             start, constraint = keras.initializers.RandomNormal(stddev=1.0, seed=self._seed), None
         else:
             low, high = self._support
-            end = low + 1.0 if math.isinf(high) else high
-            start = keras.initializers.RandomUniform(low, end, seed=self._seed)
-            constraint = Within(low, high)
+            start, constraint = _uniform(low, high, self._seed), Within(low, high)
         self.pseudo_inputs = self.add_weight(
             name="pseudo_inputs",
             shape=(self.num_components, *self._input_shape),
@@ -86,12 +85,20 @@ class VampPrior(Mixture):
         return tf.fill([self.num_components], -math.log(self.num_components))
 
 
+def _uniform(low: Any, high: Any, seed: int) -> Callable:
+    """An initialiser of numbers in an interval; 1 takes the place of an infinite bound."""
+    low = np.where(np.isinf(low), -1.0, low)
+    size = np.where(np.isinf(high), 1.0, np.asarray(high) - low)
+    unit = keras.initializers.RandomUniform(0.0, 1.0, seed=seed)
+    return lambda shape, dtype=None: low.astype(dtype) + size.astype(dtype) * unit(shape, dtype)
+
+
 @keras.saving.register_keras_serializable("tfae.priors")
 class Within(keras.constraints.Constraint):
     """Keeps weights in a closed interval by clipping them after each step.
 
     Args:
-        low, high: Bounds of the interval.
+        low, high: Bounds of the interval: numbers, or arrays that broadcast to an example.
     """
 
     def __init__(self, low: float, high: float):

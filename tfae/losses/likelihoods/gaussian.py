@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfae.arguments import between
+from tfae.arguments import positive
 from tfae.losses.likelihoods import draws
 from tfae.losses.likelihoods.likelihood import Likelihood, at_least_float32
 
@@ -18,19 +18,20 @@ class Gaussian(Likelihood):
     Args:
         scale: Standard deviation of all elements, a positive float in the data's units, or
             `"learned"`: one trainable scale that starts at 1 (Rybkin et al., 2021, sigma-VAE).
-        min_scale: What a learned scale never falls below, in (0, 1), or `None`. With it, the loss
-            of data that is predicted exactly has a lower bound.
+        min_scale: What a learned scale never falls below, a positive float, or `None`. With it,
+            the loss of data that is predicted exactly has a lower bound.
 
     Raises:
-        ValueError: If `scale` is neither, or `min_scale` is out of range.
+        ValueError: If `scale` is neither, or `min_scale` is not positive.
     """
 
     fixed_attributes = ("min_scale",)
 
     def __init__(self, scale: float | str = 1.0, min_scale: float | None = None, **kwargs):
         super().__init__(**kwargs)
-        self.min_scale = None if min_scale is None else between("min_scale", min_scale, 0, 1)
-        self._set_parameter("scale", scale, least=self.min_scale or 0.0)
+        self.min_scale = None if min_scale is None else positive("min_scale", min_scale)
+        least = self.min_scale or 0.0
+        self._set_parameter("scale", scale, start=max(1.0, 2 * least), least=least)
 
     def elementwise_loss(self, target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
         log_scale = self._log_parameter("scale", output.dtype)
