@@ -20,15 +20,12 @@ def table(name, out):
 
 
 def fit(train, out, rows, seed, *discrete):
-    import numpy as np
     import pandas as pd
-    import torch
     from ctgan import TVAE
 
-    np.random.seed(int(seed))
-    torch.manual_seed(int(seed))
     real = pd.read_csv(train, dtype=dict.fromkeys(discrete, str), keep_default_na=False)
     model = TVAE(enable_gpu=False)
+    model.set_random_state(int(seed))
     start = time.perf_counter()
     model.fit(real, list(discrete))
     seconds = time.perf_counter() - start
