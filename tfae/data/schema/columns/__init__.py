@@ -1,0 +1,56 @@
+"""The kinds of columns, one a file. A new one is added to `KINDS`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfae.data.schema.columns.binary import BinaryColumn
+from tfae.data.schema.columns.categorical import CategoricalColumn
+from tfae.data.schema.columns.choices import ChoiceColumn
+from tfae.data.schema.columns.column import Column
+from tfae.data.schema.columns.count import CountColumn
+from tfae.data.schema.columns.numeric import NumericColumn
+from tfae.data.schema.columns.ordinal import OrdinalColumn
+from tfae.data.schema.columns.time import TimeColumn
+
+KINDS: dict[str, type[Column]] = {
+    kind.kind: kind
+    for kind in (
+        NumericColumn,
+        CountColumn,
+        BinaryColumn,
+        CategoricalColumn,
+        OrdinalColumn,
+        TimeColumn,
+    )
+}
+"""Columns by the name of their kind."""
+
+__all__ = [
+    "KINDS",
+    "BinaryColumn",
+    "CategoricalColumn",
+    "ChoiceColumn",
+    "Column",
+    "CountColumn",
+    "NumericColumn",
+    "OrdinalColumn",
+    "TimeColumn",
+    "column_from_config",
+]
+
+
+def column_from_config(config: dict[str, Any]) -> Column:
+    """Makes the column whose `get_config` returned `config`.
+
+    Raises:
+        ValueError: If there is no such kind, or an argument is wrong.
+    """
+    arguments = dict(config)
+    kind = arguments.pop("kind", None)
+    if kind not in KINDS:
+        raise ValueError(f"`kind` must be one of {', '.join(map(repr, KINDS))}; received {kind!r}.")
+    try:
+        return KINDS[kind](**arguments)
+    except TypeError as error:
+        raise ValueError(f"A {kind} column cannot be made of {config}: {error}.") from error

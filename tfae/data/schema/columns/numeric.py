@@ -1,0 +1,81 @@
+"""Numbers on a scale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from tfae.data.schema.cells import Cells, as_numbers
+from tfae.data.schema.columns.column import Column
+from tfae.data.schema.report import Report
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TRANSFORMS = ("log",)
+
+
+class NumericColumn(Column):
+    """Numbers, standardised: one float32 of mean 0 and standard deviation 1 in training.
+
+    Args:
+        name, type, likelihood, missing, note: See `Column`.
+        mean, deviation: Of the training values, transformed if there is a transform.
+        decimals: Decimals to which values are rounded when they are decoded, as in training; `None`
+            for no rounding.
+        transform: `None`; or "log": `sign(x) * log(1 + abs(x))`, for values of many magnitudes.
+    """
+
+    kind = "numeric"
+    default_likelihood: ClassVar = {"name": "gaussian", "scale": "learned"}
+
+    def __init__(
+        self,
+        name: str,
+        type: str = "double",
+        likelihood: Any = None,
+        missing: float = 0.0,
+        note: str = "",
+        mean: float = 0.0,
+        deviation: float = 1.0,
+        decimals: int | None = None,
+        transform: str | None = None,
+    ):
+        super().__init__(name, type, likelihood, missing, note)
+        self.mean, self.deviation, self.decimals = mean, deviation, decimals
+        self.transform = transform
+
+    def encode(self, values: np.ndarray) -> np.ndarray:
+        standardised = (transformed(values, self.transform) - self.mean) / self.deviation
+        return standardised.astype(np.float32)[:, None]
+
+    def decode(self, block: np.ndarray) -> np.ndarray:
+        values = block[:, 0].astype(np.float64) * self.deviation + self.mean
+        if self.transform == "log":
+            values = np.sign(values) * np.expm1(np.abs(values))
+        return values if self.decimals is None else np.round(values, self.decimals)
+
+    def read(self, cells: Cells, report: Report) -> np.ndarray:
+        return as_numbers(cells)
+
+    def write(self, values: np.ndarray) -> pa.Array:
+        return self._as_type(values)
+
+    def describe(self) -> str:
+        of = "of the logarithm " if self.transform else ""
+        return f"mean {of}{self.mean:.4g}, standard deviation {self.deviation:.4g}"
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "mean": self.mean,
+            "deviation": self.deviation,
+            "decimals": self.decimals,
+            "transform": self.transform,
+        }
+
+
+def transformed(values: np.ndarray, transform: str | None) -> np.ndarray:
+    """Applies a transform of `TRANSFORMS`, or none."""
+    return np.sign(values) * np.log1p(np.abs(values)) if transform == "log" else values

@@ -1,0 +1,97 @@
+"""Guesses from some texts of a column whether they are numbers, times, or just text."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable, Sequence
+
+from tfae.data.schema.cells import ISO
+from tfae.data.tables.dialect import MISSING_NUMBERS, is_number
+
+NUMBER, TEXT = "number", "text"
+AMBIGUOUS = "day or month"
+"""Dates of which nothing says whether the day or the month comes first."""
+
+_LEADING_ZERO = re.compile(r"[+-]?0\d")
+_ISO = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
+_DATES = (
+    "%Y/%m/%d",
+    "%d.%m.%Y",
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%m-%d-%Y",
+    "%d-%m-%Y",
+    "%d %b %Y",
+    "%d-%b-%Y",
+)
+_TIMES = ("", " %H:%M", " %H:%M:%S")
+_FEW = 0.1
+
+
+def guess(texts: Sequence[str], decimal: str = ".") -> str:
+    """Guesses what texts are, by those that are not what most of them are.
+
+    A column in which at most a tenth is no number, and which has five times as many different
+    numbers as other texts, is one of numbers with mistakes in it. Numbers that begin with a zero
+    are codes, hence text.
+
+    Args:
+        texts: Some texts of a column; none is missing.
+        decimal: The decimal sign of numbers.
+
+    Returns:
+        `NUMBER`; `TEXT`; `ISO` or a format of `strptime` for times; `AMBIGUOUS`.
+    """
+    texts = [text for text in map(str.strip, texts) if text not in ("", *MISSING_NUMBERS)]
+    if not texts:
+        return TEXT
+
+    def is_a_number(text: str) -> bool:
+        return is_number(text.replace(",", ".") if decimal == "," else text)
+
+    if not any(map(_LEADING_ZERO.match, texts)) and _most(texts, is_a_number):
+        return NUMBER
+    if _most(texts, is_iso):
+        return ISO
+    fitting = [
+        date + time
+        for date in _DATES
+        for time in _TIMES
+        if _fits(date + time)(texts[0]) and _most(texts, _fits(date + time))
+    ]
+    best = [f for f in fitting if all(map(_fits(f), texts))] or fitting
+    if len(best) > 1:
+        return AMBIGUOUS
+    return best[0] if best else TEXT
+
+
+def is_iso(text: str) -> bool:
+    """Whether a text is a date or time as 2014-07-01 14:30:00."""
+    if not _ISO.fullmatch(text):
+        return False
+    try:
+        datetime.datetime.fromisoformat(text[:10])
+    except ValueError:
+        return False
+    return True
+
+
+def _most(texts: Sequence[str], fits: Callable[[str], bool]) -> bool:
+    """Whether all fit, or those that do not are so few that they are mistakes."""
+    others = [text for text in texts if not fits(text)]
+    if not others:
+        return True
+    fitting = len(set(texts)) - len(set(others))
+    return len(others) <= _FEW * len(texts) and fitting >= 5 * len(set(others))
+
+
+def _fits(time_format: str) -> Callable[[str], bool]:
+    def fits(text: str) -> bool:
+        try:
+            datetime.datetime.strptime(text, time_format)
+        except ValueError:
+            return False
+        return True
+
+    return fits

@@ -1,0 +1,225 @@
+"""CSV files, read by pyarrow in blocks."""
+
+from __future__ import annotations
+
+import codecs
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tfae.data.tables.dialect import MISSING, Dialect, find_dialect
+from tfae.data.tables.records import Block, blocks, line_of_row
+from tfae.data.tables.table import Part, Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_CHUNK = 2**23  # bytes that are read and parsed at a time
+_START = 2**16  # bytes from which the dialect is found out
+_SUFFIXES_OF_COMPRESSION = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+
+
+class CsvTable(Table):
+    """A CSV file whose cells are text; those that say that a value is missing are null.
+
+    Args:
+        path: The file. It may be compressed, as .csv.gz, .bz2, .zst or .lz4.
+        delimiter: The character between two cells; `None` to find it out. So for `decimal`, "." or
+            ",", and for `header`, whether the first row holds names.
+        encoding: How text is encoded; a byte order mark is left out.
+        missing: Cells that stand for missing values; `None` for the usual ones.
+        label_column: A name that makes the first row a header where it stands in it.
+
+    Raises:
+        ValueError: If the file is empty or is no text.
+    """
+
+    is_text = True
+
+    def __init__(
+        self,
+        path: Path,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        header: bool | None = None,
+        encoding: str = "utf-8",
+        missing: Sequence[str] | None = None,
+        label_column: str | int | bool | None = None,
+    ):
+        _check_options(delimiter, decimal, encoding)
+        self.path, self.origin = path, os.fspath(path)
+        self.encoding = "utf-8" if codecs.lookup(encoding).name == "utf-8" else encoding
+        self.missing = list(MISSING if missing is None else missing)
+        start = self._start()
+        found = find_dialect(start, delimiter, decimal, header, label_column)
+        if found is None:
+            raise ValueError(f"{path} is empty; it should hold one example per line.")
+        self.dialect: Dialect = found
+        self.decimal = found.decimal
+        lines = enumerate(start.splitlines(), 1)
+        self.first_line = next(line for line, text in lines if text.strip())
+        self.width = len(found.first)
+        self.names = tuple(
+            cell.strip() if found.header else f"column_{i}" for i, cell in enumerate(found.first)
+        )
+
+    def parts(self, names: Sequence[str] | None = None) -> Iterator[Part]:
+        header = self.dialect.header
+        keys = [str(i) for i in range(self.width)]
+        chosen = set(self.names if names is None else names)
+        wanted = [i for i, name in enumerate(self.names) if name in chosen]
+        for block in self._blocks():
+            columns = self._parse(block, keys, wanted)
+            if header:
+                if not columns.num_rows:  # blank lines
+                    continue
+                columns, skipped, header = columns.slice(1), 1, False
+            else:
+                skipped = 0
+            if columns.num_rows:
+                columns = columns.rename_columns([self.names[i] for i in wanted])
+                yield Part(columns.combine_chunks(), self._where(block, skipped))
+
+    def _where(self, block: Block, skipped: int) -> Callable[[int], str]:
+        delimiter = self.dialect.delimiter
+
+        def where(row: int) -> str:
+            line = line_of_row(block, row + skipped, delimiter, self.width > 1)
+            return f"{self.path}, line {line}"
+
+        return where
+
+    def _parse(self, block: Block, keys: list[str], wanted: list[int]) -> pa.Table:
+        import pyarrow as pa
+        from pyarrow import csv
+
+        wrong = []
+
+        def wrong_width(row: csv.InvalidRow) -> str:
+            if not row.text.strip():  # blanks only
+                return "skip"
+            wrong.append(row)
+            return "error"
+
+        names = [keys[i] for i in wanted]
+        try:
+            columns = csv.read_csv(
+                pa.BufferReader(block.content),
+                csv.ReadOptions(
+                    column_names=keys, block_size=len(block.content) + 1, use_threads=False
+                ),
+                csv.ParseOptions(
+                    delimiter=self.dialect.delimiter,
+                    newlines_in_values=b'"' in block.content,
+                    invalid_row_handler=wrong_width,
+                ),
+                csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()),
+                    include_columns=names,
+                    null_values=self.missing,
+                    strings_can_be_null=True,
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            self._raise(error, block, wrong)
+        return self._trimmed(columns, block.content)
+
+    def _trimmed(self, columns: pa.Table, content: bytes) -> pa.Table:
+        """Removes blanks around cells, where there may be any."""
+        import pyarrow as pa
+        from pyarrow import compute
+
+        delimiter = self.dialect.delimiter.encode()
+        blanks = (b" " + delimiter, delimiter + b" ", b" \n", b" \r", b"\n ", b' "', b'" ')
+        if not (content.startswith(b" ") or any(blank in content for blank in blanks)):
+            return columns
+        missing = pa.array(self.missing, pa.string())
+        trimmed = []
+        for column in columns.columns:
+            cells = compute.utf8_trim_whitespace(column)
+            is_missing = compute.is_in(cells, missing)
+            trimmed.append(compute.if_else(is_missing, pa.scalar(None, pa.string()), cells))
+        return pa.table(trimmed, names=columns.column_names)
+
+    def _raise(self, error: Exception, block: Block, wrong: list) -> None:
+        if wrong:
+            row = wrong[0]
+            place = line_of_row(block, row.number - 1, self.dialect.delimiter, skip_blanks=False)
+            raise ValueError(
+                f"{self.path}, line {place}: {row.actual_columns} cells, but line "
+                f"{self.first_line} has {self.width}. Is there a delimiter too many or too few, or "
+                f"is the delimiter another than {self.dialect.delimiter!r}?"
+            ) from None
+        try:
+            block.content.decode()
+        except UnicodeDecodeError as wrong_text:
+            line = block.line + block.content.count(b"\n", 0, wrong_text.start)
+            raise self._not_text(line, wrong_text) from None
+        raise ValueError(f"{self.path}, from line {block.line} on: {error}") from error
+
+    # ------------------------------------------------------------------ bytes
+
+    def _blocks(self) -> Iterator[Block]:
+        try:
+            yield from blocks(self._chunks(), self.dialect.delimiter)
+        except ValueError as error:
+            if str(error).startswith("line "):
+                raise ValueError(f"{self.path}, {error}") from None
+            raise
+
+    def _chunks(self) -> Iterator[bytes]:
+        r"""The file's bytes: decompressed, in UTF-8, without a byte order mark, lines end in \n."""
+        import pyarrow as pa
+
+        compression = _SUFFIXES_OF_COMPRESSION.get(self.path.suffix.lower())
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        try:
+            with pa.input_stream(self.origin, compression=compression) as file:
+                is_first, has_newlines = True, True
+                while chunk := file.read(_CHUNK):
+                    if self.encoding != "utf-8":
+                        chunk = decoder.decode(chunk).encode()
+                    if is_first:
+                        chunk = chunk.removeprefix(codecs.BOM_UTF8)
+                        has_newlines, is_first = b"\n" in chunk or b"\r" not in chunk, False
+                    yield chunk if has_newlines else chunk.replace(b"\r", b"\n")
+        except UnicodeDecodeError as error:
+            raise self._not_text(None, error) from None
+        except OSError as error:
+            raise ValueError(f"{self.path} cannot be read: {error}") from error
+
+    def _start(self) -> str:
+        """The first lines, as text."""
+        chunk = next(self._chunks(), b"")
+        content = chunk[:_START] if chunk.count(b"\n", 0, _START) > 2 else chunk
+        try:
+            return content.decode()
+        except UnicodeDecodeError as error:
+            if error.reason != "unexpected end of data":  # the last character may be cut off
+                raise self._not_text(1 + content.count(b"\n", 0, error.start), error) from None
+            return content[: error.start].decode()
+
+    def _not_text(self, line: int | None, error: UnicodeDecodeError) -> ValueError:
+        place = self.origin if line is None else f"{self.path}, line {line}"
+        encoding = self.encoding.upper()
+        return ValueError(
+            f"{place} is not {encoding} text: {error.reason}. Save the file as UTF-8, or pass its "
+            "encoding, such as 'cp1252'."
+        )
+
+
+def _check_options(delimiter: str | None, decimal: str | None, encoding: str) -> None:
+    if delimiter is not None and not (isinstance(delimiter, str) and len(delimiter.encode()) == 1):
+        raise ValueError(f"`delimiter` must be one character of ASCII; received {delimiter!r}.")
+    if decimal not in (None, ".", ","):
+        raise ValueError(f"`decimal` must be '.' or ','; received {decimal!r}.")
+    if decimal == "," and delimiter == ",":
+        raise ValueError("`decimal` and `delimiter` cannot both be ','.")
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        raise ValueError(
+            f"`encoding` must be a text encoding that Python knows, such as 'utf-8' or 'cp1252'; "
+            f"received {encoding!r}."
+        ) from None

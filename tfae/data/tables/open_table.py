@@ -1,0 +1,75 @@
+"""Opens a table of any origin."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tfae.data.tables.arrow_table import ArrowTable, Joined, ParquetTable
+from tfae.data.tables.csv_table import CsvTable
+from tfae.data.tables.table import Table
+
+CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".csv.bz2", ".csv.zst", ".csv.lz4")
+PARQUET_SUFFIXES = (".parquet", ".pq")
+
+
+def open_table(
+    table: Any,
+    *,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+    header: bool | None = None,
+    encoding: str = "utf-8",
+    missing: Sequence[str] | None = None,
+) -> Table:
+    """Opens a table.
+
+    Args:
+        table: A path of a CSV file (compressed, too), of a Parquet file, or of a folder of such
+            files, which are read in alphabetical order; or a table in memory, see `ArrowTable`.
+        delimiter, decimal, header, encoding, missing: How CSV files are written; see `CsvTable`.
+
+    Raises:
+        FileNotFoundError: If there is nothing at the path.
+        ValueError: If the table cannot be read; the message names the file.
+    """
+    if isinstance(table, Table):
+        return table
+    if not isinstance(table, (str, os.PathLike)):
+        opened: Table = ArrowTable(table)
+    else:
+        path = Path(table).expanduser()
+        options = (delimiter, decimal, header, encoding, missing)
+        if path.is_dir():
+            opened = Joined(os.fspath(path), [_open_file(file, *options) for file in files(path)])
+        elif path.is_file():
+            opened = _open_file(path, *options)
+        else:
+            raise FileNotFoundError(f"There is nothing at {path.absolute()}.")
+    opened.check_names()
+    return opened
+
+
+def is_table_file(path: Path) -> bool:
+    """Whether a file's name says that it is a CSV or a Parquet file."""
+    return path.name.lower().endswith((*CSV_SUFFIXES, *PARQUET_SUFFIXES))
+
+
+def files(folder: Path) -> list[Path]:
+    """The tables in a folder, in alphabetical order.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    found = sorted(f for f in folder.iterdir() if is_table_file(f) and not f.name.startswith("."))
+    if not found:
+        raise ValueError(f"{folder} holds no tables: no files that end in .csv, .tsv or .parquet.")
+    return found
+
+
+def _open_file(path: Path, *options: Any) -> Table:
+    if path.name.lower().endswith(PARQUET_SUFFIXES):
+        return ParquetTable(path)
+    return CsvTable(path, *options)
