@@ -40,9 +40,8 @@ class TableSchema:
     | `count` | the count itself | `poisson` or `negative_binomial` |
     | `binary` | 0 or 1 | `bernoulli` |
     | `categorical` | one column a category, one of them 1 and the others 0 | `categorical` |
-    | `ordinal` | the number in the order, standardised | `gaussian` of learned scale |
-    | `time` | a number of days, hours, minutes or seconds, standardised, and a sine and a cosine of \
-each cyclic part: time of day, day of week, month | `gaussian` of learned scale |
+    | `ordinal` | the number in the order, standardised | the same as `numeric` |
+    | `time` | a number of days, ..., seconds, standardised, and cyclic parts | the same |
 
     Args:
         columns: The columns, see `tfae.data.schema.columns`.
@@ -133,8 +132,8 @@ each cyclic part: time of day, day of week, month | `gaussian` of learned scale 
         choices.check(opened.names, opened.origin)
         if len(opened.names) > MOST_COLUMNS:
             raise ValueError(
-                f"{opened.origin} has {len(opened.names):,} columns, of at most {MOST_COLUMNS:,}. If "
-                "the delimiter is another, pass it. So many numbers are better kept in a .npy file."
+                f"{opened.origin} has {len(opened.names):,} columns, of at most {MOST_COLUMNS:,}. "
+                "If the delimiter is another, pass it. Keep so many numbers in a .npy file."
             )
         scans = scan_table(opened, choices)
         columns, reasons = [], {}
@@ -253,8 +252,8 @@ each cyclic part: time of day, day of week, month | `gaussian` of learned scale 
         absent = [name for name in self.column_names if name not in set(table.names)]
         if absent:
             raise ValueError(
-                f"{table.origin} lacks {_columns(absent)}. It has {_columns(table.names)}. If it is "
-                "a CSV file, is its delimiter found out rightly, and does it have a header? "
+                f"{table.origin} lacks {_columns(absent)}. It has {_columns(table.names)}. If it "
+                "is a CSV file, is its delimiter found out rightly, and does it have a header? "
                 "`delimiter` and `header` say so. A column of missing values may be added."
             )
         known = {*self.column_names, *self.left_out}
@@ -317,6 +316,8 @@ each cyclic part: time of day, day of week, month | `gaussian` of learned scale 
             "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
             for row in rows
         ]
+        if any(c.kind == "ordinal" and not c.is_text for c in self.columns):
+            lines.append("integers that are codes without an order: kinds={name: 'categorical'}")
         lines += [f"left out: {name!r} {reason}" for name, reason in self.left_out.items()]
         return "\n".join(lines)
 

@@ -65,8 +65,8 @@ class _Spent:
 
     def __iter__(self) -> Iterator[Any]:
         raise ValueError(
-            "The rows of a RecordBatchReader can be read once only. Pass a table, which can be read "
-            "again: reader.read_all()."
+            "The rows of a RecordBatchReader can be read once only. Pass a table, which can be "
+            "read again: reader.read_all()."
         )
 
 
@@ -125,7 +125,8 @@ class Joined(Table):
             if differing:
                 raise ValueError(
                     f"{table.origin} has other columns than {first.origin}: one of them lacks "
-                    f"{_listed(sorted(differing))}. All files of a folder must have the same columns."
+                    f"{_listed(sorted(differing))}. All files of a folder must have the same "
+                    "columns."
                 )
             if table.decimal != first.decimal:
                 raise ValueError(
@@ -157,10 +158,9 @@ def _as_table(table: Any) -> pa.Table:
 def _as_array(column: Any) -> Any:
     import pyarrow as pa
 
-    is_arrow = isinstance(column, (pa.Array, pa.ChunkedArray)) or hasattr(
-        column, "__arrow_c_array__"
-    )
-    return column if is_arrow else pa.array(column, from_pandas=False)
+    if isinstance(column, (pa.Array, pa.ChunkedArray)) or hasattr(column, "__arrow_c_array__"):
+        return column
+    return pa.array(column)
 
 
 def _parts(batches: Iterator[Any], where: Callable[[int], str]) -> Iterator[Part]:

@@ -126,9 +126,7 @@ def _categories(scan: Scan) -> list[Any]:
 
 def _of_categories(scan: Scan, kind: str, categories: list[Any]) -> Column | LeftOut:
     if len(categories) < 2:
-        return _only_if_ignored(
-            scan, f"is constant: {categories[0]!r}" if categories else "is empty"
-        )
+        return _only_if_ignored(scan, f"is constant: {categories}")
     if kind == "binary" and len(categories) != 2:
         raise ValueError(
             f"`kinds` says 'binary' for the column {scan.name!r}, which has {len(categories):,} "
@@ -171,9 +169,7 @@ def _numbers(scan: Scan, tally: NumberTally) -> Column | LeftOut:
     if _is_count(tally):
         return _count(scan, tally)
     if different <= _MOST_LEVELS and not values.is_full and different * 2 < tally.present:
-        column = _of_categories(scan, "ordinal", _categories(scan))
-        column.note = "if these are codes without an order, they are 'categorical'"
-        return column
+        return _of_categories(scan, "ordinal", _categories(scan))
     return _numeric(scan, tally)
 
 
@@ -197,9 +193,8 @@ def _is_count(tally: NumberTally) -> bool:
     if tally.low != 0 or tally.transform:
         return False
     common = max(0.01, 0.5 / len(tally.values.counts)) * tally.present
-    return (
-        tally.zeros >= common and tally.high >= tally.moments.mean + 2.5 * tally.moments.deviation
-    )
+    tail = tally.moments.mean + 2.5 * tally.moments.deviation
+    return tally.zeros >= common and tally.high >= max(tail, 5)
 
 
 def _count(scan: Scan, tally: NumberTally) -> CountColumn:
@@ -254,8 +249,8 @@ def _gaussian(step: float) -> dict[str, Any]:
 def _time(scan: Scan, tally: TimeTally) -> Column | LeftOut:
     if scan.wanted not in (None, "time"):
         raise ValueError(
-            f"`kinds` says {scan.wanted!r} for the column {scan.name!r}, which holds dates or times. "
-            "Convert it, or leave its kind to be 'time'."
+            f"`kinds` says {scan.wanted!r} for the column {scan.name!r}, which holds dates or "
+            "times. Convert it, or leave its kind to be 'time'."
         )
     if tally.low == tally.high:
         return _only_if_ignored(scan, "is constant")
@@ -297,10 +292,8 @@ def _type(scan: Scan) -> str:
         return "int64" if is_integer and max(abs(tally.low), abs(tally.high)) < 2**53 else "double"
     if isinstance(tally, TimeTally):
         if scan.content == ISO:
-            has_time, has_zone = (
-                len(scan.sample[0]) > 10,
-                re.search(r"Z|[+-]\d\d(:?\d\d)?$", scan.sample[0][10:]),
-            )
+            of_day = scan.sample[0][10:]
+            has_time, has_zone = bool(of_day), re.search(r"Z|[+-]\d\d(:?\d\d)?$", of_day)
         else:
             has_time, has_zone = "%H" in scan.content, "%z" in scan.content
         return (

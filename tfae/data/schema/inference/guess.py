@@ -16,14 +16,8 @@ AMBIGUOUS = "day or month"
 _LEADING_ZERO = re.compile(r"[+-]?0\d")
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
 _DATES = (
-    "%Y/%m/%d",
-    "%d.%m.%Y",
-    "%m/%d/%Y",
-    "%d/%m/%Y",
-    "%m-%d-%Y",
-    "%d-%m-%Y",
-    "%d %b %Y",
-    "%d-%b-%Y",
+    *("%Y/%m/%d", "%d.%m.%Y", "%d %b %Y", "%d-%b-%Y"),
+    *("%m/%d/%Y", "%d/%m/%Y", "%m-%d-%Y", "%d-%m-%Y"),
 )
 _TIMES = ("", " %H:%M", " %H:%M:%S")
 _FEW = 0.1
