@@ -4,7 +4,7 @@ from tfae.data import patches
 from tfae.data.binarize import BINARIZE
 from tfae.data.load import find, load
 from tfae.data.scaling import Scaling
-from tfae.data.schema import TableSchema
 from tfae.data.source import Description, Source
+from tfae.tables import TableSchema
 
 __all__ = ["BINARIZE", "Description", "Scaling", "Source", "TableSchema", "find", "load", "patches"]

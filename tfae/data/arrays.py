@@ -12,9 +12,9 @@ import numpy as np
 from tfae.data.examples import SPLITS, InMemory
 from tfae.data.labels import as_numbers
 from tfae.data.stored_array import Location, StoredArray, dtype_in_memory, locate
+from tfae.tables.reading.dialect import LABEL_NAMES
 
 X_NAMES = ("x", "data", "images", "image", "arr_0")
-LABEL_NAMES = ("label", "labels", "y", "target", "targets", "class")
 
 _ADVICE = "Write it with numpy.save or numpy.savez, as an array of numbers."
 

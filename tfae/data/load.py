@@ -15,7 +15,7 @@ from tfae.data.digits import read_digits
 from tfae.data.image_file import SUFFIXES
 from tfae.data.images import read_folder
 from tfae.data.source import Source
-from tfae.data.tables.numbers import read_csv
+from tfae.data.tables import read_csv
 from tfae.data.tfds import catalogue, read_tfds
 
 _FILES = (".npy", ".npz", ".csv")

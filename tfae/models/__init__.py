@@ -8,6 +8,7 @@ import importlib
 import inspect
 import pkgutil
 
+from tfae import tables  # noqa: F401  # Keras must know the schema that a saved model may hold
 from tfae.models.adversarial import AdversarialAutoencoder
 from tfae.models.autoencoder import Autoencoder
 from tfae.models.conditional import ConditionalVariationalAutoencoder

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfae.data.arrays import LABEL_NAMES
+LABEL_NAMES = ("label", "labels", "y", "target", "targets", "class")
+"""Names that columns and arrays of labels have."""
 
 MISSING = ("", "NA", "N/A", "n/a", "nan", "NaN", "NAN", "null", "NULL", "Null", "<NA>", "?")
 """Cells that are missing values, in columns of every kind."""

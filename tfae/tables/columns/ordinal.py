@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tfae.data.schema.columns.choices import ChoiceColumn
+from tfae.tables.columns.choices import ChoiceColumn
 
 
 class OrdinalColumn(ChoiceColumn):

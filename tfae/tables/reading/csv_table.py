@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfae.data.tables.dialect import MISSING, Dialect, find_dialect
-from tfae.data.tables.records import Block, blocks, line_of_row
-from tfae.data.tables.table import Part, Table
+from tfae.tables.reading.dialect import MISSING, Dialect, find_dialect
+from tfae.tables.reading.records import Block, blocks, line_of_row
+from tfae.tables.reading.table import Part, Table
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,8 +6,8 @@ import datetime
 import re
 from collections.abc import Callable, Sequence
 
-from tfae.data.schema.cells import ISO
-from tfae.data.tables.dialect import MISSING_NUMBERS, is_number
+from tfae.tables.cells import ISO
+from tfae.tables.reading.dialect import MISSING_NUMBERS, is_number
 
 NUMBER, TEXT = "number", "text"
 AMBIGUOUS = "day or month"

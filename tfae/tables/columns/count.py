@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfae.data.schema.cells import Cells, as_numbers
-from tfae.data.schema.columns.column import Column
-from tfae.data.schema.report import Report
+from tfae.tables.cells import Cells, as_numbers
+from tfae.tables.columns.column import Column
+from tfae.tables.report import Report
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tfae.data.schema.columns.numeric import transformed
-from tfae.data.schema.columns.time import CYCLES, phase
+from tfae.tables.columns.numeric import transformed
+from tfae.tables.columns.time import CYCLES, phase
 
 if TYPE_CHECKING:
     import pyarrow as pa

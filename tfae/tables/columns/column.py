@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tfae.data.schema.arrow_types import type_named
-from tfae.data.schema.cells import Cells
-from tfae.data.schema.report import Report
+from tfae.tables.arrow_types import type_named
+from tfae.tables.cells import Cells
+from tfae.tables.report import Report
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfae.data.schema.cells import ISO
-from tfae.data.schema.columns import (
+from tfae.tables.cells import ISO
+from tfae.tables.columns import (
     BinaryColumn,
     CategoricalColumn,
     Column,
@@ -17,10 +17,10 @@ from tfae.data.schema.columns import (
     OrdinalColumn,
     TimeColumn,
 )
-from tfae.data.schema.columns.time import UNITS
-from tfae.data.schema.inference.guess import AMBIGUOUS
-from tfae.data.schema.inference.scan import Scan
-from tfae.data.schema.inference.tally import MOST_VALUES, NumberTally, TextTally, TimeTally
+from tfae.tables.columns.time import UNITS
+from tfae.tables.inference.guess import AMBIGUOUS
+from tfae.tables.inference.scan import Scan
+from tfae.tables.inference.tally import MOST_VALUES, NumberTally, TextTally, TimeTally
 
 _ID = re.compile(
     r"(.*[_\W])?(id|ids|uid|uuid|guid|key|index|idx|rownames?|row|unnamed: 0|nr|no|code|zip"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tfae.data.schema.arrow_types import type_named
-from tfae.data.schema.cells import Cells, as_microseconds
-from tfae.data.schema.columns.column import Column
-from tfae.data.schema.report import Report
+from tfae.tables.arrow_types import type_named
+from tfae.tables.cells import Cells, as_microseconds
+from tfae.tables.columns.column import Column
+from tfae.tables.report import Report
 
 if TYPE_CHECKING:
     import pyarrow as pa

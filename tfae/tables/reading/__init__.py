@@ -1,6 +1,6 @@
 """Reads tables by pyarrow, in parts of bounded size: CSV, Parquet, and tables in memory."""
 
-from tfae.data.tables.open_table import is_table_file, open_table
-from tfae.data.tables.table import Part, Table
+from tfae.tables.reading.open_table import is_table_file, open_table
+from tfae.tables.reading.table import Part, Table
 
 __all__ = ["Part", "Table", "is_table_file", "open_table"]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tfae.data.tables.arrow_table import ArrowTable, Joined, ParquetTable
-from tfae.data.tables.csv_table import CsvTable
-from tfae.data.tables.table import Table
+from tfae.tables.reading.arrow_table import ArrowTable, Joined, ParquetTable
+from tfae.tables.reading.csv_table import CsvTable
+from tfae.tables.reading.table import Table
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".csv.bz2", ".csv.zst", ".csv.lz4")
 PARQUET_SUFFIXES = (".parquet", ".pq")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tfae.data.tables.dialect import MISSING_NUMBERS
+from tfae.tables.reading.dialect import MISSING_NUMBERS
 
 if TYPE_CHECKING:
     import pyarrow as pa

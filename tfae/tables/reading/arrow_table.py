@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfae.data.tables.table import ROWS_A_PART, Part, Table
+from tfae.tables.reading.table import ROWS_A_PART, Part, Table
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from tfae.data.schema.cells import Cells
-from tfae.data.schema.columns import Column, column_from_config
-from tfae.data.schema.inference import Choices, LeftOut, decide, scan_table
-from tfae.data.schema.report import Report
-from tfae.data.tables import Part, Table, open_table
+from tfae.tables.cells import Cells
+from tfae.tables.columns import Column, column_from_config
+from tfae.tables.inference import Choices, LeftOut, decide, scan_table
+from tfae.tables.reading import Part, Table, open_table
+from tfae.tables.report import Report
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,7 +44,7 @@ class TableSchema:
     | `time` | a number of days, ..., seconds, standardised, and cyclic parts | the same |
 
     Args:
-        columns: The columns, see `tfae.data.schema.columns`.
+        columns: The columns, see `tfae.tables.columns`.
         left_out: Names of further columns of the table, and why they are no part of the schema.
             Tables may have them or not.
         rows: Number of rows that the schema was inferred from.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tfae.data.schema.columns.binary import BinaryColumn
-from tfae.data.schema.columns.categorical import CategoricalColumn
-from tfae.data.schema.columns.choices import ChoiceColumn
-from tfae.data.schema.columns.column import Column
-from tfae.data.schema.columns.count import CountColumn
-from tfae.data.schema.columns.numeric import NumericColumn
-from tfae.data.schema.columns.ordinal import OrdinalColumn
-from tfae.data.schema.columns.time import TimeColumn
+from tfae.tables.columns.binary import BinaryColumn
+from tfae.tables.columns.categorical import CategoricalColumn
+from tfae.tables.columns.choices import ChoiceColumn
+from tfae.tables.columns.column import Column
+from tfae.tables.columns.count import CountColumn
+from tfae.tables.columns.numeric import NumericColumn
+from tfae.tables.columns.ordinal import OrdinalColumn
+from tfae.tables.columns.time import TimeColumn
 
 KINDS: dict[str, type[Column]] = {
     kind.kind: kind

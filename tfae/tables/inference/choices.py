@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tfae.arguments import whole_number
-from tfae.data.schema.columns import KINDS
-from tfae.data.schema.columns.numeric import TRANSFORMS
+from tfae.tables.columns import KINDS
+from tfae.tables.columns.numeric import TRANSFORMS
 
 IGNORE = "ignore"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tfae.data.schema.cells import (
+from tfae.tables.cells import (
     ISO,
     Cells,
     WrongCellError,
@@ -15,10 +15,10 @@ from tfae.data.schema.cells import (
     is_number,
     is_text,
 )
-from tfae.data.schema.inference.choices import IGNORE, Choices
-from tfae.data.schema.inference.guess import AMBIGUOUS, NUMBER, TEXT, guess
-from tfae.data.schema.inference.tally import NumberTally, Tally, TextTally, TimeTally
-from tfae.data.tables.table import Table
+from tfae.tables.inference.choices import IGNORE, Choices
+from tfae.tables.inference.guess import AMBIGUOUS, NUMBER, TEXT, guess
+from tfae.tables.inference.tally import NumberTally, Tally, TextTally, TimeTally
+from tfae.tables.reading.table import Table
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfae.data.schema.columns.choices import ChoiceColumn
+from tfae.tables.columns.choices import ChoiceColumn
 
 
 class BinaryColumn(ChoiceColumn):
