@@ -47,6 +47,8 @@ class Classifier(Trainer):
         head: `"softmax"` or `"svm"`.
         dropout: Dropout rate on the codes, in [0, 1).
         weight_decay: Weight decay of the head, zero or more.
+        missing: `"mask"` if the encoder takes NaN as a missing value, as that of a stack with
+            `missing="mask"` does; `None` if NaN is an error.
         seed: Integer that determines the noise and the order of the data; `None` draws one.
         **kwargs: Passed to `keras.Model`.
 
@@ -69,12 +71,14 @@ class Classifier(Trainer):
         head: str = "softmax",
         dropout: float = 0.0,
         weight_decay: float = 1e-4,
+        missing: str | None = None,
         seed: int | None = None,
         **kwargs,
     ):
         super().__init__(seed=seed, **kwargs)
         self.num_classes = whole_number("num_classes", num_classes, 2)
         self.head = head
+        self.missing = missing
         self.weight_decay = weight_decay = non_negative("weight_decay", weight_decay)
 
         self.encoder = encoder
@@ -105,7 +109,9 @@ class Classifier(Trainer):
         """Builds encoder and head for data of `input_shape`, `(batch, ...)`."""
         input_shape = (None, *tuple(input_shape)[1:])
         self._outputs(Batch(keras.KerasTensor(input_shape)), training=False)
-        self._contract = LabelContract(input_shape[1:], (), num_classes=self.num_classes)
+        self._contract = LabelContract(
+            input_shape[1:], (), num_classes=self.num_classes, missing=self.missing is not None
+        )
         self.built = True
 
     def encode_batch(self, batch: Batch, training: bool = False) -> dict[str, tf.Tensor]:
@@ -163,7 +169,8 @@ class Classifier(Trainer):
                     "`class_weight` works on arrays; let the dataset give (x, y, sample_weight)."
                 )
             x = self._built_for(x)
-            x, _, y, sample_weight = checked_arrays(self._contract, x, y, sample_weight)
+            arrays = checked_arrays(self._contract, x, y, sample_weight)
+            x, y, sample_weight = arrays.x, arrays.label, arrays.sample_weight
             weights = np.ones(self.num_classes, "float32")
             for label, weight in class_weight.items():
                 if label not in range(self.num_classes):
@@ -207,7 +214,11 @@ class Classifier(Trainer):
         with self.distribute_strategy.scope():
             codes = keras.Input(self.flatten.output.shape[1:])
             head_model = type(self).from_config(
-                {**self.get_config(), "encoder": keras.Model(codes, self.flatten(codes))}
+                {
+                    **self.get_config(),
+                    "encoder": keras.Model(codes, self.flatten(codes)),
+                    "missing": None,
+                }
             )
             head_model.compile(new_optimizer(None, self), **execution_options(self))
         head_model.head_layer.set_weights(self.head_layer.get_weights())
@@ -232,9 +243,10 @@ class Classifier(Trainer):
             raise ValueError(
                 f"`x` must be an array or a tf.data.Dataset here; received a {type(x).__name__}."
             )
-        x, _, y, sample_weight = checked_arrays(self._contract, x, y, sample_weight)
-        batches = tf.data.Dataset.from_tensor_slices(x).batch(256).map(encode)
-        return np.concatenate([b.numpy() for b in batches]), y, sample_weight
+        arrays = checked_arrays(self._contract, x, y, sample_weight)
+        batches = tf.data.Dataset.from_tensor_slices(arrays.x).batch(256).map(encode)
+        codes = np.concatenate([b.numpy() for b in batches])
+        return codes, arrays.label, arrays.sample_weight
 
     def predict_classes(self, x: Any, batch_size: int = 256) -> np.ndarray:
         """Returns the most likely class of each example: int64 labels `(n,)`."""
@@ -250,6 +262,7 @@ class Classifier(Trainer):
             "head": self.head,
             "dropout": self.dropout,
             "weight_decay": self.weight_decay,
+            "missing": self.missing,
             "seed": self.seed,
         }
 

@@ -22,7 +22,12 @@ REQUIRED = inspect.Parameter.empty
 """Marks a hyperparameter without a default."""
 
 _OF_KERAS = ("name", "dtype")  # arguments of `keras.Model` that `from_shape` passes on
-_FROM_MODEL = ("variational", "dtype", "seed")  # what the model itself passes to builders
+_FROM_MODEL = (
+    "variational",
+    "missing",
+    "dtype",
+    "seed",
+)  # what the model itself passes to builders
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 

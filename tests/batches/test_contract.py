@@ -314,7 +314,9 @@ def test_targets_weights_and_labels_may_be_none():
 @pytest.mark.parametrize("keys", [["x", "lable"], ["image"], []])
 def test_dictionaries_with_unknown_keys_are_refused(keys):
     data = dict.fromkeys(keys, X)
-    with pytest.raises(ValueError, match=r'must have the key "x" and may have "label"; .*\['):
+    with pytest.raises(
+        ValueError, match=r'must have the key "x" and may have "label", "mask" and .*\['
+    ):
         unpack(data)
 
 

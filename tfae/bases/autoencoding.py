@@ -492,7 +492,11 @@ class Autoencoding(Trainer):
         num_classes = self.num_classes if self.conditional else None
         shape = self.code_shape
         contract = dataclasses.replace(
-            self.data_contract(), input_shape=shape, support=None, num_classes=num_classes
+            self.data_contract(),
+            input_shape=shape,
+            support=None,
+            num_classes=num_classes,
+            missing=False,
         )
         return checked_inputs(contract, z, name="z")
 

@@ -13,6 +13,7 @@ from tfae.attributes import set_fixed
 from tfae.bases.autoencoding import Autoencoding, seed_of_batch
 from tfae.batches.batch import Batch
 from tfae.batches.contract import DataContract
+from tfae.batches.elements import checked_missing, is_observed
 from tfae.layers import corruption as corruptions
 from tfae.layers.scaling import Scaling
 from tfae.layers.seeds import random_seed, seed_unseeded
@@ -23,6 +24,7 @@ from tfae.networks.compatibility import (
     check_keeps_shape,
     declared_input_shape,
     decoded_shape,
+    takes_mask,
 )
 from tfae.networks.layer_outputs import feature_model
 from tfae.networks.open_output import check_output_is_open
@@ -49,6 +51,9 @@ class EncoderDecoder(Autoencoding):
             without a seed takes the model's.
         scaling: A `tfae.layers.Scaling(shift, factor)`, which scales data for the networks and
             converts the model's outputs back to the data's units; `None` for none.
+        missing: `"mask"` if NaN in the data is a missing value, `None` if it is an error. Missing
+            elements enter the encoder as zero and count nothing in loss and score. An encoder with
+            a second input gets the mask there: 1 where the data is observed.
         seed: Integer that determines all noise and the order of the data; `None` takes one from
             Keras' global seed.
         **kwargs: Passed to `keras.Model`, for example `name` and `dtype`.
@@ -64,11 +69,12 @@ class EncoderDecoder(Autoencoding):
     network_names: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
     # Defaults of `from_shape` for an architecture's hyperparameters, if they differ from its own.
     architecture_defaults: ClassVar[dict[str, dict]] = {}
-    fixed_attributes = ("latent_dim",)
+    fixed_attributes = ("latent_dim", "missing")
     attribute_checks: ClassVar[dict[str, Callable]] = {
         "likelihood": likelihoods.get,
         "corruption": corruptions.get,
         "scaling": _checked_scaling,
+        "missing": checked_missing,
     }
 
     def __init__(
@@ -78,10 +84,12 @@ class EncoderDecoder(Autoencoding):
         likelihood: str | likelihoods.Likelihood = "bernoulli",
         corruption: str | keras.layers.Layer | None = None,
         scaling: Scaling | None = None,
+        missing: str | None = None,
         seed: int | None = None,
         **kwargs,
     ):
         super().__init__(seed=seed, **kwargs)
+        self.missing = missing
         check_is_network("encoder", encoder)
         check_is_network("decoder", decoder)
         self.encoder = encoder
@@ -97,7 +105,7 @@ class EncoderDecoder(Autoencoding):
 
         It does not call `build`, after which Keras would not let a subclass add layers.
         """
-        shape = declared_input_shape(self.encoder)
+        shape = declared_input_shape(self.encoder, self.missing is not None)
         if shape is not None:  # A subclassed model is built by the first data instead.
             self._check_networks(shape)
             self.built = True
@@ -116,7 +124,9 @@ class EncoderDecoder(Autoencoding):
 
     def _check_networks(self, input_shape: Sequence[int | None]) -> None:
         input_shape = (None, *tuple(input_shape)[1:])
-        code = self._checked_code(self.encoder(keras.KerasTensor(input_shape)))
+        data = keras.KerasTensor(input_shape)
+        inputs = [data, keras.KerasTensor(input_shape)] if takes_mask(self.encoder) else data
+        code = self._checked_code(self.encoder(inputs))
         decoder_input = self._decoder_input_shape(tuple(code.shape))
         target_shape = decoded_shape(self.decoder, decoder_input, input_shape)
         check_output_is_open(self.decoder, decoder_input, self.likelihood)
@@ -141,6 +151,7 @@ class EncoderDecoder(Autoencoding):
             takes_noise=self.takes_noise or self.corruption is not None,
             dtype="float64" if self.variable_dtype == "float64" else "float32",
             integers=self.likelihood.integers and self.scaling is None,
+            missing=self.missing is not None,
         )
 
     def _decoder_input_shape(self, code_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -186,6 +197,7 @@ class EncoderDecoder(Autoencoding):
         build = functools.partial(
             ARCHITECTURES[architecture],
             variational=cls._variational,
+            missing=given.of_constructor.get("missing") is not None,
             dtype=given.of_constructor.get("dtype"),
             seed=seed,
             **given.of_architecture,
@@ -211,13 +223,24 @@ class EncoderDecoder(Autoencoding):
 
     # ------------------------------------------------------------------ in graphs
 
-    # Only the following methods call the networks, so scaling, corruption and labels belong here.
+    # Only the following methods call the networks, so scaling, corruption, labels and what is
+    # missing belong here.
 
-    def _encoder_input(self, batch: Batch, training: bool = False) -> tf.Tensor:
-        """The encoder's input for a batch of data: scaled, and in training corrupted."""
+    def _encoder_input(self, batch: Batch, training: bool = False) -> Any:
+        """The encoder's input for a batch of data: scaled, and in training corrupted.
+
+        What is missing is zero after both. An encoder with two inputs gets `[x, mask]`.
+        """
         x = batch.x if self.scaling is None else self.scaling(batch.x)
+        observed = None if self.missing is None else is_observed(batch.x, batch.mask)
+        x = _filled(x, observed)
         if training and self.corruption is not None:
-            x = self.corruption(x, training=True)
+            x = _filled(self.corruption(x, training=True), observed)
+        x = self._with_label(x, batch)
+        return [x, tf.cast(observed, x.dtype)] if takes_mask(self.encoder) else x
+
+    def _with_label(self, x: tf.Tensor, batch: Batch) -> tf.Tensor:
+        """Adds to the encoder's input what a conditional model knows of the label."""
         return x
 
     def _encoder_output(self, batch: Batch, training: bool = False) -> Any:
@@ -232,19 +255,23 @@ class EncoderDecoder(Autoencoding):
         """The decoder's output for a batch of codes, before the likelihood's link."""
         return self.decoder(self._decoder_input(batch), training=training)
 
-    def reconstruction_loss(self, target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
-        """Returns the likelihood's loss of each example.
+    def reconstruction_loss(self, batch: Batch, output: tf.Tensor) -> tf.Tensor:
+        """Returns the likelihood's loss of each example, of what is observed.
 
         Args:
-            target: Data `(batch, ...)`.
+            batch: Of data; without a target, `x` is the target.
             output: The decoder's output, `(batch, ...)` or `(samples, batch, ...)`.
 
         Returns:
             Tensor `(batch,)` or `(samples, batch)`.
         """
+        target = batch.target if batch.has_own_target else batch.x
+        observed = None
+        if self.missing is not None:
+            observed = is_observed(target, None if batch.has_own_target else batch.mask)
         if self.scaling is not None:
             target = self.scaling(target)
-        return self.likelihood.loss(target, output)
+        return self.likelihood.loss(target, output, observed, batch.weight)
 
     def encode_batch(self, batch: Batch, training: bool = False) -> dict[str, tf.Tensor]:
         return {"code": self._encoder_output(batch, training)}
@@ -279,12 +306,12 @@ class EncoderDecoder(Autoencoding):
 
     def anomaly_score_batch(self, batch: Batch) -> tf.Tensor:
         code = self.encode_batch(batch)["code"]
-        return self.reconstruction_loss(batch.x, self._decoder_output(batch._replace(x=code)))
+        return self.reconstruction_loss(batch, self._decoder_output(batch._replace(x=code)))
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
         code = self.encode_batch(batch, training)["code"]
         output = self._decoder_output(batch._replace(x=code), training)
-        return {"reconstruction_loss": self.reconstruction_loss(batch.target, output)}
+        return {"reconstruction_loss": self.reconstruction_loss(batch, output)}
 
     def score_formula(self) -> list[dict[str, Any]] | None:
         formula = self.likelihood.formula()
@@ -360,6 +387,7 @@ class EncoderDecoder(Autoencoding):
             "likelihood": keras.saving.serialize_keras_object(self.likelihood),
             "corruption": keras.saving.serialize_keras_object(self.corruption),
             "scaling": keras.saving.serialize_keras_object(self.scaling),
+            "missing": self.missing,
             "seed": self.seed,
         }
 
@@ -373,3 +401,8 @@ class EncoderDecoder(Autoencoding):
                 for key, value in config.items()
             }
         )
+
+
+def _filled(x: tf.Tensor, observed: tf.Tensor | None) -> tf.Tensor:
+    """Data with zeros at what is not observed; all of it is if `observed` is `None`."""
+    return x if observed is None else tf.where(observed, x, tf.zeros_like(x))

@@ -11,6 +11,7 @@ from tfae import priors
 from tfae.arguments import whole_number
 from tfae.bases.encoder_decoder import EncoderDecoder
 from tfae.batches.batch import Batch
+from tfae.batches.elements import is_observed
 from tfae.layers import GaussianSampling
 from tfae.layers.seeds import random_seed
 from tfae.losses.divergence import (
@@ -96,7 +97,7 @@ class GaussianPosterior(EncoderDecoder):
         mean, log_variance = self._encoder_output(batch, training)
         z, kl = self.sampling(mean, log_variance, training=training)
         output = self._decode_samples(z, batch, training)
-        reconstruction = self.reconstruction_loss(batch.target, output)
+        reconstruction = self.reconstruction_loss(batch, output)
         mean, log_variance = at_least_float32(mean), at_least_float32(log_variance)
         if not self._kl_is_closed_form:
             kl = self.log_ratio(z, mean, log_variance)
@@ -135,7 +136,7 @@ class GaussianPosterior(EncoderDecoder):
     def anomaly_score_batch(self, batch: Batch) -> tf.Tensor:
         mean, log_variance = self._encoder_output(batch)
         output = self._decoder_output(batch._replace(x=mean))
-        loss = self.reconstruction_loss(batch.x, output)
+        loss = self.reconstruction_loss(batch, output)
         mean, log_variance = tf.cast(mean, loss.dtype), tf.cast(log_variance, loss.dtype)
         if self._kl_is_closed_form:
             return loss + gaussian_kl(mean, log_variance)
@@ -196,12 +197,9 @@ class GaussianPosterior(EncoderDecoder):
             first_draw = tf.constant([seed, batch_index * num_samples], tf.int64)
             return tf.constant(num_samples), first_draw
 
-        estimate = self._map_batches(
+        return self._map_batches(
             "log_likelihood", self._log_mean_weight, checked, batch_size, extra
         )
-        if self.scaling is None:
-            return estimate
-        return estimate + self.scaling.log_volume(self.data_contract().target_shape)
 
     def _log_mean_weight(
         self, batch: Batch, num_samples: tf.Tensor, first_draw: tf.Tensor
@@ -213,7 +211,7 @@ class GaussianPosterior(EncoderDecoder):
             seed = first_draw + tf.stack([tf.zeros((), tf.int64), tf.cast(i, tf.int64)])
             noise = tf.random.stateless_normal(tf.shape(mean), seed, dtype=mean.dtype, alg="philox")
             z = mean + tf.exp(0.5 * log_variance) * noise
-            loss = self.reconstruction_loss(batch.x, self._decoder_output(batch._replace(x=z)))
+            loss = self.reconstruction_loss(batch, self._decoder_output(batch._replace(x=z)))
             log_weight = -loss - self.log_ratio(z, mean, log_variance, seed)
             return i + 1, tf.reduce_logsumexp(tf.stack([log_sum, log_weight]), axis=0)
 
@@ -224,4 +222,8 @@ class GaussianPosterior(EncoderDecoder):
             [tf.constant(0), start],
             shape_invariants=[tf.TensorShape([]), tf.TensorShape([None])],
         )
-        return log_sum - tf.math.log(tf.cast(num_samples, mean.dtype))
+        log_mean = log_sum - tf.math.log(tf.cast(num_samples, mean.dtype))
+        if self.scaling is None:
+            return log_mean
+        observed = None if self.missing is None else is_observed(batch.x, batch.mask)
+        return log_mean + tf.cast(self.scaling.log_volume(batch.x, observed), mean.dtype)

@@ -94,5 +94,5 @@ def split_off_last(arrays: Batch, fraction: float) -> tuple[Batch, Batch]:
 
 def rows_of(arrays: Batch, rows: slice) -> Batch:
     """Returns some rows of arrays; if the target is `x`, it stays the same array as `x`."""
-    x, target, label, weights = (None if a is None else a[rows] for a in arrays)
-    return Batch(x, target if arrays.has_own_target else x, label, weights)
+    part = Batch(*(None if a is None else a[rows] for a in arrays))
+    return part if arrays.has_own_target else part._replace(target=part.x)

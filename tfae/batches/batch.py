@@ -1,8 +1,8 @@
 """The `Batch` that is passed around in this package.
 
 Keras passes batches as `x`, `(x, target)` or `(x, target, sample_weight)`, where `x` is a tensor
-`(batch, ...)` or a dictionary `{"x": x, "label": label}`. `unpack` turns these into a `Batch`, and
-`pack` turns it back.
+`(batch, ...)` or a dictionary with "x" and, where they are used, "label", "mask" and "weight".
+`unpack` turns these into a `Batch`, and `pack` turns it back.
 """
 
 from typing import Any, NamedTuple
@@ -21,12 +21,19 @@ class Batch(NamedTuple):
         target: Data to reconstruct, `(batch, ...)`; `unpack` sets it to `x` if none is given.
         label: Class labels `(batch,)`, -1 where unknown, or `None`.
         sample_weight: Weights `(batch,)`, or `None`.
+        mask: Which elements of `x` are observed, 1 or true, in the shape of `x` or with a last axis
+            of size 1. `None` where `x` itself says so: it holds NaN at what is not observed. The
+            checks of data turn a mask into that form.
+        weight: Weights of the target's elements in the loss, in its shape or with a last axis of
+            size 1, or `None`.
     """
 
     x: tf.Tensor
     target: tf.Tensor | None = None
     label: tf.Tensor | None = None
     sample_weight: tf.Tensor | None = None
+    mask: tf.Tensor | None = None
+    weight: tf.Tensor | None = None
 
     @property
     def has_own_target(self) -> bool:
@@ -41,14 +48,15 @@ def unpack(data: Any) -> Batch:
         ValueError: If there is not exactly one `x`, or a dictionary has an unknown key.
     """
     x, target, sample_weight = map(_or_none, keras.utils.unpack_x_y_sample_weight(data))
-    label = None
+    beside = {}
     if isinstance(x, dict):
-        if "x" not in x or set(x) - {"x", "label"}:
+        if "x" not in x or set(x) - {"x", *_BESIDE_X}:
             raise ValueError(
-                'A dictionary of inputs must have the key "x" and may have "label"; received the '
-                f"keys {sorted(map(str, x))}."
+                'A dictionary of inputs must have the key "x" and may have "label", "mask" and '
+                f'"weight"; received the keys {sorted(map(str, x))}.'
             )
-        x, label = x["x"], _or_none(x.get("label"))
+        beside = {name: _or_none(x.get(name)) for name in _BESIDE_X}
+        x = x["x"]
     elif isinstance(x, list | tuple):
         if len(x) != 1:
             raise ValueError(
@@ -56,7 +64,7 @@ def unpack(data: Any) -> Batch:
                 f"a {type(x).__name__}."
             )
         (x,) = x
-    return Batch(x, x if target is None else target, label, sample_weight)
+    return Batch(x, x if target is None else target, sample_weight=sample_weight, **beside)
 
 
 def pack(batch: Batch) -> tuple:
@@ -64,10 +72,15 @@ def pack(batch: Batch) -> tuple:
 
     The tuple never holds `None`, which `tf.distribute` does not accept.
     """
-    x = batch.x if batch.label is None else {"x": batch.x, "label": batch.label}
+    beside = {name: getattr(batch, name) for name in _BESIDE_X}
+    beside = {name: tensor for name, tensor in beside.items() if tensor is not None}
+    x = {"x": batch.x, **beside} if beside else batch.x
     if batch.sample_weight is not None:
         return x, batch.x if batch.target is None else batch.target, batch.sample_weight
     return (x, batch.target) if batch.has_own_target else (x,)
+
+
+_BESIDE_X = ("label", "mask", "weight")  # the further keys of a dictionary of inputs
 
 
 def _or_none(part: Any) -> Any:

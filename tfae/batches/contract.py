@@ -8,6 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfae.batches.batch import Batch, pack
+from tfae.batches.elements import (
+    asserted_elements,
+    check_element_spec,
+    checked_elements,
+    with_nan,
+)
 from tfae.batches.labels import LabelRange
 from tfae.batches.values import (
     Support,
@@ -38,6 +44,7 @@ class DataContract:
         target_shape: Shape of one target example.
         support: Closed interval of the targets, or `None`. Its upper end may be infinite.
         integers: Whether targets are integers, of whatever dtype.
+        missing: Whether NaN in inputs and targets is a missing value.
         num_classes: Number of classes for a model that uses labels: 0 to `num_classes - 1`, or -1
             where unknown. `None` for a model that ignores labels.
         expects_labels: Whether missing labels are likely to be a mistake.
@@ -57,6 +64,7 @@ class DataContract:
     dtype: str = "float32"
     x_is_target: bool = True
     integers: bool = False
+    missing: bool = False
 
     def of_inputs(self, for_scores: bool = False) -> Self:
         """Returns the contract for data without targets; for scores `x` itself is the target."""
@@ -67,8 +75,13 @@ class DataContract:
         return batch
 
     def inputs(self, batch: Batch) -> Batch:
-        """Returns only what predictions and codes need: `x`, and labels if the model uses them."""
-        return Batch(batch.x, label=None if self.num_classes is None else batch.label)
+        """Returns only what predictions, codes and scores need of a batch."""
+        return Batch(
+            batch.x,
+            label=None if self.num_classes is None else batch.label,
+            mask=batch.mask,
+            weight=batch.weight if self.x_is_target else None,
+        )
 
     def to_keras(self, batch: Batch) -> tuple:
         """Converts a batch to the tuple that Keras passes to the steps."""
@@ -82,21 +95,26 @@ class DataContract:
             name: Name of `x` in errors.
 
         Returns:
-            NumPy arrays or tensors of unchanged dtype, except that float64 becomes `dtype`.
+            NumPy arrays or tensors of unchanged dtype, except that float64 becomes `dtype`, and
+            without a mask: what it does not observe is NaN.
 
         Raises:
             ValueError: If a shape, a type or a value does not fit, or numbers of rows differ.
         """
-        x = array_of_numbers(name, batch.x)
+        x = self._array(name, batch.x)
         check_shape(name, x.shape, self.input_shape)
-        support = self._support_of_x(batch, x.dtype)
-        check_values(name, x, support, self.integers and support is not None)
         n = int(x.shape[0])
+        if batch.mask is not None:
+            self._refuse_unused_mask()
+            mask = checked_elements("mask", batch.mask, n, self.input_shape)
+            x = with_nan(x, mask, self.dtype)
+        support = self._support_of_x(batch, x.dtype)
+        check_values(name, x, support, self.integers and support is not None, self.missing)
         target = x
         if batch.has_own_target:
-            target = array_of_numbers("y", batch.target)
+            target = self._array("y", batch.target)
             check_shape("y", target.shape, self.target_shape)
-            check_values("y", target, self.support, self.integers)
+            check_values("y", target, self.support, self.integers, self.missing)
             if target.shape[0] != n:
                 raise ValueError(
                     "`x` and `y` must have the same number of examples; received "
@@ -105,9 +123,12 @@ class DataContract:
         weights = batch.sample_weight
         weights = None if weights is None else check_weights(weights, n)
         label = self._checked_label(batch.label, n)
+        weight = batch.weight
+        if weight is not None:
+            weight = checked_elements("weight", weight, n, self.target_shape)
         narrow_x = self._narrowed(x)
         target = self._narrowed(target) if batch.has_own_target else narrow_x
-        return Batch(narrow_x, target, label, weights)
+        return Batch(narrow_x, target, label, weights, weight=weight)
 
     def check_spec(self, spec: Batch, name: str = "x") -> None:
         """Checks the shapes and types that a dataset declares.
@@ -122,12 +143,20 @@ class DataContract:
             check_spec("sample_weight", spec.sample_weight, None)
             check_weight_shape(spec.sample_weight.shape)
         self._check_label_spec(spec.label)
+        if spec.mask is not None:
+            self._refuse_unused_mask()
+            check_element_spec("mask", spec.mask, self.input_shape)
+        if spec.weight is not None:
+            check_element_spec("weight", spec.weight, self.target_shape)
 
     def asserted(self, batch: Batch, name: str = "x") -> Batch:
         """Returns the batch with assertions of its values, for the graph of an input pipeline."""
-        support = self._support_of_x(batch, batch.x.dtype)
-        x = target = self._asserted(name, batch.x, support, self.input_shape)
-        if batch.has_own_target:
+        x, own_target = batch.x, batch.has_own_target
+        support = self._support_of_x(batch, x.dtype)
+        if batch.mask is not None:
+            x = with_nan(x, asserted_elements("mask", batch.mask, x), self.dtype)
+        x = target = self._asserted(name, x, support, self.input_shape)
+        if own_target:
             target = self._asserted("y", batch.target, self.support, self.target_shape)
             with tf.control_dependencies(equal_length_assertions(x, target)):
                 target = tf.identity(target)
@@ -137,7 +166,10 @@ class DataContract:
         if label is not None:
             label_range = self._label_range()
             label = label if label_range is None else label_range.asserted(label, x)
-        return Batch(x, target, label, weights)
+        weight = batch.weight
+        if weight is not None:
+            weight = asserted_elements("weight", weight, x)
+        return Batch(x, target, label, weights, weight=weight)
 
     def cast(self, batch: Batch) -> Batch:
         """Casts a batch of arrays or of tensors to the model's dtypes."""
@@ -149,9 +181,22 @@ class DataContract:
         label = batch.label
         if label is not None and self.num_classes is not None:
             label = cast(label, "int64")
-        return Batch(x, target, label, weights)
+        weight = None if batch.weight is None else cast(batch.weight, "float32")
+        return Batch(x, target, label, weights, weight=weight)
 
     # ------------------------------------------------------------------ parts
+
+    def _array(self, name: str, value: Any) -> np.ndarray | tf.Tensor:
+        if self.missing and isinstance(value, np.ma.MaskedArray):
+            value = with_nan(value.data, ~np.ma.getmaskarray(value), self.dtype)
+        return array_of_numbers(name, value)
+
+    def _refuse_unused_mask(self) -> None:
+        if not self.missing:
+            raise ValueError(
+                "`mask` says which elements are observed; that is for models made with "
+                "missing='mask'."
+            )
 
     def _support_of_x(self, batch: Batch, dtype: Any) -> Support:
         is_target = self.x_is_target and not batch.has_own_target
@@ -166,7 +211,7 @@ class DataContract:
     def _asserted(self, name: str, tensor: tf.Tensor, support: Support, shape: tuple) -> tf.Tensor:
         integers = self.integers and support is not None
         checks = shape_assertions(name, tensor, shape)
-        checks += value_assertions(name, tensor, support, integers)
+        checks += value_assertions(name, tensor, support, integers, self.missing)
         with tf.control_dependencies(checks):
             # Datasets made by Python code may not know their shapes; the compiled step must.
             return tf.ensure_shape(tf.cast(tensor, self.dtype), [None, *shape])

@@ -262,4 +262,5 @@ def _as_tensors(batch: Batch, with_label: bool) -> Batch:
         label = tf.fill(tf.shape(x)[:1], tf.constant(-1, tf.int64))
     elif with_label:
         label = tf.convert_to_tensor(batch.label, tf.int64)
-    return Batch(x, label=label)
+    weight = None if batch.weight is None else tf.convert_to_tensor(batch.weight)
+    return Batch(x, label=label, weight=weight)

@@ -23,7 +23,7 @@ class LabelContract(DataContract):
         return batch._replace(target=None, label=label)
 
     def inputs(self, batch: Batch) -> Batch:
-        return Batch(batch.x)
+        return Batch(batch.x, mask=batch.mask)
 
     def to_keras(self, batch: Batch) -> tuple:
         if batch.label is None:  # only inputs

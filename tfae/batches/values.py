@@ -34,6 +34,7 @@ def array_of_numbers(name: str, value: Any) -> np.ndarray | tf.Tensor:
     if np.ma.is_masked(value):
         raise ValueError(
             f"`{name}` is a masked array with missing values; fill them first: {name}.filled(0)."
+            f"{_ADVICE.get(name, '')}"
         )
     try:
         array = value if tf.is_tensor(value) else np.asarray(value)
@@ -113,10 +114,13 @@ def check_shape(name: str, shape: Any, expected: tuple, hint: str = "") -> None:
     )
 
 
-def check_values(name: str, array: Any, support: Support, integers: bool = False) -> None:
+def check_values(
+    name: str, array: Any, support: Support, integers: bool = False, missing: bool = False
+) -> None:
     """Checks that all values are finite and within `support`, and integers if `integers` is set.
 
-    The minimum and the maximum are enough: NaN and infinity show in them.
+    The minimum and the maximum are enough: NaN and infinity show in them. With `missing`, NaN is a
+    missing value, of which nothing is asked.
 
     Raises:
         ValueError: If one is not.
@@ -124,35 +128,54 @@ def check_values(name: str, array: Any, support: Support, integers: bool = False
     array = np.asarray(array)
     if array.size == 0:
         return
-    low, high = float(array.min()), float(array.max())
-    if not np.isfinite([low, high]).all():
+    # `fmin` and `fmax` pass over NaN.
+    smallest, largest = (np.fmin, np.fmax) if missing else (np.minimum, np.maximum)
+    low, high = (float(f.reduce(array, axis=None)) for f in (smallest, largest))
+    if not missing and not np.isfinite([low, high]).all():
         raise ValueError(
             f"`{name}` holds NaN or infinite values (minimum {low}, maximum {high}); remove or "
-            "impute them first."
+            f"impute them first.{_ADVICE.get(name, '')}"
+        )
+    if np.isinf([low, high]).any():
+        raise ValueError(
+            f"`{name}` holds infinite values (minimum {low}, maximum {high}); use NaN for what is "
+            "missing."
         )
     if support is None:
         return
     lowest, highest = low, high
     if np.ndim(support[0]):
-        lowest, highest = array.min(axis=0), array.max(axis=0)
+        lowest, highest = smallest.reduce(array, axis=0), largest.reduce(array, axis=0)
     if np.any(lowest < support[0]) or np.any(highest > support[1]):
         raise ValueError(f"{_range_message(name, support)} Received [{low:g}, {high:g}].")
-    if integers and array.dtype.kind == "f" and np.any(array != np.rint(array)):
+    # NaN, which differs from everything, is looked at above.
+    if integers and array.dtype.kind == "f" and np.any(abs(array - np.rint(array)) > 0):
         raise ValueError(_integers_message(name))
 
 
 def value_assertions(
-    name: str, tensor: tf.Tensor, support: Support, integers: bool = False
+    name: str,
+    tensor: tf.Tensor,
+    support: Support,
+    integers: bool = False,
+    missing: bool = False,
 ) -> list[tf.Operation]:
     """Does the same as `check_values` in a graph."""
     tensor = tf.cast(tensor, tf.float32)
-    finite = tf.reduce_all(tf.math.is_finite(tensor))
-    message = f"`{name}` holds NaN or infinite values; remove or impute them first."
-    checks = [tf.debugging.Assert(finite, [message])]
+    if missing:
+        valid = ~tf.math.is_inf(tensor)
+        message = f"`{name}` holds infinite values; use NaN for what is missing."
+    else:
+        valid = tf.math.is_finite(tensor)
+        message = f"`{name}` holds NaN or infinite values; remove or impute them first."
+        message += _ADVICE.get(name, "")
+    checks = [tf.debugging.Assert(tf.reduce_all(valid), [message])]
     if support is not None:
-        # These comparisons are false for NaN, which the first assertion finds.
+        # These comparisons are false for NaN, which is looked at above.
         outside = tf.reduce_any((tensor < support[0]) | (tensor > support[1]))
-        low, high = tf.reduce_min(tensor), tf.reduce_max(tensor)
+        is_nan = tf.math.is_nan(tensor)
+        low = tf.reduce_min(tf.where(is_nan, tensor.dtype.max, tensor))
+        high = tf.reduce_max(tf.where(is_nan, tensor.dtype.min, tensor))
         received = [tf.strings.as_string(bound, shortest=True) for bound in (low, high)]
         message = [
             _range_message(name, support),
@@ -164,7 +187,6 @@ def value_assertions(
         ]
         checks.append(tf.debugging.Assert(~outside, [tf.strings.join(message)]))
     if integers:
-        # NaN is what the first assertion is for.
         broken = tf.reduce_any((tensor < tf.round(tensor)) | (tensor > tf.round(tensor)))
         checks.append(tf.debugging.Assert(~broken, [_integers_message(name)]))
     return checks
@@ -231,6 +253,12 @@ def asserted_weights(weights: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
     )
     with tf.control_dependencies([one_each, *value_assertions("sample_weight", weights, None)]):
         return tf.reshape(tf.cast(weights, tf.float32), [-1])
+
+
+_ADVICE = dict.fromkeys(
+    ("x", "y"), " A model made with missing='mask' takes NaN as a missing value."
+)
+"""What else can be done about NaN, by the argument that holds it."""
 
 
 def _range_message(name: str, support: tuple[Any, Any]) -> str:

@@ -71,12 +71,12 @@ def signatures(
     def reconstructed(batch: Batch) -> Outputs:
         return {"reconstruction": model.reconstruct_batch(batch)}
 
-    support = model.data_contract().support
+    contract = model.data_contract()
 
     def scored(batch: Batch) -> Outputs:
         """Scores rows; a server cannot reject invalid rows, so they get an infinite score."""
         x = batch.x
-        valid = _are_data(x, support)
+        valid = _are_data(x, contract.support, contract.missing)
         of_rows = tf.reshape(valid, [-1] + [1] * (x.shape.rank - 1))
         finite = batch._replace(x=tf.where(of_rows, x, tf.zeros_like(x)))
         score = model.anomaly_score_batch(finite)
@@ -110,12 +110,17 @@ def signatures(
     return found
 
 
-def _are_data(x: tf.Tensor, support: tuple[float, float] | None) -> tf.Tensor:
-    """Returns which rows `(batch, ...)` hold only finite values in the support, `(batch,)`."""
+def _are_data(x: tf.Tensor, support: tuple[float, float] | None, missing: bool) -> tf.Tensor:
+    """Returns which rows `(batch, ...)` hold only finite values in the support, `(batch,)`.
+
+    With `missing`, NaN is as good as any value.
+    """
     valid = tf.math.is_finite(x)
     if support is not None:
         low, high = (tf.cast(limit, x.dtype) for limit in support)
         valid &= (x >= low) & (x <= high)
+    if missing:
+        valid |= tf.math.is_nan(x)
     return tf.reduce_all(valid, axis=list(range(1, x.shape.rank)))
 
 

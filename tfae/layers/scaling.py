@@ -54,9 +54,18 @@ class Scaling(CheckedAttributes, keras.layers.Layer):
         x = x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
         return x / tf.cast(self.factor, x.dtype) + tf.cast(self.shift, x.dtype)
 
-    def log_volume(self, shape: Sequence[int]) -> float:
-        """log |d scaled / d x| for an example of `shape`: added to log-densities of scaled data."""
-        return float(np.sum(np.log(np.abs(np.broadcast_to(self.factor, shape)), dtype=np.float64)))
+    def log_volume(self, x: tf.Tensor, observed: tf.Tensor | None = None) -> tf.Tensor:
+        """log |d scaled / d x|, `(batch,)`: what is added to log-densities of scaled data.
+
+        Args:
+            x: Data `(batch, ...)`.
+            observed: Which of its elements count, bool `(batch, ...)`; `None` for all.
+        """
+        of_element = tf.constant(np.log(np.abs(self.factor), dtype=np.float64))
+        of_element = tf.broadcast_to(of_element, tf.shape(x))
+        if observed is not None:
+            of_element = tf.where(observed, of_element, tf.zeros_like(of_element))
+        return tf.reduce_sum(of_element, axis=list(range(1, x.shape.rank)))
 
     def support_of(self, support: tuple[float, float] | None) -> tuple | None:
         """The interval of unscaled data that is scaled to `support`; `None` for `None`.

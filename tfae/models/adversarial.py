@@ -181,7 +181,7 @@ class AdversarialAutoencoder(EncoderDecoder):
         output = self._decoder_output(batch._replace(x=code), training)
         label = None if batch.label is None else tf.cast(batch.label, tf.int64)
         return {
-            "reconstruction_loss": self.reconstruction_loss(batch.target, output),
+            "reconstruction_loss": self.reconstruction_loss(batch, output),
             **self._game(code, label, training),
         }
 

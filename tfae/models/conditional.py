@@ -122,8 +122,8 @@ class ConditionalVariationalAutoencoder(GaussianPosterior):
     def _decoder_input_shape(self, code_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (*code_shape[:-1], code_shape[-1] + self.num_classes)
 
-    def _encoder_input(self, batch: Batch, training: bool = False) -> tf.Tensor:
-        x, offsets = super()._encoder_input(batch, training), tf.convert_to_tensor(self.offsets)
+    def _with_label(self, x: tf.Tensor, batch: Batch) -> tf.Tensor:
+        offsets = tf.convert_to_tensor(self.offsets)
         one_hot = self._one_hot(batch, offsets.dtype)
         return tf.cast(x, offsets.dtype) + tf.tensordot(one_hot, offsets, axes=1)
 

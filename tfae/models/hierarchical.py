@@ -149,7 +149,7 @@ class HierarchicalVariationalAutoencoder(GaussianPosterior):
         log_ratio = _log_density(z, mean, log_variance) - _log_density(z, *prior_parameters)
         top_kl = tf.cast(top_kl, log_ratio.dtype)
         return {
-            "reconstruction_loss": self.reconstruction_loss(batch.target, output),
+            "reconstruction_loss": self.reconstruction_loss(batch, output),
             "kl_loss": log_ratio + top_kl,
             "top_kl_loss": top_kl,
         }

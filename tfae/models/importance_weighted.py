@@ -89,7 +89,7 @@ class ImportanceWeightedAutoencoder(GaussianPosterior):
             mean, log_variance = tf.stop_gradient(mean), tf.stop_gradient(log_variance)
             z, set_factor = _with_scaled_gradient(z)
         output = self._decode_samples(z, batch, training)
-        reconstruction = self.reconstruction_loss(batch.target, output)
+        reconstruction = self.reconstruction_loss(batch, output)
         log_ratio = tf.cast(self.log_ratio(z, mean, log_variance), reconstruction.dtype)
         log_weight = -reconstruction - log_ratio
         if self.doubly_reparameterized:

@@ -126,7 +126,7 @@ class SparseAutoencoder(EncoderDecoder):
         code, *hidden = _as_list(encoder(self._encoder_input(batch, training), training=training))
         output, *decoder_hidden = _as_list(decoder(code, training=training))
         activations = [*hidden, code, *decoder_hidden]
-        reconstruction = self.reconstruction_loss(batch.target, output)
+        reconstruction = self.reconstruction_loss(batch, output)
         if isinstance(self.sparsity, TopK):
             penalty = tf.zeros_like(reconstruction)
         else:
@@ -165,7 +165,8 @@ def _ending_in(encoder: keras.Model, top_k: TopK) -> keras.Model:
         )
     last = last_layer(encoder)
     if not isinstance(last, TopK):
-        return keras.Model(encoder.inputs[0], top_k(encoder.outputs[0]), name=encoder.name)
+        inputs = encoder.inputs if len(encoder.inputs) > 1 else encoder.inputs[0]
+        return keras.Model(inputs, top_k(encoder.outputs[0]), name=encoder.name)
     if (last.k, last.alpha) != (top_k.k, top_k.alpha):
         raise ValueError(
             f"`encoder` ends in TopK(k={last.k}, alpha={last.alpha:g}), but `sparsity` is "

@@ -14,6 +14,7 @@ from tfae.attributes import checked_by
 from tfae.bases.autoencoding import Autoencoding
 from tfae.batches.batch import Batch, unpack
 from tfae.batches.contract import DataContract
+from tfae.batches.elements import checked_missing, is_observed
 from tfae.ops.atom_updates import (
     Descent,
     Replacement,
@@ -64,6 +65,9 @@ class SparseCoding(Autoencoding):
             if that lowers the objective.
         tolerance: Duality gap, as a fraction of the objective, at which codes count as solved.
             Training uses at least 0.001.
+        missing: `"mask"` if NaN in the data is a missing value, `None` if it is an error. Codes are
+            then solved for, and atoms updated, on the observed elements alone. A patch that becomes
+            an atom has its reconstruction where it is not observed.
         seed: Integer that determines the choice of patches and the order of the data; `None` draws
             one.
         **kwargs: Passed to `keras.Model`. Under mixed precision codes are solved for in float32.
@@ -82,9 +86,10 @@ class SparseCoding(Autoencoding):
     needs_optimizer = False
     gains_from_xla = False  # Only the loops are compiled: as fast, and quicker to compile.
     _xla_inside = False
-    fixed_attributes = ("num_atoms", "latent_dim", "atom_update")
+    fixed_attributes = ("num_atoms", "latent_dim", "atom_update", "missing")
     attribute_checks: ClassVar[dict[str, Callable]] = {
-        "tolerance": checked_by(positive, "tolerance")
+        "tolerance": checked_by(positive, "tolerance"),
+        "missing": checked_missing,
     }
 
     def __init__(
@@ -93,6 +98,7 @@ class SparseCoding(Autoencoding):
         penalty: float = 0.1,
         atom_update: Literal["gradient", "replace"] = "gradient",
         tolerance: float = 1e-6,
+        missing: str | None = None,
         seed: int | None = None,
         **kwargs,
     ):
@@ -104,6 +110,7 @@ class SparseCoding(Autoencoding):
         self.num_atoms = self.latent_dim = whole_number("num_atoms", num_atoms, 1)
         self.atom_update = atom_update
         self.tolerance = tolerance
+        self.missing = missing
         penalty = positive("penalty", penalty)
         self._update = _UPDATES[atom_update](self.num_atoms, penalty, dtype=self.dtype_policy)
         self._random = keras.random.SeedGenerator(self.seed)
@@ -116,7 +123,13 @@ class SparseCoding(Autoencoding):
                 f"{type(self).__name__} needs patches of the same size, (n, *patch_shape); "
                 f"received shape {tuple(input_shape)}."
             )
-        self._contract = DataContract(shape, shape, support=None, dtype=solver_dtype(self))
+        self._contract = DataContract(
+            shape,
+            shape,
+            support=None,
+            dtype=solver_dtype(self),
+            missing=self.missing is not None,
+        )
         self._dtype = solver_dtype(self)
         flat = (self.num_atoms, math.prod(shape))
         self._atoms = add_state(self, "atoms", flat, trainable=True, constraint=UnitNorm())
@@ -166,35 +179,61 @@ class SparseCoding(Autoencoding):
 
     # ------------------------------------------------------------------ in the graph
 
-    def _flat(self, x: tf.Tensor) -> tf.Tensor:
-        return tf.cast(tf.reshape(x, [-1, self._atoms.shape[1]]), self._dtype)
+    def _flat(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Data with zeros at what is missing, and the mask, both `(batch, dimension)`.
 
-    def solve(self, x: tf.Tensor, training: bool = False) -> Solution:
+        The mask is `None` for a model without missing values.
+        """
+        if batch.weight is not None:
+            raise ValueError(
+                f"{type(self).__name__} takes no weights of elements; give a mask, or weights of "
+                "whole patches as `sample_weight`."
+            )
+        shape = [-1, self._atoms.shape[1]]
+        x = tf.cast(tf.reshape(batch.x, shape), self._dtype)
+        if self.missing is None:
+            return x, None
+        observed = tf.reshape(is_observed(batch.x, batch.mask), shape)
+        return tf.where(observed, x, tf.zeros_like(x)), tf.cast(observed, x.dtype)
+
+    def solve(
+        self, x: tf.Tensor, training: bool = False, mask: tf.Tensor | None = None
+    ) -> Solution:
         """Solves for the codes of `x`, `(batch, num_atoms)`; see `tfae.ops.lasso`."""
+        x, mask = self._flat(Batch(x, mask=mask))
+        return self._solve(x, mask, training)
+
+    def _solve(self, x: tf.Tensor, mask: tf.Tensor | None, training: bool = False) -> Solution:
         return lasso(
-            self._flat(x),
+            x,
             self._atoms.value,
             self.penalty,
             max(self.tolerance, _TRAINING_TOLERANCE) if training else self.tolerance,
             _MAX_ITERATIONS,
             jit_compile=self._xla_inside,
+            mask=mask,
         )
 
     def encode_batch(self, batch: Batch, training: bool = False) -> dict[str, tf.Tensor]:
-        return {"code": self.solve(batch.x, training).codes}
+        return {"code": self._solve(*self._flat(batch), training).codes}
 
     def decode_batch(self, batch: Batch, training: bool = False) -> tf.Tensor:
         x = tf.matmul(tf.cast(batch.x, self._dtype), self._atoms.value)
         return tf.reshape(x, [-1, *self._contract.input_shape])
 
     def anomaly_score_batch(self, batch: Batch) -> tf.Tensor:
-        return self.solve(batch.x).objective
+        return self._solve(*self._flat(batch)).objective
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
         """Computes both parts of the objective; in training it also updates the atoms."""
-        x, atoms = self._flat(batch.x), self._atoms.value
-        solution = self.solve(batch.x, training)
-        residual = x - tf.matmul(solution.codes, atoms)
+        x, mask = self._flat(batch)
+        solution = self._solve(x, mask, training)
+        reconstruction = tf.matmul(solution.codes, self._atoms.value)
+        if mask is not None:
+            # The error of data that is filled so is the observed error for the present atoms, and
+            # at least that for all others: what lowers the one lowers the other.
+            x = tf.where(mask > 0, x, reconstruction)
+        residual = x - reconstruction
         error = 0.5 * tf.reduce_sum(residual**2, axis=1)
         dead = self._dead()
         if training:
@@ -260,7 +299,7 @@ class SparseCoding(Autoencoding):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         loss = self.compute_loss(x, y, None, sample_weight, training=True)
-        log_loss(self, [loss], x)
+        log_loss(self, [loss], unpack(data).x)
         return self._logs(x, y, sample_weight)
 
     def _dead(self) -> tf.Tensor:
@@ -396,6 +435,7 @@ class SparseCoding(Autoencoding):
             "penalty": self.penalty,
             "atom_update": self.atom_update,
             "tolerance": self.tolerance,
+            "missing": self.missing,
             "seed": self.seed,
         }
 

@@ -18,6 +18,7 @@ from tfae.losses.likelihoods import Likelihood
 from tfae.models.autoencoder import Autoencoder
 from tfae.models.sparse import SparseAutoencoder
 from tfae.networks.chains import chain, pairs
+from tfae.networks.compatibility import declared_input_shape, output_shape
 from tfae.networks.outputs import activation_of, output_layer
 from tfae.training.greedy import pretrain_layers
 
@@ -140,8 +141,8 @@ class StackedAutoencoder(EncoderDecoder):
 
         Args:
             x: Array `(n, ...)`, or a batched `tf.data.Dataset`. Codes of a dataset are computed
-                while it is read, so it need not fit into memory. Its targets and labels are
-                ignored.
+                while it is read, so it need not fit into memory. Its targets, labels and weights
+                are ignored.
             epochs: Epochs per layer, or a list.
             batch_size: Examples per step, for arrays; 32 by default.
             optimizer: Name of an optimizer, or a Keras optimizer, of which each layer gets a copy;
@@ -190,7 +191,9 @@ class StackedAutoencoder(EncoderDecoder):
         likelihood = self.likelihood
         if i:
             likelihood = likelihood_of_codes(activation_of(output_layer(self.encoders[i - 1])))
+        of_data = {} if i else {"scaling": self.scaling, "missing": self.missing}
         options = {
+            **of_data,
             "likelihood": likelihood,
             "corruption": _copy_of(corruption),
             "seed": self.seed + i,
@@ -209,14 +212,14 @@ class StackedAutoencoder(EncoderDecoder):
         """Returns the networks of layer `i` as Keras models, whose graphs the penalty needs."""
         shape = (None, *self.data_contract().input_shape)
         for encoder in self.encoders[:i]:
-            shape = encoder.compute_output_shape(shape)
+            shape = output_shape(encoder, shape)
         networks = []
         for network in (self.encoders[i], self.decoders[i]):
             if not isinstance(network, keras.Model):
                 x = keras.Input(shape[1:])
                 network = keras.Model(x, network(x))
             networks.append(network)
-            shape = network.compute_output_shape(shape)
+            shape = output_shape(network, shape)
         return networks[0], networks[1]
 
     def classifier(
@@ -249,18 +252,19 @@ class StackedAutoencoder(EncoderDecoder):
             )
         shape = (None, *self.data_contract().input_shape)
         seed = self.seed if seed is None else seed
-        layers = []
+        layers = [] if self.scaling is None else [self.scaling]
         for i, (rate, encoder) in enumerate(zip(rates, self.encoders, strict=False)):
             if rate:
                 layers.append(Dropout(rate, seed=seed + 1 + i, name=f"dropout_{i + 1}"))
             layers.append(encoder)
         with self.distribute_strategy.scope():
             classifier = Classifier(
-                chain(layers, "encoder", shape),
+                chain(layers, "encoder", shape, fill=self.missing is not None),
                 num_classes,
                 head=head,
                 dropout=rates[-1],
                 weight_decay=weight_decay,
+                missing=self.missing,
                 seed=seed,
                 dtype=self.dtype_policy,
             )
@@ -331,7 +335,7 @@ def _check_shapes(encoders: list[keras.layers.Layer], decoders: list[keras.layer
     for i, (encoder, decoder) in enumerate(zip(encoders, decoders, strict=True)):
         if not (_declares_shapes(encoder) and _declares_shapes(decoder)):
             return
-        taken, code = encoder.input_shape, encoder.output_shape
+        taken, code = declared_input_shape(encoder, missing=True), encoder.output_shape
         if expected is not None and taken != expected:
             raise ValueError(
                 f"`encoders[{i}]` takes {taken}, but `encoders[{i - 1}]` gives {expected}."

@@ -129,7 +129,7 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
         axes = list(range(1, encoded.shape.rank))
         commitment = tf.reduce_sum(tf.math.squared_difference(encoded, quantized), axis=axes)
         return {
-            "reconstruction_loss": self.reconstruction_loss(batch.target, output),
+            "reconstruction_loss": self.reconstruction_loss(batch, output),
             "commitment_loss": commitment,
             "perplexity": tf.fill(tf.shape(commitment), self.quantizer.perplexity(indices)),
         }

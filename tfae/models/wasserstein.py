@@ -85,7 +85,7 @@ class WassersteinAutoencoder(EncoderDecoder):
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
         code = self.encode_batch(batch, training)["code"]
         output = self._decoder_output(batch._replace(x=code), training)
-        reconstruction = self.reconstruction_loss(batch.target, output)
+        reconstruction = self.reconstruction_loss(batch, output)
         seeds = self.training_seeds if training else self.evaluation_seeds
         discrepancy = self._discrepancy(at_least_float32(code), seeds.next())
         return {

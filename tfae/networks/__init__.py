@@ -1,9 +1,10 @@
 """Builders of pairs of encoder and decoder, by name.
 
 A new architecture is one file here with one function
-`name(input_shape, latent_dim, *, variational=False, ..., dtype=None, seed=None)` that returns
-`(encoder, decoder)`, listed in `ARCHITECTURES`. `discriminator` builds the third network of an
-adversarial model.
+`name(input_shape, latent_dim, *, variational=False, ..., missing=False, dtype=None, seed=None)`
+that returns `(encoder, decoder)`, listed in `ARCHITECTURES`. With `missing` the encoder takes
+`[x, mask]`; `tfae.networks.layers.informed` lets its first layer use the mask. `discriminator`
+builds the third network of an adversarial model.
 """
 
 from tfae.networks.conv import conv

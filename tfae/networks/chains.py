@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import keras
 
+from tfae.layers.missing import Observed
+from tfae.networks.compatibility import declared_input_shape, takes_mask
 from tfae.networks.outputs import has_graph
 
 
@@ -11,6 +13,7 @@ def chain(
     networks: Sequence[keras.layers.Layer],
     name: str,
     input_shape: Sequence[int | None] | None = None,
+    fill: bool = False,
 ) -> keras.layers.Layer:
     """Composes networks into one model that shares their layers.
 
@@ -21,24 +24,32 @@ def chain(
         networks: Keras models or layers, in the order of computation.
         name: Name of the composition.
         input_shape: `(batch, ...)`, if the first network does not declare it.
+        fill: Whether the composition takes data with NaN, and finds the mask in it. Without this it
+            takes a mask if one of the networks does.
 
     Returns:
         A Functional model; the network itself if there is only one; or, if the input shape is not
         known yet, a Sequential model that is built by the first data.
     """
-    if len(networks) == 1:
+    if len(networks) == 1 and not fill:
         return networks[0]
     first = networks[0]
-    shape = input_shape or (getattr(first, "input_shape", None) if first.built else None)
+    shape = input_shape or declared_input_shape(first, missing=True)
     if shape is None:
         return keras.Sequential(networks, name=name)
-    inputs = keras.Input(
+    x = keras.Input(
         shape[1:], name=first.inputs[0].name if has_graph(first) else "x", dtype=_dtype(first)
     )
+    inputs = h = x
+    if fill:
+        h, mask = Observed(name="observed", dtype=first.compute_dtype)(x)
+    elif any(map(takes_mask, networks)):
+        mask = keras.Input(shape[1:], name="mask")
+        inputs = [x, mask]
     names = [layer.name for network in networks for layer in _layers(network)]
     inline = len(set(names)) == len(names)
-    h = inputs
     for network in networks:
+        h = [h, mask] if takes_mask(network) else h
         # `call` of a model with a graph applies its layers; `__call__` would apply the model.
         h = network.call(h) if inline and has_graph(network) else network(h)
     return keras.Model(inputs, h, name=name)
@@ -55,18 +66,18 @@ def pairs(
     composes the parts again applies the activation.
 
     Args:
-        encoder: A Functional model that is a plain chain of layers.
+        encoder: A Functional model that is a plain chain of layers, whose first one with weights
+            may also take a mask.
         decoder: Likewise, from the encoder's output back to its input.
 
     Returns:
         Encoders and decoders; the pair next to the data comes first.
     """
     groups = _groups(_layers(encoder), _layers(decoder))
-    encoders = []
-    shape = encoder.input_shape
-    for i, group in enumerate(groups, start=1):
-        encoders.append(_line(group, shape, "codes" if encoders else "x", f"encoder_{i}"))
-        shape = encoders[-1].output_shape
+    first = keras.Model(_single(encoder.inputs), groups[0][-1].output, name="encoder_1")
+    encoders = [first]
+    for i, group in enumerate(groups[1:], start=2):
+        encoders.append(_line(group, encoders[-1].output_shape, "codes", f"encoder_{i}"))
 
     decoders: list[keras.Model] = []
     rest = _layers(decoder)
@@ -127,6 +138,10 @@ def _layers(network: keras.layers.Layer) -> list[keras.layers.Layer]:
     if not has_graph(network):
         return [network]
     return [x for x in network.layers if not isinstance(x, keras.layers.InputLayer)]
+
+
+def _single(tensors: list) -> keras.KerasTensor | list:
+    return tensors[0] if len(tensors) == 1 else tensors
 
 
 def _dtype(network: keras.layers.Layer) -> str | None:

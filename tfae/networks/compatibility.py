@@ -18,19 +18,43 @@ def check_is_network(name: str, network: Any) -> None:
         )
 
 
-def declared_input_shape(encoder: keras.layers.Layer) -> Shape | None:
+def takes_mask(encoder: keras.layers.Layer) -> bool:
+    """Whether an encoder has a second input, for the mask of what is observed."""
+    return len(getattr(encoder, "inputs", None) or ()) == 2
+
+
+def declared_input_shape(encoder: keras.layers.Layer, missing: bool = False) -> Shape | None:
     """Returns the shape `(batch, ...)` of an encoder's input; `None` if only data will tell.
 
+    Args:
+        encoder: Maps data, and with `missing` perhaps a mask of its shape, to codes.
+        missing: Whether the model takes missing values.
+
     Raises:
-        ValueError: If the encoder has several inputs.
+        ValueError: If the encoder has other inputs.
     """
     inputs = getattr(encoder, "inputs", None) or ()
-    if len(inputs) > 1:
+    if len(inputs) > 2 or (len(inputs) == 2 and not missing):
         raise ValueError(
             f"`encoder` must have one input, the data; {encoder.name!r} has {len(inputs)}. Join "
-            "them into one array, and split it inside the encoder."
+            "them into one array, and split it inside the encoder. (With missing='mask', a second "
+            "input is the mask.)"
         )
+    if len(inputs) == 2:
+        x, mask = (tuple(tensor.shape) for tensor in inputs)
+        if x != mask:
+            raise ValueError(
+                "With missing='mask' the second input of `encoder` is the mask of the data and has "
+                f"its shape; the inputs of {encoder.name!r} have shapes {x} and {mask}."
+            )
+        return x
     return getattr(encoder, "input_shape", None) if encoder.built else None
+
+
+def output_shape(network: keras.layers.Layer, input_shape: Shape) -> Shape:
+    """Returns the shape of a network's output for data, and perhaps its mask, of `input_shape`."""
+    shape = [input_shape, input_shape] if takes_mask(network) else input_shape
+    return network.compute_output_shape(shape)
 
 
 def decoded_shape(decoder: keras.layers.Layer, code_shape: Shape, input_shape: Shape) -> Shape:

@@ -9,7 +9,7 @@ import keras
 from tfae.layers.depth_to_space import DepthToSpace
 from tfae.networks.checks import checked_sizes
 from tfae.networks.heads import code_head
-from tfae.networks.layers import Layers
+from tfae.networks.layers import Layers, informed
 
 
 def conv(
@@ -23,6 +23,7 @@ def conv(
     activation: str = "relu",
     code_activation: str = "linear",
     kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
+    missing: bool = False,
     dtype: Any = None,
     seed: int | None = None,
 ) -> tuple[keras.Model, keras.Model]:
@@ -45,6 +46,7 @@ def conv(
         kernel_initializer: Initialiser of every kernel. Xavier's variance is 2/(n_in + n_out)
             ("glorot_uniform", "glorot_normal"; Glorot and Bengio, 2010); half of it is
             "half_glorot_uniform", "half_glorot_normal". Keras' other initialisers work too.
+        missing: Whether the encoder has the mask of its data as a second input: 1 where observed.
         dtype: Dtype policy of the layers; Keras' global one by default. The code layer stays in
             float32 under mixed precision.
         seed: Integer that determines the initial weights; by default Keras' global seed.
@@ -84,17 +86,19 @@ def conv(
             **layers.channels_last,
         )
 
-    inputs = keras.Input(input_shape, name="x")
-    h = inputs
+    h = x = keras.Input(input_shape, name="x")
+    mask = keras.Input(input_shape, name="mask") if missing else None
     sizes = [input_shape[:2]]  # height and width before each convolution
     for i, channels in enumerate(filters, start=1):
-        h = convolution(channels, 2, activation, name=f"conv_{i}")(h)
+        layer = convolution(channels, 2, activation, name=f"conv_{i}")
+        h = informed(layer, mask if i == 1 else None)(h)
         sizes.append(tuple(math.ceil(s / 2) for s in sizes[-1]))
     if hidden_units is not None:
         h = layers.plain(keras.layers.Flatten, name="flatten", **layers.channels_last)(h)
-        h = dense(hidden_units, name="hidden")(h)
-    head = code_head(h, latent_dim, variational, code_activation, layers)
-    encoder = keras.Model(inputs, head, name="encoder")
+        h = informed(dense(hidden_units, name="hidden"), None if filters else mask)(h)
+    mask_of_head = None if filters or hidden_units is not None else mask
+    head = code_head(h, latent_dim, variational, code_activation, layers, mask_of_head)
+    encoder = keras.Model([x, mask] if missing else x, head, name="encoder")
 
     smallest = (*sizes.pop(), filters[-1] if filters else input_shape[-1])
     if hidden_units is None:

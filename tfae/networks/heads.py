@@ -2,11 +2,16 @@
 
 import keras
 
-from tfae.networks.layers import Layers
+from tfae.networks.layers import Layers, informed
 
 
 def code_head(
-    features: keras.KerasTensor, latent_dim: int, variational: bool, activation: str, layers: Layers
+    features: keras.KerasTensor,
+    latent_dim: int,
+    variational: bool,
+    activation: str,
+    layers: Layers,
+    mask: keras.KerasTensor | None = None,
 ) -> keras.KerasTensor | list[keras.KerasTensor]:
     """Adds dense layers from features to the code, or to the mean and log-variance of a Gaussian.
 
@@ -20,6 +25,7 @@ def code_head(
             needs no activation, since every real number is valid.
         activation: Activation of the code, `"linear"` for none.
         layers: Makes the layers.
+        mask: Where the features are the data: the encoder's mask, if it takes one.
 
     Returns:
         One Keras tensor `(batch, latent_dim)`, or a list of two.
@@ -34,9 +40,8 @@ def code_head(
         )
     names = ["mean", "log_variance"] if variational else ["code"]
     heads = [
-        layers.weighted(keras.layers.Dense, latent_dim, activation, name=name, dtype="float32")(
-            features
-        )
+        layers.weighted(keras.layers.Dense, latent_dim, activation, name=name, dtype="float32")
         for name in names
     ]
+    heads = [informed(head, mask)(features) for head in heads]
     return heads if variational else heads[0]

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import keras
 
+from tfae.layers.missing import WithMissing
 from tfae.networks.initializers import for_each_layer
 
 
@@ -35,6 +36,23 @@ class Layers:
     def plain(self, cls: Callable, *args: Any, **options: Any) -> keras.layers.Layer:
         """Makes a layer that has no weights."""
         return cls(*args, **{"dtype": self._dtype, **options})
+
+
+def informed(layer: keras.layers.Layer, mask: keras.KerasTensor | None) -> Callable:
+    """Lets the first layer with weights of an encoder know what is missing.
+
+    Args:
+        layer: The layer.
+        mask: The encoder's input that is 1 where the data is observed; `None` leaves the layer as
+            it is.
+
+    Returns:
+        A function of the layer's input.
+    """
+    if mask is None:
+        return layer
+    layer = WithMissing(layer)
+    return lambda x: layer([x, mask])
 
 
 def for_further_network(build: functools.partial, number: int = 1) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import keras
 
 from tfae.networks.checks import checked_sizes
 from tfae.networks.heads import code_head
-from tfae.networks.layers import Layers
+from tfae.networks.layers import Layers, informed
 
 
 def mlp(
@@ -20,6 +20,7 @@ def mlp(
     activation: str = "relu",
     code_activation: str = "linear",
     kernel_initializer: str | keras.initializers.Initializer = "glorot_uniform",
+    missing: bool = False,
     dtype: Any = None,
     seed: int | None = None,
 ) -> tuple[keras.Model, keras.Model]:
@@ -36,6 +37,7 @@ def mlp(
         kernel_initializer: Initialiser of every kernel. Xavier's variance is 2/(n_in + n_out)
             ("glorot_uniform", "glorot_normal"; Glorot and Bengio, 2010); half of it is
             "half_glorot_uniform", "half_glorot_normal". Keras' other initialisers work too.
+        missing: Whether the encoder has the mask of its data as a second input: 1 where observed.
         dtype: Dtype policy of the layers; Keras' global one by default. The code layer stays in
             float32 under mixed precision.
         seed: Integer that determines the initial weights; by default Keras' global seed.
@@ -54,14 +56,16 @@ def mlp(
     def dense(units: int, activation: Any = None, *, name: str) -> keras.layers.Layer:
         return layers.weighted(keras.layers.Dense, units, activation, name=name)
 
-    inputs = keras.Input(input_shape, name="x")
-    h = inputs
+    h = x = keras.Input(input_shape, name="x")
+    mask = keras.Input(input_shape, name="mask") if missing else None
     if len(input_shape) > 1:
         h = layers.plain(keras.layers.Flatten, name="flatten", **layers.channels_last)(h)
     for i, units in enumerate(hidden_units, start=1):
-        h = dense(units, activation, name=f"hidden_{i}")(h)
-    head = code_head(h, latent_dim, variational, code_activation, layers)
-    encoder = keras.Model(inputs, head, name="encoder")
+        layer = dense(units, activation, name=f"hidden_{i}")
+        h = informed(layer, mask if i == 1 else None)(h)
+    mask_of_head = None if hidden_units else mask
+    head = code_head(h, latent_dim, variational, code_activation, layers, mask_of_head)
+    encoder = keras.Model([x, mask] if missing else x, head, name="encoder")
 
     code = keras.Input((latent_dim,), name="code")
     h = code

@@ -29,8 +29,11 @@ def lasso(
     max_iterations: int | tf.Tensor = 1000,
     block_size: int = 128,
     jit_compile: bool = False,
+    mask: tf.Tensor | None = None,
 ) -> Solution:
     """Minimises `0.5 * ||x - codes @ atoms||^2 + penalty * ||codes||_1` for every row of `x`.
+
+    With a mask the squared distance is that of the observed elements.
 
     FISTA with a step size that adapts to the local curvature. A step that would raise a row's
     objective is not taken, and the row's momentum restarts, so the objective never rises. Rows are
@@ -49,6 +52,8 @@ def lasso(
         block_size: Number of rows that are solved at a time.
         jit_compile: Whether to compile the iterations with XLA when the caller is not compiled.
             One program serves any number of rows.
+        mask: 1 where `x` is observed, 0 elsewhere, where `x` must be zero, `(batch, dimension)` of
+            the same dtype; `None` if all is observed.
 
     Returns:
         Codes, objective, gap and iterations of every row. No gradient flows through them.
@@ -64,6 +69,7 @@ def lasso(
     iterate = _iterate_compiled if jit_compile else _iterate_some
     # Row `batch` is zero and done from the start: it fills the places of a block that are free.
     x = tf.pad(x, [[0, 1], [0, 0]])
+    mask = None if mask is None else tf.pad(mask, [[0, 1], [0, 0]])
     found = Solution(
         tf.zeros([batch + 1, num_atoms], x.dtype),
         tf.zeros([batch + 1], x.dtype),
@@ -72,7 +78,8 @@ def lasso(
     )
 
     def work(rows: tf.Tensor, taken: tf.Tensor, state: _State, found: Solution) -> tuple:
-        state = iterate(state, tf.gather(x, rows), atoms, penalty, tolerance)
+        masks = () if mask is None else (tf.gather(mask, rows),)
+        state = iterate(state, tf.gather(x, rows), atoms, penalty, tolerance, *masks)
         # Write all rows, done or not: that is cheaper than selecting.
         latest = Solution(state.codes, state.objective, state.gap, state.iterations)
         found = tf.nest.map_structure(
@@ -105,9 +112,9 @@ class _State(NamedTuple):
     """The state of the iteration for the rows of a block."""
 
     codes: tf.Tensor
-    residual: tf.Tensor  # x - codes @ atoms
+    residual: tf.Tensor  # x - codes @ atoms, zero where x is not observed
     ahead: tf.Tensor  # The extrapolated point is codes + ahead; ...
-    ahead_of_data: tf.Tensor  # ... this is ahead @ atoms.
+    ahead_of_data: tf.Tensor  # ... this is ahead @ atoms, likewise.
     momentum: tf.Tensor  # Nesterov's t
     curvature: tf.Tensor  # inverse of the step
     objective: tf.Tensor
@@ -134,11 +141,16 @@ def _begin(x: tf.Tensor, num_atoms: int) -> _State:
 
 
 def _iterate_some(
-    state: _State, x: tf.Tensor, atoms: tf.Tensor, penalty: tf.Tensor, tolerance: tf.Tensor
+    state: _State,
+    x: tf.Tensor,
+    atoms: tf.Tensor,
+    penalty: tf.Tensor,
+    tolerance: tf.Tensor,
+    mask: tf.Tensor | None = None,
 ) -> _State:
     _, state = tf.while_loop(
         lambda i, _: i < _ITERATIONS_BETWEEN_CHANGES,
-        lambda i, state: (i + 1, _iterate(state, x, atoms, penalty, tolerance)),
+        lambda i, state: (i + 1, _iterate(state, x, atoms, penalty, tolerance, mask)),
         [0, state],
     )
     return state
@@ -150,7 +162,12 @@ _iterate_compiled = tf.function(_iterate_some, jit_compile=True)
 
 
 def _iterate(
-    state: _State, x: tf.Tensor, atoms: tf.Tensor, penalty: tf.Tensor, tolerance: tf.Tensor
+    state: _State,
+    x: tf.Tensor,
+    atoms: tf.Tensor,
+    penalty: tf.Tensor,
+    tolerance: tf.Tensor,
+    mask: tf.Tensor | None,
 ) -> _State:
     """One iteration of FISTA; rows that are done stay as they are.
 
@@ -166,6 +183,8 @@ def _iterate(
     proposal = tf.sign(moved) * tf.maximum(tf.abs(moved) - step * penalty, 0)
     change = proposal - state.codes
     change_of_data = tf.matmul(change, atoms)
+    if mask is not None:
+        change_of_data *= mask
 
     rise = tf.reduce_sum(change_of_data * (0.5 * change_of_data - state.residual), axis=1)
     rise += penalty * tf.reduce_sum(tf.abs(proposal) - tf.abs(state.codes), axis=1)

@@ -78,7 +78,10 @@ class VampPrior(Mixture):
     def components(self, index: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         x = tf.convert_to_tensor(self.pseudo_inputs)
         x = x if index is None else tf.gather(x, index)  # encodes only these
-        mean, log_variance = self._encoder()(x, training=False)
+        encoder = self._encoder()
+        if len(getattr(encoder, "inputs", None) or ()) == 2:  # with missing="mask"
+            x = [x, tf.ones_like(x)]
+        mean, log_variance = encoder(x, training=False)
         return tf.cast(mean, tf.float32), tf.cast(log_variance, tf.float32)
 
     def log_weights(self) -> tf.Tensor:

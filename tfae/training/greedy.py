@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfae.arguments import whole_number
 from tfae.batches.arrays import split_off_last
-from tfae.batches.batch import Batch
+from tfae.batches.batch import Batch, unpack
 from tfae.batches.feeding import Inputs, checked_arrays, checked_inputs
 from tfae.batches.sources import is_in_batches
 from tfae.training.backup import Backup, EarlyStop, load_kept_weights
@@ -178,10 +178,11 @@ def _codes(stack: Any, data: Any, start: int, end: int, raw: Any = None) -> Any:
         return data
     if isinstance(data, tf.data.Dataset):
         source = data if raw is None else raw
-        return source.map(frozen(stack.encoders[:end]), num_parallel_calls=tf.data.AUTOTUNE)
+        codes = frozen(stack.encoders[:end], lambda x: stack._encoder_input(Batch(x)))
+        return source.map(codes, num_parallel_calls=tf.data.AUTOTUNE)
 
     def encode(batch: Batch) -> tf.Tensor:
-        x = batch.x
+        x = batch.x if start else stack._encoder_input(batch)
         for encoder in stack.encoders[start:end]:
             x = encoder(x, training=False)
         return tf.cast(x, tf.float32)
@@ -210,7 +211,7 @@ def _checked(stack: Any, name: str, x: Any) -> Any:
     contract = dataclasses.replace(stack.data_contract(), num_classes=None)
     if isinstance(x, tf.data.Dataset):
         inputs = checked_inputs(contract, x, for_scores=True, name=name).data
-        return inputs.map(lambda x: x)  # unpacks tuples of one element
+        return inputs.map(lambda x: unpack(x).x)
     return checked_arrays(contract, x[0] if isinstance(x, tuple) else x).x
 
 

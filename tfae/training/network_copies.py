@@ -7,8 +7,14 @@ import keras
 import tensorflow as tf
 
 
-def frozen(networks: Sequence[keras.layers.Layer]) -> Callable[[tf.Tensor], tf.Tensor]:
+def frozen(
+    networks: Sequence[keras.layers.Layer], prepare: Callable[[tf.Tensor], Any] = lambda x: x
+) -> Callable[[tf.Tensor], tf.Tensor]:
     """Returns the chain of networks with their present weights, in inference mode.
+
+    Args:
+        networks: The networks, in the order of computation.
+        prepare: Converts data to the input of the first one.
 
     Returns:
         A function from `(batch, ...)` to float32 codes, for `Dataset.map`. Its constants are on the
@@ -19,6 +25,7 @@ def frozen(networks: Sequence[keras.layers.Layer]) -> Callable[[tf.Tensor], tf.T
         values = [tf.constant(variable.numpy()) for variable in variables]
 
     def encode(x: tf.Tensor) -> tf.Tensor:
+        x = prepare(x)
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
             for network in networks:
                 x = network(x, training=False)

@@ -40,6 +40,12 @@ class Categorical(Likelihood):
         log_probability = tf.nn.log_softmax(self._by_choice(output))
         return -target * tf.reshape(log_probability, tf.shape(output))
 
+    def observed_elements(self, observed: tf.Tensor) -> tf.Tensor:
+        """A choice is observed if all of its classes are."""
+        blocks = self._by_choice(observed)
+        whole = tf.reduce_all(blocks, axis=-1, keepdims=True)
+        return tf.reshape(tf.broadcast_to(whole, tf.shape(blocks)), tf.shape(observed))
+
     def mean(self, output: tf.Tensor) -> tf.Tensor:
         output = at_least_float32(output)
         return tf.reshape(tf.nn.softmax(self._by_choice(output)), tf.shape(output))

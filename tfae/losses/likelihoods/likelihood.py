@@ -86,13 +86,25 @@ class Likelihood(CheckedAttributes, keras.layers.Layer):
         """
         return None
 
-    def loss(self, target: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
+    def loss(
+        self,
+        target: tf.Tensor,
+        output: tf.Tensor,
+        observed: tf.Tensor | None = None,
+        weight: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """The loss of each example, summed over its data dimensions.
+
+        Elements that are not observed count nothing, and their gradients are zero.
 
         Args:
             target: Data of shape `(batch, ...)`, any real or integer dtype.
             output: Decoder outputs of shape `(batch, ...)`, or `(samples, batch, ...)` for several
                 samples per example.
+            observed: Which elements of the target are observed, bool `(batch, ...)`, or `None` for
+                all. The others may be NaN.
+            weight: Weights by which the elements' losses are multiplied, `(batch, ...)`, or with a
+                last axis of size 1, or `None`.
 
         Returns:
             Float tensor `(batch,)` or `(samples, batch)`; in nats if the likelihood is a density.
@@ -100,8 +112,21 @@ class Likelihood(CheckedAttributes, keras.layers.Layer):
         output = at_least_float32(output)
         target = tf.cast(target, output.dtype)
         data_rank = target.shape.rank - 1
+        if observed is not None:
+            observed = self.observed_elements(observed)
+            # A value of the support, since the gradient of NaN is NaN even where it is left out.
+            inside = 0.0 if self.support is None else self.support[0]
+            target = tf.where(observed, target, tf.constant(inside, target.dtype))
         per_element = self.elementwise_loss(target, output)
+        if weight is not None:
+            per_element *= tf.cast(weight, per_element.dtype)
+        if observed is not None:
+            per_element = tf.where(observed, per_element, tf.zeros_like(per_element))
         return tf.reduce_sum(per_element, axis=list(range(-data_rank, 0)))
+
+    def observed_elements(self, observed: tf.Tensor) -> tf.Tensor:
+        """Which elements have a loss of their own, given which of the target are observed."""
+        return observed
 
     # ------------------------------------------------------------------ positive parameters
 
