@@ -431,3 +431,80 @@ def test_the_range_in_an_error_leaves_out_the_margin_for_rounding(factor, said):
     contract = dataclasses.replace(CONTRACT, support=support)
     with pytest.raises(ValueError, match=rf"must lie in {said} for"):
         of_arrays(contract, X * 1000)
+
+
+# ---------------------------------------------------------------------------- missing values
+
+WITH_MISSING = dataclasses.replace(CONTRACT, missing=True)
+HOLES = changed(np.nan)
+MASK = ~np.isnan(HOLES)
+
+
+@arrays_and_datasets
+def test_nan_is_a_missing_value_where_the_model_takes_it(check):
+    np.testing.assert_array_equal(check(WITH_MISSING, HOLES).x, HOLES)
+    np.testing.assert_array_equal(check(WITH_MISSING, (X, HOLES)).target, HOLES)
+    with pytest.raises(ValueError, match="missing='mask' takes NaN as a missing value"):
+        check(CONTRACT, HOLES)
+
+
+@arrays_and_datasets
+@pytest.mark.parametrize(
+    ("value", "message"), [(np.inf, "holds infinite values"), (2.0, r"must lie in \[0, 1\]")]
+)
+def test_missing_values_excuse_no_others(check, value, message):
+    x = changed(value)
+    x[0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match=message):
+        check(WITH_MISSING, x)
+
+
+@arrays_and_datasets
+def test_a_mask_says_the_same_as_nan_whatever_stands_below_it(check):
+    batch = check(WITH_MISSING, {"x": changed(-999.0), "mask": MASK})
+    np.testing.assert_array_equal(batch.x, HOLES)
+    assert batch.mask is None
+    assert batch.target is batch.x or check is of_dataset
+    whole_pixels = MASK.all(axis=-1, keepdims=True)
+    of_pixels = check(WITH_MISSING, {"x": X, "mask": whole_pixels.astype("uint8")}).x
+    np.testing.assert_array_equal(of_pixels, np.where(whole_pixels, X, np.nan))
+
+
+def test_the_mask_of_a_masked_array_is_used_and_integers_become_floats():
+    masked = np.ma.array((X * 0).astype("uint8"), mask=~MASK)
+    x = WITH_MISSING.checked(Batch(masked)).x
+    assert x.dtype == np.float32
+    np.testing.assert_array_equal(np.isnan(x), ~MASK)
+    with pytest.raises(ValueError, match=r"masked array .* missing='mask'"):
+        CONTRACT.checked(Batch(masked))
+
+
+@arrays_and_datasets
+@pytest.mark.parametrize(
+    ("elements", "message"),
+    [
+        ({"mask": 0.5 * MASK}, "`mask` must hold 1 .or true"),
+        ({"mask": MASK[:, 0]}, "`mask` must have one number for each element, shape"),
+        ({"weight": -1.0 * MASK}, "`weight` must hold finite numbers of at least 0"),
+        ({"weight": np.nan * MASK}, "`weight` must hold finite numbers of at least 0"),
+        ({"weight": np.ones(len(X))}, "`weight` must have one number for each element, shape"),
+        ({"mask": MASK.astype(str)}, "`mask` must be an array of numbers"),
+    ],
+)
+def test_wrong_masks_and_weights_of_elements_are_named(check, elements, message):
+    with pytest.raises(ValueError, match=message):
+        check(WITH_MISSING, {"x": X, **elements})
+
+
+@arrays_and_datasets
+def test_weights_of_elements_go_with_the_data(check):
+    weight = np.arange(X.size, dtype="float64").reshape(X.shape)
+    batch = check(CONTRACT, {"x": X, "weight": weight})
+    np.testing.assert_array_equal(batch.weight, weight)
+    assert pack(CONTRACT.cast(batch))[0]["weight"].dtype == np.float32
+
+
+def test_only_scores_need_weights_of_elements():
+    batch = Batch(X, mask=MASK, weight=X)
+    assert CONTRACT.of_inputs().inputs(batch) == Batch(X, mask=MASK)
+    assert CONTRACT.of_inputs(for_scores=True).inputs(batch).weight is X

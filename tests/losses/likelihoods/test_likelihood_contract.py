@@ -238,3 +238,41 @@ def test_xla_agrees_with_eager_execution():
     compiled = tf.function(losses_and_gradients, jit_compile=True)(output)
     for a, b in zip(tf.nest.flatten(eager), tf.nest.flatten(compiled), strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
+
+
+@every_likelihood
+def test_missing_targets_count_nothing_and_leave_all_gradients_finite(name):
+    likelihood, output = learned(name), outputs(5, 4)
+    target = targets(likelihood, output)
+    observed = np.ones((5, 4), bool)
+    observed[0] = observed[3, 1] = False
+    holes = tf.where(observed, target, np.nan)
+    # A choice of which one class is missing is not observed.
+    whole = observed.all(axis=1, keepdims=True) if name == "categorical" else True
+    counted = tf.constant(observed & whole)
+
+    def losses_and_gradients(loss):
+        with tf.GradientTape() as tape:
+            tape.watch(output)
+            values = loss()
+        return values, *tape.gradient(values, [output, *likelihood.trainable_variables])
+
+    found = losses_and_gradients(lambda: likelihood.loss(holes, output, observed))
+    elements = losses_and_gradients(
+        lambda: tf.reduce_sum(tf.boolean_mask(likelihood.elementwise_loss(target, output), counted))
+    )
+    np.testing.assert_allclose(np.sum(found[0]), elements[0], rtol=1e-5)
+    assert found[0][0] == 0.0
+    for gradient, expected in zip(found[1:], elements[1:], strict=True):
+        np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(found[0][1], likelihood.loss(target, output)[1])
+
+
+@every_likelihood
+def test_weights_multiply_the_losses_of_elements(name):
+    likelihood, output = likelihoods.get(name), outputs(5, 4, 3)
+    target = targets(likelihood, output)
+    elements = likelihood.elementwise_loss(target, output)
+    for weight in (abs(outputs(5, 4, 3)), abs(outputs(5, 4, 1))):
+        loss = likelihood.loss(target, output, weight=weight)
+        np.testing.assert_allclose(loss, np.sum(elements * weight, axis=(1, 2)), rtol=1e-5)
