@@ -154,3 +154,13 @@ def test_the_config_makes_the_same_likelihood_again():
 def test_mistakes_are_named(parts, message):
     with pytest.raises(ValueError, match=message):
         Columns(parts)
+
+
+def test_missing_elements_of_a_column_count_nothing_a_category_counts_as_a_whole():
+    columns, output, target = Columns(PARTS), outputs(2, 12), np.tile(ROW, (2, 1)).astype("float32")
+    observed = np.ones((2, 12), bool)
+    observed[1, [0, 2, 4]] = False  # the height, one class of the port, the visits
+    holes = np.where(observed, target, np.nan)
+    loss = columns.loss(holes, output, tf.constant(observed))
+    of_columns = columns.column_losses(columns.elementwise_loss(target, output)).numpy()
+    np.testing.assert_allclose(loss, [of_columns[0].sum(), of_columns[1, 3:].sum()], rtol=1e-5)

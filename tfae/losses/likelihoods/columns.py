@@ -135,6 +135,9 @@ class Columns(Likelihood):
         weights = np.repeat([column.weight for column in self.columns], self.widths)
         return loss if (weights == 1.0).all() else loss * tf.constant(weights, loss.dtype)
 
+    def observed_elements(self, observed: tf.Tensor) -> tf.Tensor:
+        return self._by_group(lambda of, block: of.observed_elements(block), observed)
+
     def column_losses(self, elementwise_loss: tf.Tensor) -> tf.Tensor:
         """Adds up the losses of elements `(..., width)` to losses of columns `(..., columns)`."""
         parts = tf.split(elementwise_loss, self.widths, axis=-1)

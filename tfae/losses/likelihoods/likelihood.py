@@ -115,7 +115,8 @@ class Likelihood(CheckedAttributes, keras.layers.Layer):
         if observed is not None:
             observed = self.observed_elements(observed)
             # A value of the support, since the gradient of NaN is NaN even where it is left out.
-            inside = 0.0 if self.support is None else self.support[0]
+            low = 0.0 if self.support is None else self.support[0]
+            inside = np.where(np.isfinite(low), low, 0.0)
             target = tf.where(observed, target, tf.constant(inside, target.dtype))
         per_element = self.elementwise_loss(target, output)
         if weight is not None:
