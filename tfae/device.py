@@ -33,6 +33,8 @@ def read_metadata(content: bytes) -> dict:
         support            [low, high], the range that data must lie in, or null for all real
                            numbers; each is a number, or an array that broadcasts to an example
         data_range         [low, high] of the data that was seen, or null if unknown
+        missing            how the file takes missing values: "nan" if NaN in `x` is one, "mask" if
+                           the input `mask` says so (1 observed, 0 missing), null if there are none
         num_classes        number of classes of a model that takes labels, else null
         score              terms of the anomaly score, see `SCORE_TERMS`; null if it has no formula.
                            If a term has a "scaling", it is computed from (x - shift) * factor
@@ -134,7 +136,7 @@ class DeviceModel:
         """Encodes data.
 
         Args:
-            x: Data `(n, ...)`.
+            x: Data `(n, ...)`; for a model with missing values, NaN where they are.
             **label: `label=integers (n,)`, for a conditional model; -1 where unknown. The methods
                 below take it, too.
 
@@ -144,7 +146,7 @@ class DeviceModel:
         Raises:
             ValueError: If `x` has the wrong shape, NaN, or values outside the model's support.
         """
-        return self.run("encode", x=self._checked(x), **label)
+        return self.run("encode", **self._inputs(self._checked(x)), **label)
 
     def decode(self, code: np.ndarray, **label: np.ndarray) -> np.ndarray:
         """Decodes codes `(n, latent_dim)` into data `(n, ...)`.
@@ -158,21 +160,23 @@ class DeviceModel:
 
     def reconstruct(self, x: np.ndarray, **label: np.ndarray) -> np.ndarray:
         """Encodes and decodes data `(n, ...)`; raises what `encode` raises."""
-        return self.run("reconstruct", x=self._checked(x), **label)["reconstruction"]
+        inputs = self._inputs(self._checked(x))
+        return self.run("reconstruct", **inputs, **label)["reconstruction"]
 
     def anomaly_score(self, x: np.ndarray, **label: np.ndarray) -> np.ndarray:
         """Returns scores `(n,)` of data `(n, ...)`; higher is more anomalous.
 
         A row that holds NaN, infinity or a value outside the model's support cannot be data, so its
-        score is infinite.
+        score is infinite. For a model with missing values NaN is one, and the score that of the
+        rest.
 
         Raises:
             ValueError: If the model's score has no formula, or `x` has the wrong shape.
         """
         x = np.asarray(x)
-        valid = are_data(x, self.metadata.get("support"))
+        valid = self._are_data(x)
         clean = np.where(valid.reshape(-1, *[1] * (x.ndim - 1)), x, 0)
-        encoding = self.run("encode", x=clean, **label)
+        encoding = self.run("encode", **self._inputs(clean), **label)
         reconstruction = self.run("decode", code=encoding["code"], **label)["x"]
         return np.where(valid, score(self.metadata, clean, reconstruction, encoding), np.inf)
 
@@ -192,7 +196,7 @@ class DeviceModel:
 
     def _checked(self, x: np.ndarray) -> np.ndarray:
         x, support = np.asarray(x), self.metadata.get("support")
-        if not are_data(x, support).all():
+        if not self._are_data(x).all():
             expected = "finite numbers"
             if support is not None:
                 expected = f"numbers in [{np.min(support[0]):g}, {np.max(support[1]):g}]"
@@ -201,6 +205,17 @@ class DeviceModel:
                 "anomaly_score and is_anomaly take other data."
             )
         return x
+
+    def _are_data(self, x: np.ndarray) -> np.ndarray:
+        missing = self.metadata.get("missing") is not None
+        return are_data(x, self.metadata.get("support"), missing)
+
+    def _inputs(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """Returns what a file takes for data: with its mask, if NaN cannot say what is missing."""
+        if self.metadata.get("missing") != "mask":
+            return {"x": x}
+        observed = ~np.isnan(x)
+        return {"x": np.where(observed, x, 0), "mask": observed.astype("float32")}
 
     def _check_label(self, label: np.ndarray) -> None:
         n = self.metadata.get("num_classes")
@@ -213,12 +228,17 @@ class DeviceModel:
             )
 
 
-def are_data(x: np.ndarray, support: list[float] | None) -> np.ndarray:
-    """Returns which rows `(n, ...)` hold only finite values within the support, booleans `(n,)`."""
+def are_data(x: np.ndarray, support: list[float] | None, missing: bool = False) -> np.ndarray:
+    """Returns which rows `(n, ...)` hold only finite values within the support, booleans `(n,)`.
+
+    With `missing`, NaN is as good as any value.
+    """
     valid = np.isfinite(x)
     if support is not None:
         low, high = np.float32(support[0]), np.float32(support[1])
         valid &= (x >= low) & (x <= high)
+    if missing:
+        valid |= np.isnan(x)
     return valid.all(axis=tuple(range(1, np.ndim(x))))
 
 
@@ -229,7 +249,7 @@ def score(
 
     Args:
         metadata: The file's metadata.
-        x, reconstruction: Data `(n, ...)`.
+        x, reconstruction: Data `(n, ...)`; NaN in `x` is what the file's metadata calls missing.
         encoding: Outputs of the signature `encode`, each `(n, ...)`.
 
     Returns:
@@ -247,6 +267,9 @@ def score(
             shift, factor = np.float64(scaling["shift"]), np.float64(scaling["factor"])
             scaled = [(values - shift) * factor for values in scaled]
         values = SCORE_TERMS[name](*scaled, encoding, **parameters)
+        if metadata.get("missing") is not None and values.shape == x.shape:
+            # A term is NaN where `x` is; where it is for another reason, it stays.
+            values = np.where(np.isnan(values) & ~np.isnan(reconstruction), 0.0, values)
         total += values.sum(axis=tuple(range(1, values.ndim)))
     return total
 
@@ -296,8 +319,13 @@ def _student_t(
     return (n + 1) / 2 * np.log1p(standardised**2 / n) + constant + np.log(scale)
 
 
-def _categorical(x: np.ndarray, reconstruction: np.ndarray, _: Encoding) -> np.ndarray:
-    return -x * np.log(np.maximum(reconstruction, 1e-30))
+def _categorical(
+    x: np.ndarray, reconstruction: np.ndarray, _: Encoding, num_classes: int | None = None
+) -> np.ndarray:
+    # A choice of which one class is NaN is missing as a whole.
+    choices = x.reshape(*x.shape[:-1], -1, num_classes or x.shape[-1])
+    choices = choices + 0 * choices.sum(axis=-1, keepdims=True)
+    return -choices.reshape(x.shape) * np.log(np.maximum(reconstruction, 1e-30))
 
 
 def _poisson(x: np.ndarray, reconstruction: np.ndarray, _: Encoding) -> np.ndarray:

@@ -42,12 +42,14 @@ class Autoencoding(Trainer):
             `fit_threshold`.
         false_positive_rate: The rate that the threshold was fitted for, or `None`.
         conditional: Whether the networks use labels.
+        missing: `"mask"` if NaN in the data is a missing value, `None` if it is an error.
         prior_kinds: The kinds of density that `fit_prior` offers; the first is the default.
     """
 
     latent_dim: int
     prior: priors.Prior | None = None
     conditional: bool = False
+    missing: str | None = None
     prior_kinds: tuple[str, ...] = ("gaussian_mixture", "gaussian")
 
     def __init__(self, seed: int | None = None, **kwargs):

@@ -13,7 +13,7 @@ from tfae.attributes import set_fixed
 from tfae.bases.autoencoding import Autoencoding, seed_of_batch
 from tfae.batches.batch import Batch
 from tfae.batches.contract import DataContract
-from tfae.batches.elements import checked_missing, is_observed
+from tfae.batches.elements import checked_missing, filled, is_observed
 from tfae.layers import corruption as corruptions
 from tfae.layers.scaling import Scaling
 from tfae.layers.seeds import random_seed, seed_unseeded
@@ -232,12 +232,14 @@ class EncoderDecoder(Autoencoding):
         What is missing is zero after both. An encoder with two inputs gets `[x, mask]`.
         """
         x = batch.x if self.scaling is None else self.scaling(batch.x)
-        observed = None if self.missing is None else is_observed(batch.x, batch.mask)
-        x = _filled(x, observed)
+        mask = None
+        if self.missing is not None:
+            x, mask = filled(x, batch.mask)
         if training and self.corruption is not None:
-            x = _filled(self.corruption(x, training=True), observed)
+            x = self.corruption(x, training=True)
+            x = x if mask is None else filled(x, mask)[0]
         x = self._with_label(x, batch)
-        return [x, tf.cast(observed, x.dtype)] if takes_mask(self.encoder) else x
+        return [x, tf.cast(mask, x.dtype)] if takes_mask(self.encoder) else x
 
     def _with_label(self, x: tf.Tensor, batch: Batch) -> tf.Tensor:
         """Adds to the encoder's input what a conditional model knows of the label."""
@@ -401,8 +403,3 @@ class EncoderDecoder(Autoencoding):
                 for key, value in config.items()
             }
         )
-
-
-def _filled(x: tf.Tensor, observed: tf.Tensor | None) -> tf.Tensor:
-    """Data with zeros at what is not observed; all of it is if `observed` is `None`."""
-    return x if observed is None else tf.where(observed, x, tf.zeros_like(x))

@@ -98,10 +98,29 @@ def is_observed(x: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
     """
     x = tf.convert_to_tensor(x)
     if mask is not None:
-        return tf.broadcast_to(tf.cast(mask, tf.bool), tf.shape(x))
+        return _in_shape_of(x, tf.cast(mask, tf.bool))
     if not x.dtype.is_floating:
         return tf.ones_like(x, tf.bool)
     return ~tf.math.is_nan(x)
+
+
+def filled(x: tf.Tensor, mask: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns in a graph data with zeros at what is not observed, and the whole mask.
+
+    A mask of floats is multiplied, not selected by, as int8 files need it; then `x` must be finite.
+
+    Args:
+        x, mask: As for `is_observed`.
+    """
+    if mask is not None and mask.dtype.is_floating:
+        mask = _in_shape_of(x, tf.cast(mask, x.dtype))
+        return x * mask, mask
+    observed = is_observed(x, mask)
+    return tf.where(observed, x, tf.zeros_like(x)), observed
+
+
+def _in_shape_of(x: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    return mask if mask.shape[-1] == x.shape[-1] else tf.broadcast_to(mask, tf.shape(x))
 
 
 def with_nan(x: Any, mask: Any, dtype: str) -> Any:

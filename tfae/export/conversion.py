@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfae.bases.autoencoding import Autoencoding
-from tfae.export.examples import Examples, answers
+from tfae.export.examples import Examples, answers, inputs_of, with_holes
 from tfae.export.quiet import quiet
 from tfae.export.signatures import Signature
 from tfae.internals import all_layers
@@ -126,6 +126,8 @@ def _samples(
         # If all labels are unknown their range is empty, so every class is shown.
         every_class = np.arange(len(calibration["x"]), dtype="int32") % model.num_classes
         calibration = {**calibration, "label": every_class}
+    if model.missing is not None:
+        calibration = with_holes(calibration)
     of_codes = {**calibration, "code": answers(found["encode"], calibration)["code"]}
     if model.sampling_prior is not None:
         codes = model.sampling_prior.sample(len(of_codes["code"]), tf.constant([0, 0], tf.int64))
@@ -134,7 +136,7 @@ def _samples(
     samples = []
     for name, signature in found.items():
         examples = of_codes if name == "decode" else calibration
-        inputs = {spec.name: examples[spec.name] for spec in signature.inputs}
+        inputs = inputs_of(signature, examples)
         for i in range(0, len(next(iter(inputs.values()))) - batch_size + 1, batch_size):
             samples.append((name, {k: v[i : i + batch_size] for k, v in inputs.items()}))
     return samples

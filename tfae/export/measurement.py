@@ -12,7 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 from tfae.bases.autoencoding import Autoencoding
 from tfae.device import DeviceModel, score
 from tfae.export import flatbuffer
-from tfae.export.examples import Examples, answers
+from tfae.export.examples import Examples, answers, inputs_of
 from tfae.export.quiet import quiet
 from tfae.export.report import Report, SignatureReport
 from tfae.export.signatures import Signature
@@ -37,7 +37,8 @@ def verified_formula(
     if formula is None:
         return None
     reconstruction = expected["reconstruct"]["reconstruction"]
-    by_formula = score({"score": formula}, examples["x"], reconstruction, expected["encode"])
+    metadata = {"score": formula, "missing": model.missing}
+    by_formula = score(metadata, examples["x"], reconstruction, expected["encode"])
     of_model = expected["score"]["anomaly_score"]
     # The median, because logits cannot be recovered from probabilities of almost 0 or 1.
     same = np.median(np.abs(by_formula - of_model)) <= 1e-3 * np.median(np.abs(of_model))
@@ -67,7 +68,7 @@ def measure(
         codes = {**examples, "code": expected["encode"]["code"]}
         expected = {**expected, "decode": answers(found["decode"], codes)}
         outputs = {
-            name: device.run(name, **{spec.name: codes[spec.name] for spec in found[name].inputs})
+            name: device.run(name, **inputs_of(found[name], codes))
             for name in ("encode", "decode", "reconstruct")
         }
         signatures = {
@@ -82,8 +83,12 @@ def measure(
     error = correlation = change = changed = None
     x = examples["x"]
     if not is_random:
-        error = float(np.mean(np.square(x - expected["reconstruct"]["reconstruction"])))
-        of_file = float(np.mean(np.square(x - outputs["reconstruct"]["reconstruction"])))
+        error, of_file = (
+            float(
+                np.nanmean(np.square(x - of["reconstruct"]["reconstruction"]))
+            )  # of what is known
+            for of in (expected, outputs)
+        )
         change = (of_file - error) / max(error, _TINY)
     if not is_random and device.metadata["score"] is not None:
         scores = device.anomaly_score(**examples)

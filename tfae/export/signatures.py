@@ -27,7 +27,10 @@ class Signature(NamedTuple):
 
 
 def signatures(
-    model: Autoencoding | Classifier, uint8: bool = False, label_dtype: tf.DType = tf.int64
+    model: Autoencoding | Classifier,
+    uint8: bool = False,
+    label_dtype: tf.DType = tf.int64,
+    with_mask: bool = False,
 ) -> dict[str, Signature]:
     """Returns the signatures of a model by name; the first is the default.
 
@@ -36,6 +39,8 @@ def signatures(
         uint8: Whether data comes as 8-bit values. The graph divides them by 255, unless the model
             has a scaling of its own, which takes them as they are.
         label_dtype: Integer type of labels.
+        with_mask: Whether `x` is followed by the input `mask`, 1 where `x` is observed and 0 where
+            it is missing, and `x` must then be finite. Without it, NaN is missing.
 
     Raises:
         ValueError: If the model is not built, or does not belong to this package.
@@ -52,13 +57,17 @@ def signatures(
     dtype = tf.float64 if model.compute_dtype == "float64" else tf.float32
     shape = [None, *model.data_contract().input_shape]
     x = [tf.TensorSpec(shape, tf.uint8 if uint8 else dtype, "x")]
+    if with_mask:
+        x.append(tf.TensorSpec(shape, dtype, "mask"))
 
     divide = uint8 and getattr(model, "scaling", None) is None
 
     def of_data(function: Callable[[Batch], Outputs]) -> Callable[..., Outputs]:
-        def of_tensors(x: tf.Tensor, label: tf.Tensor | None = None) -> Outputs:
+        def of_tensors(x: tf.Tensor, *others: tf.Tensor) -> Outputs:
+            others = iter(others)
+            mask = next(others) if with_mask else None
             x = tf.cast(x, dtype)
-            return function(Batch(x / 255 if divide else x, label=label))
+            return function(Batch(x / 255 if divide else x, label=next(others, None), mask=mask))
 
         return of_tensors
 

@@ -42,6 +42,9 @@ def tflite(
     `tfae/device.py` computes it from their outputs instead, by the formula in the file's metadata.
     The metadata also holds the threshold, the range of the data and the labels.
 
+    The file of a model with `missing="mask"` takes NaN as a missing value; an int8 file, which has
+    no NaN, takes the input `mask` after `x` instead: 1 where `x` is observed.
+
     Args:
         model: Any built autoencoder of tfae.
         path: Path of the file, which appears whole or not at all; an existing one is replaced.
@@ -75,7 +78,11 @@ def tflite(
             f"`model` must be an autoencoder of tfae; received a {type(model).__name__}. For "
             "TensorFlow Serving it can be written with tfae.export.saved_model."
         )
-    found = signatures(model, label_dtype=examples.LABEL)
+    missing = None
+    if model.missing is not None:
+        missing = "mask" if quantize == "int8" else "nan"  # which integers do not have
+    options = {"label_dtype": examples.LABEL, "with_mask": missing == "mask"}
+    found = signatures(model, **options)
     _check_shape(model)
     check_numbers(model, weights=check_finite)
     if quantize not in BOUNDS:
@@ -108,7 +115,7 @@ def tflite(
 
     with atomic_write(path, replace=True) as new:
         reference = in_float32(model)
-        found = signatures(reference, label_dtype=examples.LABEL)
+        found = signatures(reference, **options)
         in_file = {name: found[name] for name in SIGNATURES}
         content = convert(reference, in_file, quantize, batch_size, calibration, float_io)
         measured_on = examples.random(model) if validation is None else validation
@@ -125,6 +132,7 @@ def tflite(
             "batch_size": batch_size,
             "quantize": quantize,
             "support": support and [_finite(limit) for limit in support],
+            "missing": missing,
             "num_classes": model.num_classes if model.conditional else None,
             "data_range": _data_range(support, calibration),
             "score": formula and [_with_resolution(term, quantize) for term in formula],
@@ -167,7 +175,7 @@ def _data_range(support: tuple | None, calibration: Examples | None) -> list[flo
     if support is not None and np.isfinite(support).all():
         return [float(np.min(support[0])), float(np.max(support[1]))]
     if calibration is not None:
-        return [float(calibration["x"].min()), float(calibration["x"].max())]
+        return [float(np.nanmin(calibration["x"])), float(np.nanmax(calibration["x"]))]
     return None
 
 

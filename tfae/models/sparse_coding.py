@@ -14,7 +14,7 @@ from tfae.attributes import checked_by
 from tfae.bases.autoencoding import Autoencoding
 from tfae.batches.batch import Batch, unpack
 from tfae.batches.contract import DataContract
-from tfae.batches.elements import checked_missing, is_observed
+from tfae.batches.elements import checked_missing, filled, is_observed
 from tfae.ops.atom_updates import (
     Descent,
     Replacement,
@@ -193,8 +193,9 @@ class SparseCoding(Autoencoding):
         x = tf.cast(tf.reshape(batch.x, shape), self._dtype)
         if self.missing is None:
             return x, None
-        observed = tf.reshape(is_observed(batch.x, batch.mask), shape)
-        return tf.where(observed, x, tf.zeros_like(x)), tf.cast(observed, x.dtype)
+        mask = None if batch.mask is None else is_observed(batch.x, batch.mask)
+        x, observed = filled(x, None if mask is None else tf.reshape(mask, shape))
+        return x, tf.cast(observed, x.dtype)
 
     def solve(
         self, x: tf.Tensor, training: bool = False, mask: tf.Tensor | None = None

@@ -199,6 +199,12 @@ def test_the_formula_for_devices_gives_the_same_loss(name):
         target, mean = np.asarray(targets(likelihood, output)), np.asarray(likelihood.mean(output))
         score = device.score({"score": [likelihood.formula()]}, target, mean, {})
         np.testing.assert_allclose(score, likelihood.loss(target, output), rtol=1e-5)
+        observed = np.ones((5, 4), bool)
+        observed[0] = observed[3, 1] = False
+        holes = np.where(observed, target, np.nan)
+        score = device.score({"score": [likelihood.formula()], "missing": "nan"}, holes, mean, {})
+        of_rest = likelihood.loss(holes, output, tf.constant(observed))
+        np.testing.assert_allclose(score, of_rest, rtol=1e-5)
 
 
 @every_likelihood

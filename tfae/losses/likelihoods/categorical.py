@@ -60,7 +60,7 @@ class Categorical(Likelihood):
         return tf.reshape(one_hot, tf.shape(output))
 
     def formula(self) -> dict[str, Any]:
-        return {"term": "categorical"}
+        return {"term": "categorical", "num_classes": self.num_classes}
 
     def get_config(self) -> dict:
         return {**super().get_config(), "num_classes": self.num_classes}
