@@ -64,6 +64,29 @@ def test_a_folder_is_never_replaced(tmp_path):
         pytest.fail("the block ran")
 
 
+def test_a_folder_takes_in_new_files_on_request_and_keeps_its_others(tmp_path):
+    folder = tmp_path / "folder"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "inner" / "a").write_text("old")
+    (folder / "b").write_text("other")
+
+    def write(fails):
+        with atomic_write(folder, merge=True) as path:
+            (path / "inner").mkdir(parents=True)
+            (path / "inner" / "a").write_text("new")
+            (path / "c").write_text("new")
+            if fails:
+                raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write(fails=True)
+    assert (folder / "inner" / "a").read_text() == "old"
+    write(fails=False)
+    files = {p.relative_to(folder).as_posix(): p.read_text() for p in folder.rglob("*[a-c]")}
+    assert files == {"inner/a": "new", "b": "other", "c": "new"}
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
 def test_a_file_that_appeared_meanwhile_is_kept(tmp_path):
     def overtaken():
         with atomic_write(tmp_path / "file") as path:

@@ -25,7 +25,9 @@ class BusyError(ValueError):
 
 
 @contextlib.contextmanager
-def atomic_write(target: str | os.PathLike, replace: bool = False) -> Iterator[Path]:
+def atomic_write(
+    target: str | os.PathLike, replace: bool = False, merge: bool = False
+) -> Iterator[Path]:
     """Yields a path for a file or folder, which appears at `target` when the block ends.
 
     It is written in a hidden folder beside `target`, flushed to the disk, and then renamed. If the
@@ -35,13 +37,16 @@ def atomic_write(target: str | os.PathLike, replace: bool = False) -> Iterator[P
     Args:
         target: Where the file or folder is to appear.
         replace: Whether an existing file is replaced; a folder never is.
+        merge: Whether an existing folder takes in the files of the new one, each by a rename of its
+            own; they replace files of the same name, and the others stay.
 
     Raises:
         ValueError: If `target` exists.
         OSError: If it cannot be written; the message names `target`.
     """
     target = Path(target)
-    if not (replace and target.is_file()):
+    merge = merge and target.is_dir()
+    if not (merge or (replace and target.is_file())):
         check_absent(target)
     missing = [parent for parent in target.parents if not parent.exists()]
     try:
@@ -51,7 +56,10 @@ def atomic_write(target: str | os.PathLike, replace: bool = False) -> Iterator[P
             new = folder / target.name
             yield new
             sync_tree(new)
-            _rename(new, target, replace)
+            if merge:
+                _move_into(new, target)
+            else:
+                _rename(new, target, replace)
         sync(target.parent)
     except BaseException as error:
         for parent in missing:
@@ -164,3 +172,13 @@ def _rename(new: Path, target: Path, replace: bool) -> None:
     if not replace:
         check_absent(target)
     os.rename(new, target)
+
+
+def _move_into(new: Path, folder: Path) -> None:
+    for path in sorted(new.rglob("*")):  # a folder comes before what is in it
+        target = folder / path.relative_to(new)
+        if path.is_dir():
+            target.mkdir(exist_ok=True)
+        else:
+            os.replace(path, target)
+            sync(target.parent)

@@ -239,3 +239,20 @@ def test_tied_weights_train_and_are_saved_by_save_weights_but_not_as_a_keras_fil
     other = tied(2)
     other.load_weights(tmp_path / "model.weights.h5")
     np.testing.assert_array_equal(other.reconstruct(x), model.reconstruct(x))
+
+
+def test_an_anomaly_map_adds_up_to_the_reconstruction_part_of_the_score(few_digits):
+    x = few_digits[:20] * 3
+    options = {"hidden_units": (8,), "likelihood": "gaussian", "seed": 0}
+    scaling = tfae.layers.Scaling(0.5, 2.0)
+    plain = tfae.Autoencoder.from_shape((8, 8, 1), 2, scaling=scaling, **options)
+    score_map = plain.anomaly_map(x, batch_size=7)
+    assert score_map.shape == x.shape
+    np.testing.assert_allclose(score_map.sum(axis=(1, 2, 3)), plain.anomaly_score(x), rtol=1e-5)
+
+    vae = tfae.VariationalAutoencoder.from_shape((8, 8, 1), 2, **options)
+    encoded = vae.encode(x, return_dict=True)
+    mean, log_variance = encoded["code"], encoded["log_variance"]
+    kl = 0.5 * (mean**2 + np.exp(log_variance) - 1 - log_variance).sum(axis=1)
+    total = vae.anomaly_map(x).sum(axis=(1, 2, 3)) + kl
+    np.testing.assert_allclose(total, vae.anomaly_score(x), rtol=1e-4)

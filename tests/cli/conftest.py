@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from tfae.cli import main, make_run, new_model
 
@@ -99,6 +100,33 @@ def table(tmp_path_factory) -> Path:
     """40 examples of 6 numbers in [0, 1]."""
     file = tmp_path_factory.mktemp("data") / "x.npy"
     np.save(file, np.random.default_rng(0).random((40, 6), np.float32))
+    return file
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory) -> Path:
+    """A folder of 12 grey images of 6x4 pixels, in two classes."""
+    folder = tmp_path_factory.mktemp("data") / "photos"
+    rng = np.random.default_rng(0)
+    for i in range(12):
+        (folder / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        image = Image.fromarray(rng.integers(0, 256, (6, 4), np.uint8))
+        image.save(folder / "ab"[i % 2] / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory) -> Path:
+    """A table of 60 people: a name, numbers and categories with holes, a date, and a class."""
+    file = tmp_path_factory.mktemp("data") / "people.csv"
+    rng = np.random.default_rng(0)
+    lines = ["name,age,city,member,joined,label"]
+    for i in range(60):
+        age = "" if i % 7 == 3 else f"{rng.normal(40, 10):.1f}"
+        city = "NA" if i % 11 == 5 else ("Bonn", "Ulm", "Trier")[rng.integers(3)]
+        day = f"2024-{1 + i % 12:02}-{1 + i % 28:02}"
+        lines.append(f"person {i},{age},{city},{'ny'[rng.integers(2)]},{day},{'ab'[i % 2]}")
+    file.write_text("\n".join(lines) + "\n")
     return file
 
 

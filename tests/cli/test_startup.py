@@ -47,6 +47,8 @@ def script(tmp_path):
         ("train vea", "There is no model 'vea'"),
         ("evaluate --nope", "No such option '--nope'"),
         ("fit --help", "--false-positive-rate"),
+        ("score --help", "print the oddest examples"),
+        ("encode run --data nothing --out a.txt", "must be a file that ends in .npy"),
         ("generate run --out a.txt", "must end in .png or .npy"),
     ],
 )

@@ -120,6 +120,10 @@ class Autoencoding(Trainer):
         """Returns the anomaly scores `(batch,)` of a batch of data."""
         raise NotImplementedError
 
+    def anomaly_map_batch(self, batch: Batch) -> tf.Tensor:
+        """Returns the part of each element in the anomaly scores of a batch, `(batch, ...)`."""
+        raise NotImplementedError(f"{type(self).__name__} has no anomaly score by element.")
+
     def reconstruct_batch(self, batch: Batch, training: bool = False) -> tf.Tensor:
         """Returns the mean reconstruction `(batch, ...)` of a batch, at its deterministic code."""
         code = self.encode_batch(batch, training)["code"]
@@ -314,6 +318,23 @@ class Autoencoding(Trainer):
         """
         x = self._checked(x, as_target=True)
         return self._map_batches("anomaly_score", self.anomaly_score_batch, x, batch_size)
+
+    def anomaly_map(self, x: Any, batch_size: int = 256) -> np.ndarray:
+        """Computes how badly the model explains each element: where an example is anomalous.
+
+        Args:
+            x: Array `(n, ...)` or batched dataset.
+            batch_size: Examples at a time, for arrays.
+
+        Returns:
+            Losses `(n, ...)`. Those of an example add up to its reconstruction loss, which is the
+            anomaly score, or a part of it where a KL or a penalty on the code belongs to the score.
+
+        Raises:
+            NotImplementedError: If the model's loss is none of single elements.
+        """
+        x = self._checked(x, as_target=True)
+        return self._map_batches("anomaly_map", self.anomaly_map_batch, x, batch_size)
 
     def is_anomaly(self, x: Any, batch_size: int = 256) -> np.ndarray:
         """Tells whether each example is an anomaly: its score is above the threshold, or NaN.

@@ -310,6 +310,15 @@ class EncoderDecoder(Autoencoding):
         code = self.encode_batch(batch)["code"]
         return self.reconstruction_loss(batch, self._decoder_output(batch._replace(x=code)))
 
+    def anomaly_map_batch(self, batch: Batch) -> tf.Tensor:
+        code = self.encode_batch(batch)["code"]
+        output = likelihoods.at_least_float32(self._decoder_output(batch._replace(x=code)))
+        target = batch.x if self.scaling is None else self.scaling(batch.x)
+        losses = self.likelihood.elementwise_loss(tf.cast(target, output.dtype), output)
+        if self.missing is None:
+            return losses
+        return tf.where(is_observed(batch.x, batch.mask), losses, 0.0)
+
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
         code = self.encode_batch(batch, training)["code"]
         output = self._decoder_output(batch._replace(x=code), training)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tfae.cli.data_kinds import kind_of
 from tfae.cli.errors import in_terms_of_options
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 READING = ("data_dir", "image_size", "channels", "label_column", "header")
 """Options that `tfae.data.find` takes; `Source.load` takes the others."""
+
+KINDS = ("numeric", "count", "binary", "categorical", "ordinal", "time")  # as in tfae.tables
 
 BINARIZE = ("threshold", "static", "dynamic")  # a test compares it with that of tfae.data
 
@@ -76,8 +79,8 @@ DATA = (
         ["--data"],
         required=True,
         metavar="NAME|PATH",
-        help="digits, a name from TensorFlow Datasets, a folder of images, or a .npy, .npz or .csv "
-        "file. See `tfae list`.",
+        help="digits, a name from TensorFlow Datasets, a folder of images, a table (.csv or "
+        ".parquet), or a .npy or .npz file. See `tfae list`.",
     ),
     click.Option(
         ["--data-dir"],
@@ -121,6 +124,19 @@ DATA = (
         default=None,
         help="Whether the first line of a .csv file holds names.  [default: detected]",
     ),
+    click.Option(
+        ["--column", "columns"],
+        multiple=True,
+        metavar="NAME=KIND",
+        help="What a column of a table holds, if it is not found out rightly: numeric, count, "
+        "binary, categorical, ordinal or time. May be given several times.",
+    ),
+    click.Option(
+        ["--ignore"],
+        multiple=True,
+        metavar="NAME",
+        help="A column of a table to leave out. May be given several times.",
+    ),
     click.Option(["--labels"], is_flag=True, help="Use the labels in training, too."),
 )
 
@@ -128,6 +144,7 @@ DATA = (
 def data_config(options: dict[str, Any]) -> dict[str, Any]:
     """Returns the options of `DATA` as a run stores them, valid in any working directory."""
     config = {option.name: options[option.name] for option in DATA}
+    config["kinds"] = _kinds(config.pop("columns"), config.pop("ignore"))
     for key in ("data", "data_dir"):
         if config[key] and config[key] != "digits" and Path(config[key]).expanduser().exists():
             config[key] = os.path.abspath(Path(config[key]).expanduser())
@@ -136,16 +153,53 @@ def data_config(options: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def open_data(config: dict[str, Any]) -> data.Source:
-    """Opens the data that `data_config` describes, and prints notes on what was guessed."""
-    from tfae import data
+def _kinds(columns: tuple[str, ...], ignored: tuple[str, ...]) -> dict[str, str]:
+    """Returns the kinds of columns that options name, by column."""
+    kinds = {}
+    for text in columns or ():
+        name, equals, kind = text.rpartition("=")
+        if not equals or kind not in KINDS:
+            raise ValueError(
+                f"--column must be NAME=KIND, with a kind of {', '.join(KINDS)}; received {text}."
+            )
+        kinds[name] = kind
+    return {**kinds, **dict.fromkeys(ignored or (), "ignore")}
 
+
+def open_data(config: dict[str, Any]) -> data.Source:
+    """Opens the data that `data_config` describes, and prints notes on what was guessed.
+
+    A table is read as numbers if it holds nothing else. Otherwise, or if "kinds" of columns are
+    given, a schema of its columns is found out, unless "schema" holds one.
+    """
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always", UserWarning)
-        source = data.find(config["data"], **{key: config.get(key) for key in READING})
+        source = _opened(config)
     for note in notes:
         click.echo(f"Note: {in_terms_of_options(str(note.message), DATA)}", err=True)
     return source
+
+
+def _opened(config: dict[str, Any]) -> data.Source:
+    from tfae import data
+
+    reading = {key: config.get(key) for key in READING}
+    of_tables = {key: reading[key] for key in ("label_column", "header")}
+    path = Path(config["data"]).expanduser()
+    if config.get("schema"):
+        schema = data.TableSchema.from_config(config["schema"])
+        return data.find(path, schema=schema, **of_tables)
+    is_table = path.exists() and kind_of(config["data"]) == "table"
+    if config.get("kinds"):
+        if not is_table:
+            raise ValueError(f"--column and --ignore are for tables, not for {config['data']}.")
+        return data.find(path, schema="infer", kinds=config["kinds"], **of_tables)
+    try:
+        return data.find(config["data"], **reading)
+    except ValueError:
+        if not is_table:
+            raise
+    return data.find(path, schema="infer", **of_tables)
 
 
 def load_split(

@@ -68,7 +68,8 @@ def _pictures(
     )
     x, label = (batch["x"], batch["label"]) if description.has_labels else (batch, None)
     inputs = batch if model.conditional and description.has_labels else x
-    low, high = (float(x.min()), float(x.max())) if x.min() < 0 or x.max() > 1 else (0.0, 1.0)
+    low, high = float(np.nanmin(x)), float(np.nanmax(x))
+    low, high = (low, high) if low < 0 or high > 1 else (0.0, 1.0)
 
     def shown(images: np.ndarray) -> np.ndarray:
         """Stretches images to [0, 1]; if the model scales its data, they are in other units."""

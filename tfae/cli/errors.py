@@ -59,9 +59,17 @@ def in_terms_of_options(text: str, params: list[click.Parameter]) -> str:
         text = re.sub(rf"(?<![\w.-]){name}=(?!\w)", option, text)
         if "_" in param.name:
             text = re.sub(rf"(?<![\w./-]){name}(?![\w./=-])", option, text)
+        if option == "--column":
+            text = _kinds_as_options(text)
         if option == "--scale":
             text = text.replace("Scale the data (", "Scale the data with --scale (")
     return text
+
+
+def _kinds_as_options(text: str) -> str:
+    """Replaces advice to pass kinds of columns in Python, as `TableSchema` gives it."""
+    kind = r"kinds=\{'?(?P<name>.*?)'?: '(?P<kind>\w+)'\}(?: to TableSchema\.infer)?"
+    return re.sub(rf"(?:pass )?{kind}", r"train with --column '\g<name>=\g<kind>'", text)
 
 
 def _errors_of_tensorflow() -> tuple[type[Exception], ...]:

@@ -10,13 +10,17 @@ import click
 
 import tfae
 from tfae.cli.commands.demo import demo
+from tfae.cli.commands.encode import encode
 from tfae.cli.commands.evaluate import evaluate
 from tfae.cli.commands.explore import explore
 from tfae.cli.commands.export import export
 from tfae.cli.commands.fit import fit
 from tfae.cli.commands.generate import generate
+from tfae.cli.commands.impute import impute
 from tfae.cli.commands.interpolate import interpolate
 from tfae.cli.commands.list import list_
+from tfae.cli.commands.reconstruct import reconstruct
+from tfae.cli.commands.score import score
 from tfae.cli.commands.train import train
 from tfae.cli.commands.traverse import traverse
 from tfae.cli.console import console
@@ -59,6 +63,10 @@ for _command in (
     interpolate,
     traverse,
     fit,
+    score,
+    encode,
+    reconstruct,
+    impute,
     export,
 ):
     main.add_command(_command)

@@ -10,10 +10,10 @@ import keras
 from tfae import data
 from tfae.cli.circumstances import circumstances
 from tfae.cli.console import console, shown
-from tfae.cli.data_options import held_out_split, open_data
+from tfae.cli.data_options import DATA, held_out_split, open_data
 from tfae.cli.drawing import draw_pictures
 from tfae.cli.epochs import train_epochs
-from tfae.cli.errors import one_line
+from tfae.cli.errors import in_terms_of_options, one_line
 from tfae.cli.history import History, write_history
 from tfae.cli.interrupts import sigterm_as_ctrl_c
 from tfae.cli.json_files import write_json
@@ -60,9 +60,10 @@ def make_run(
         config["data"]["validation_split"] = 0.0 if "validation" in source.splits else 0.1
     description = source.describe("train", config["data"]["validation_split"])
     scaling = scaling_of_model(config, source)
+    config["data"] |= _how_it_was_read(config["data"], source)
     with run.claimed({**config, **circumstances()}, interrupted), sigterm_as_ctrl_c():
         state = run.checkpoints.last()
-        model, history = state or (new_model(config, description, scaling), [])
+        model, history = state or (new_model(config, description, scaling, source.schema), [])
         if len(history) > config["training"]["epochs"]:
             raise ValueError(
                 f"The interrupted run has finished {len(history)} epochs, so --epochs must be at "
@@ -71,6 +72,18 @@ def make_run(
         _announce(config, source, model, history, interrupted)
         train_epochs(model, source, config, run, history)
         return _finish(model, source, config, run, history)
+
+
+def _how_it_was_read(of_data: dict[str, Any], source: data.Source) -> dict[str, Any]:
+    """Returns what has to be known to read other data as this data was read."""
+    split = "train" if "train" in source.splits else source.splits[0]
+    columns = source.describe(split).column_names
+    if source.schema is not None:
+        return {"schema": source.schema.get_config()}
+    read = {"dtype": str(source.examples(split).dtype), "columns": columns and list(columns)}
+    if of_data.get("scaled_by") != "model" and of_data["scale"] is not None:
+        read["scaling"] = source.scaling(of_data["scale"], of_data["validation_split"]).get_config()
+    return read
 
 
 def _announce(
@@ -91,6 +104,9 @@ def _announce(
         f"{type(model).__name__}{weights}, on {shown(source.name)}: {examples} examples of shape "
         f"{description.shape}"
     )
+    if source.schema is not None and not history:
+        described = source.schema.describe()
+        console.print(in_terms_of_options(described, DATA), markup=False, soft_wrap=True)
     if history:
         console.print(f"Resuming after epoch {len(history)}.")
     elif interrupted == "resume":
@@ -127,6 +143,8 @@ def _finish(
         folder / "config.json",
         {**config, "classes": classes and list(classes), **circumstances(), **noted},
     )
+    if source.schema is not None:
+        source.schema.to_json(folder / "schema.json")
     run.finish()
     for problem in problems:
         console.print(f"[bold]Incomplete.[/] {shown(problem)}")

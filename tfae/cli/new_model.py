@@ -28,6 +28,11 @@ def scaling_of_model(config: dict[str, Any], source: data.Source) -> layers.Scal
     has_scaling = "scaling" in hyperparameters.of_constructor(model_class(config["model"]))
     if of_data["scale"] in (None, "auto"):
         return None
+    if source.schema is not None:
+        raise ValueError(
+            f"--scale {of_data['scale']} is for arrays and tables of numbers. {source.name} has "
+            "columns of several kinds, or missing values, and each column is scaled by its kind."
+        )
     if of_data["binarize"] or not has_scaling:
         reason = "data that is binarized" if has_scaling else "this model"
         console.print(
@@ -43,7 +48,10 @@ def scaling_of_model(config: dict[str, Any], source: data.Source) -> layers.Scal
 
 
 def new_model(
-    config: dict[str, Any], description: data.Description, scaling: layers.Scaling | None = None
+    config: dict[str, Any],
+    description: data.Description,
+    scaling: layers.Scaling | None = None,
+    schema: data.TableSchema | None = None,
 ) -> keras.Model:
     """Builds and compiles the model that a run's configuration asks for.
 
@@ -51,6 +59,7 @@ def new_model(
         config: "model", "hyperparameters", "data" and "training".
         description: What the model is trained on.
         scaling: The scaling that becomes a part of the model.
+        schema: The columns of a table that is not of numbers only, which become a part of it, too.
 
     Raises:
         ValueError: If there is no such model for this data.
@@ -66,8 +75,14 @@ def new_model(
         options.setdefault("num_classes", description.num_classes)
     if has_architectures(cls):
         _check_size(description.shape)
-        model = cls.from_shape(
-            description.shape, training["latent_dim"], training["architecture"], **options
+        build, of_what = cls.from_shape, description.shape
+        if schema is not None:
+            build, of_what = cls.from_schema, schema
+        model = build(of_what, training["latent_dim"], training["architecture"], **options)
+    elif schema is not None:
+        raise ValueError(
+            f"{cls.__name__} takes tables of numbers without missing values only, and this one has "
+            "other columns. Choose another model, or leave columns out with --ignore."
         )
     else:
         model = cls(**options)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tfae.cli.data_kinds import TABLES
 from tfae.cli.shared_options import FILE, OVERWRITE, RUN, seed
 from tfae.files import atomic_write
 
@@ -18,34 +19,44 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def examples_of_run(seed_of: str) -> Callable:
+def examples_of_run(seed_of: str, tables: bool = False) -> Callable:
     """Gives a command that makes examples its parameters `run`, `seed`, `out` and `overwrite`.
 
     `out` is checked before the command does anything.
 
     Args:
         seed_of: Help text of `--seed`.
+        tables: Whether examples may be written as the rows of a table.
     """
+    endings = (".png", ".npy", *(TABLES if tables else ()))
 
     def decorate(command: Callable) -> Callable:
         @functools.wraps(command)
         def checked(*, out: Path | None, overwrite: bool, **options: Any) -> None:
-            check_out(out, overwrite, (".png", ".npy"))
+            check_out(out, overwrite, endings)
             command(out=out, overwrite=overwrite, **options)
 
-        for parameter in (OVERWRITE, _OUT, seed(seed_of), RUN):  # click lists the last one first
+        for parameter in (
+            OVERWRITE,
+            _out(tables),
+            seed(seed_of),
+            RUN,
+        ):  # click lists the last one first
             checked = parameter(checked)
         return checked
 
     return decorate
 
 
-_OUT = click.option(
-    "--out",
-    type=FILE,
-    help="File to write: .png for a picture, .npy for the numbers.  [default: a new file in "
-    "RUN/generated, .png for images and .npy for other data]",
-)
+def _out(tables: bool) -> Any:
+    rows = ", .csv or .parquet for rows of columns" if tables else ""
+    of_tables = ", .csv for tables" if tables else ""
+    return click.option(
+        "--out",
+        type=FILE,
+        help=f"File to write: .png for a picture, .npy for the numbers{rows}.  [default: a new "
+        f"file in RUN/generated, .png for images{of_tables} and .npy for other data]",
+    )
 
 
 def check_out(out: Path | None, overwrite: bool, endings: tuple[str, ...]) -> None:
@@ -56,7 +67,7 @@ def check_out(out: Path | None, overwrite: bool, endings: tuple[str, ...]) -> No
     """
     if out is None:
         return
-    if out.suffix.lower() not in endings:
+    if not out.name.lower().endswith(endings):
         raise ValueError(f"--out must end in {' or '.join(endings)}; received {out}.")
     if out.exists() and not overwrite:
         raise ValueError(f"{out} exists already. Choose another --out, or add --overwrite.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -160,6 +161,33 @@ def _stays_in_file(path: Path, member: str | None, memory_limit: int) -> Locatio
     if location is None or 4 * math.prod(location.shape) <= memory_limit:
         return None
     return location
+
+
+def array_names(path: Path, split: str | None) -> tuple[str, str | None]:
+    """Returns the names of the data and of the labels in an `.npz` file.
+
+    Args:
+        path: The file.
+        split: The split; `None` if there is only one.
+
+    Returns:
+        The names, that of the labels `None` if there are none.
+
+    Raises:
+        ValueError: If the file has no such split, or several and `split` is `None`.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            keys = [name.removesuffix(".npy") for name in archive.namelist()]
+    except (OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} cannot be read as NumPy data: {error}. {_ADVICE}") from error
+    names = _choose_keys(keys)
+    if split is None and len(names) == 1:
+        return next(iter(names.values()))
+    if split in names:
+        return names[split]
+    wanted = "Choose one of its splits" if split is None else f"There is no split {split!r}"
+    raise ValueError(f"{path}: {wanted} (split=); it has {', '.join(names) or 'no data'}.")
 
 
 def _load_member(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> np.ndarray:

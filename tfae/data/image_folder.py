@@ -58,6 +58,19 @@ def find_images(folder: Path) -> tuple[dict[str, Found], list[Path]]:
     return found, left_out
 
 
+def images_under(folder: Path) -> list[Path]:
+    """Returns all images in a folder and those below it, sorted; hidden ones are left out.
+
+    Raises:
+        ValueError: If there are none.
+        OSError: If a folder cannot be read.
+    """
+    images = [path for path in _files_under(folder) if _is_image(path) and _MASKS not in path.parts]
+    if not images:
+        raise ValueError(f"The folder {folder} holds no images ({', '.join(SUFFIXES)}).")
+    return images
+
+
 def _parts(folder: Path) -> tuple[dict[str, Path], list[Path]]:
     """Returns the folder of each split, and the images and folders that belong to none."""
     children = _children(folder)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 
@@ -14,9 +15,11 @@ from tfae.data.arrays import read_arrays
 from tfae.data.digits import read_digits
 from tfae.data.image_file import SUFFIXES
 from tfae.data.images import read_folder
+from tfae.data.mixed_table import read_mixed
 from tfae.data.source import Source
 from tfae.data.tables import read_csv
 from tfae.data.tfds import catalogue, read_tfds
+from tfae.tables import TableSchema
 
 _FILES = (".npy", ".npz", ".csv")
 
@@ -127,6 +130,8 @@ def find(
     label_column: str | int | bool | None = None,
     header: bool | None = None,
     memory_limit: int = 2**30,
+    schema: TableSchema | Literal["infer"] | None = None,
+    kinds: Mapping[str, str] | None = None,
 ) -> Source:
     """Finds out what a name or path means, and opens it.
 
@@ -135,6 +140,10 @@ def find(
     Args:
         name_or_path, data_dir, image_size, channels, label_column, header, memory_limit: The same
             as for `load`.
+        schema: For tables of mixed columns, which may be Parquet files and folders of files, too: a
+            `TableSchema`, which encodes the table, or "infer" to find it out. `None` for a .csv
+            file of numbers, which stay as they are.
+        kinds: With schema="infer", kinds of columns by name; see `TableSchema.infer`.
 
     Returns:
         The source: `source.load(split, ...)` returns datasets, `source.describe(split)` sizes.
@@ -149,6 +158,10 @@ def find(
     if not name:
         raise ValueError("name_or_path is empty.")
     path = Path(name_or_path).expanduser()
+    if schema is not None:
+        known = None if schema == "infer" else schema
+        read = read_mixed(path, known, memory_limit, kinds, label_column, header)
+        return Source(name, read[0], memory_limit, read[1])
     of_tables = {"label_column": label_column, "header": header}
     _check_use(name, path, image_size=image_size, channels=channels, **of_tables)
     if name == "digits":

@@ -13,6 +13,7 @@ from tfae.data import binarize as binarization
 from tfae.data.examples import Examples, InMemory, Order
 from tfae.data.holdout import hold_out
 from tfae.data.scaling import Scaling, fit_scaling
+from tfae.tables import TableSchema
 
 _READ_AT_ONCE = 256  # examples at most, when single ones are asked for
 
@@ -45,10 +46,18 @@ class Source:
         name: Name of the data, for messages.
         splits: Examples by split.
         memory_limit: In bytes. Splits that take no more than this as float32 are kept in memory.
+        schema: The `TableSchema` that encoded the examples, or `None`.
     """
 
-    def __init__(self, name: str, splits: Mapping[str, Examples], memory_limit: int):
+    def __init__(
+        self,
+        name: str,
+        splits: Mapping[str, Examples],
+        memory_limit: int,
+        schema: TableSchema | None = None,
+    ):
         self.name = name
+        self.schema = schema
         self._splits = splits
         self._memory_limit = memory_limit
         self._read: dict[str, Examples] = {}
@@ -58,6 +67,14 @@ class Source:
     def splits(self) -> tuple[str, ...]:
         """The splits of the data itself, without one that `validation_split` makes."""
         return tuple(self._splits)
+
+    def examples(self, split: str) -> Examples:
+        """Returns the examples of a split of the data itself, as they are stored.
+
+        Raises:
+            ValueError: If there is no such split.
+        """
+        return self._unread(self._origin(split, 0.0))
 
     def describe(self, split: str = "train", validation_split: float = 0.0) -> Description:
         """Describes what `load` yields for the same arguments, without reading the examples."""

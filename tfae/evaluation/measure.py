@@ -85,12 +85,13 @@ def measure(
 
 def reconstruction_error(model: Autoencoding, dataset: tf.data.Dataset) -> dict[str, float]:
     """Computes the squared reconstruction error, per example and per element; see `measure`."""
-    squared, count, size = 0.0, 0, 1
+    squared, count, elements = 0.0, 0, 0
     for inputs in dataset.as_numpy_iterator():
         x = unpack(inputs).x
-        squared += float(np.square(model.reconstruct(inputs) - x, dtype=np.float64).sum())
-        count, size = count + len(x), x[0].size
-    return {"squared_error": squared / count, "mean_squared_error": squared / count / size}
+        errors = np.square(model.reconstruct(inputs) - x, dtype=np.float64)
+        squared += float(np.nansum(errors))  # of observed elements
+        count, elements = count + len(x), elements + int(np.count_nonzero(~np.isnan(errors)))
+    return {"squared_error": squared / count, "mean_squared_error": squared / max(elements, 1)}
 
 
 def code_metrics(model: Autoencoding, x: Any, seed: int = 0) -> dict[str, float]:

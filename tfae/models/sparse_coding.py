@@ -225,6 +225,12 @@ class SparseCoding(Autoencoding):
     def anomaly_score_batch(self, batch: Batch) -> tf.Tensor:
         return self._solve(*self._flat(batch)).objective
 
+    def anomaly_map_batch(self, batch: Batch) -> tf.Tensor:
+        x, mask = self._flat(batch)
+        residual = x - tf.matmul(self._solve(x, mask).codes, self._atoms.value)
+        residual = residual if mask is None else residual * mask
+        return tf.reshape(0.5 * residual**2, [-1, *self._contract.input_shape])
+
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
         """Computes both parts of the objective; in training it also updates the atoms."""
         x, mask = self._flat(batch)

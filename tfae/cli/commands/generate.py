@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tfae.cli.console import console, shown
+from tfae.cli.data_kinds import TABLES, ending_of
 from tfae.cli.errors import Command
-from tfae.cli.outputs import examples_of_run, write_examples
+from tfae.cli.outputs import examples_of_run, free_name, write_examples
 from tfae.cli.shared_options import count
 
 if TYPE_CHECKING:
@@ -17,16 +18,17 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@count("-n", "--number", default=64, help="How many examples to draw.")
+@count("-n", "--number", "--rows", "number", default=64, help="How many examples to draw.")
 @click.option(
     "--label", help="Class of all examples, by its name or its number.  [default: any class]"
 )
 @click.option(
     "--sample",
     is_flag=True,
-    help="Draw data from the likelihood, such as zeros and ones, instead of its means.",
+    help="Draw data from the likelihood, such as zeros and ones, instead of its means. The rows of "
+    "a table of several kinds of columns are always drawn.",
 )
-@examples_of_run(seed_of="Seed of the draws.")
+@examples_of_run(seed_of="Seed of the draws.", tables=True)
 def generate(
     run: Path,
     number: int,
@@ -42,15 +44,22 @@ def generate(
     model, config = read_run(run)
 
     from tfae import pictures
+    from tfae.cli.apply.writer import write_rows
 
     if getattr(model, "sampling_prior", None) is None:
         raise ValueError(_why_not(run, model))
     of_class = None if label is None else _class_number(run, model, config, label)
-    examples = model.generate(number, seed=seed, label=of_class, sample=sample)
-    shape = examples.shape[1:]
+    examples = model.generate(number, seed=seed, label=of_class, sample=sample or None)
     default = run / "generated" / "samples"
-    out = write_examples(examples, out, default, shape, pictures.image_grid, overwrite)
+    names = config["data"].get("columns")
     which = "" if label is None else f" of class {shown(label)}"
+    is_table = getattr(model, "schema", None) is not None
+    if is_table or (out is not None and ending_of(out) in TABLES):
+        out = write_rows(examples, model, names, out or free_name(default, ".csv"), overwrite)
+        console.print(f"{number} rows{which}, seed {seed}: [bold]{shown(out)}[/]")
+        return
+    shape = examples.shape[1:]
+    out = write_examples(examples, out, default, shape, pictures.image_grid, overwrite)
     console.print(f"{number} examples{which} of shape {shape}, seed {seed}: [bold]{shown(out)}[/]")
 
 

@@ -1,0 +1,56 @@
+"""Finds out what kind of data a name or path means, and opens its reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfae.cli.apply.reader import Reader
+from tfae.cli.data_kinds import is_folder_of_tables
+from tfae.data.image_file import SUFFIXES
+
+if TYPE_CHECKING:
+    import keras
+
+
+def open_reader(
+    data: str, model: keras.Model, config: dict[str, Any], split: str | None = None
+) -> Reader:
+    """Opens data for a run.
+
+    Args:
+        data: Name or path; a path that exists comes first.
+        model: The run's model.
+        config: The run's configuration.
+        split: Split of data that has several.
+
+    Raises:
+        ValueError: If it is no data, or does not fit the run; the message says why.
+        FileNotFoundError: If there is nothing at the path.
+    """
+    path = Path(data).expanduser()
+    shape = model.data_contract().input_shape
+    classes = tuple(config.get("classes") or ()) if model.conditional else ()
+    ending = path.suffix.lower()
+    if path.is_dir() and not is_folder_of_tables(path):
+        from tfae.cli.apply.images import ImageReader
+
+        return ImageReader(path, shape, config["data"], classes)
+    if path.is_file() and ending in (".npy", ".npz"):
+        from tfae.cli.apply.arrays import ArrayReader
+
+        return ArrayReader(path, split, shape, classes)
+    if path.is_file() and ending in SUFFIXES:
+        raise ValueError(f"{path} is a single image; give its folder instead.")
+    if path.exists():
+        from tfae.cli.apply.tables import TableReader
+
+        return TableReader(path, model, config, classes)
+    from tfae import data as datasets
+    from tfae.cli.apply.named import NamedReader
+
+    of_data = config["data"]
+    reading = {key: of_data[key] for key in ("data_dir", "image_size", "channels")}
+    if data == "digits":
+        reading = {}
+    return NamedReader(datasets.find(data, memory_limit=0, **reading), split, shape)
