@@ -26,9 +26,9 @@ def fit(train, out, rows, seed, *discrete):
     real = pd.read_csv(train, dtype=dict.fromkeys(discrete, str), keep_default_na=False)
     model = TVAE(enable_gpu=False)
     model.set_random_state(int(seed))
-    start = time.perf_counter()
+    start = time.process_time()
     model.fit(real, list(discrete))
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     model.sample(int(rows)).to_csv(out, index=False)
     print(seconds)
 

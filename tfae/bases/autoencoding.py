@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfae import priors
 from tfae.arguments import between, whole_number
+from tfae.bases import tables
 from tfae.bases.fitted_state import FittedState
 from tfae.bases.threshold import conformal_threshold
 from tfae.batches.batch import Batch, unpack
@@ -43,6 +44,7 @@ class Autoencoding(Trainer):
         false_positive_rate: The rate that the threshold was fitted for, or `None`.
         conditional: Whether the networks use labels.
         missing: `"mask"` if NaN in the data is a missing value, `None` if it is an error.
+        schema: The `tfae.data.TableSchema` of the tables that the model takes, or `None`.
         prior_kinds: The kinds of density that `fit_prior` offers; the first is the default.
     """
 
@@ -50,6 +52,7 @@ class Autoencoding(Trainer):
     prior: priors.Prior | None = None
     conditional: bool = False
     missing: str | None = None
+    schema: Any = None
     prior_kinds: tuple[str, ...] = ("gaussian_mixture", "gaussian")
 
     def __init__(self, seed: int | None = None, **kwargs):
@@ -258,15 +261,19 @@ class Autoencoding(Trainer):
         codes = self._codes_of_class(z, label)
         return self._map_batches("decode", self.decode_batch, codes, batch_size)
 
-    def reconstruct(self, x: Any, batch_size: int = 256) -> np.ndarray:
-        """Encodes and decodes data `(n, ...)` without noise, as `predict` does."""
-        return self._map_batches(
+    def reconstruct(self, x: Any, batch_size: int = 256) -> Any:
+        """Encodes and decodes data `(n, ...)` without noise, as `predict` does.
+
+        A model with a schema gives a table for a table, of the same type.
+        """
+        data = self._map_batches(
             "reconstruct", self.reconstruct_batch, self._checked(x), batch_size
         )
+        return tables.table_like(self.schema, data, x)
 
     def generate(
-        self, n: int, seed: int | None = None, label: Any = None, sample: bool = False
-    ) -> np.ndarray:
+        self, n: int, seed: int | None = None, label: Any = None, sample: bool | None = None
+    ) -> Any:
         """Draws `n` new examples: decodes codes from the prior.
 
         Args:
@@ -276,10 +283,12 @@ class Autoencoding(Trainer):
             label: Class of the examples, an integer or `(n,)` of them, for models with classes;
                 `None` for any.
             sample: Whether to draw data from p(x | z) instead of giving its mean: zeros and ones
-                under `"bernoulli"`, whole counts under `"poisson"`.
+                under `"bernoulli"`, whole counts under `"poisson"`. `None` draws the rows of a
+                table, where the means are no rows that there could be, and else gives means.
 
         Returns:
-            Data `(n, ...)`: means of p(x | z), or draws of it.
+            Data `(n, ...)`: means of p(x | z), or draws of it. A model with a schema gives a
+            `pyarrow.Table`.
 
         Raises:
             NotImplementedError: If the model has no prior, or no likelihood to sample.
@@ -294,16 +303,14 @@ class Autoencoding(Trainer):
         else:
             label = self._checked_label(label, n)
         codes = prior.sample(n, tf.constant([seed, 0], tf.int64), label)
-        label = label if self.conditional else None
-        if not sample:
-            return self.decode(codes, label=label)
-        return self._map_batches(
-            "sample decoded",
-            self.sample_decoded_batch,
-            self._codes_of_class(codes, label),
-            batch_size=256,
-            extra=seed_of_batch(seed),
-        )
+        codes = self._codes_of_class(codes, label if self.conditional else None)
+        if not (self.schema is not None if sample is None else sample):
+            x = self._map_batches("decode", self.decode_batch, codes, batch_size=256)
+        else:
+            extra = seed_of_batch(seed)
+            draw = self.sample_decoded_batch
+            x = self._map_batches("sample decoded", draw, codes, batch_size=256, extra=extra)
+        return x if self.schema is None else self.schema.decode(x)
 
     def anomaly_score(self, x: Any, batch_size: int = 256) -> np.ndarray:
         """Computes how badly the model explains each example; higher is more anomalous.

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfae import hyperparameters
 from tfae.attributes import set_fixed
+from tfae.bases import tables
 from tfae.bases.autoencoding import Autoencoding, seed_of_batch
 from tfae.batches.batch import Batch
 from tfae.batches.contract import DataContract
@@ -54,6 +55,8 @@ class EncoderDecoder(Autoencoding):
         missing: `"mask"` if NaN in the data is a missing value, `None` if it is an error. Missing
             elements enter the encoder as zero and count nothing in loss and score. An encoder with
             a second input gets the mask there: 1 where the data is observed.
+        schema: A `tfae.data.TableSchema`, with which the model takes and gives tables; `None` for
+            none. `from_schema` builds a model for it.
         seed: Integer that determines all noise and the order of the data; `None` takes one from
             Keras' global seed.
         **kwargs: Passed to `keras.Model`, for example `name` and `dtype`.
@@ -75,6 +78,7 @@ class EncoderDecoder(Autoencoding):
         "corruption": corruptions.get,
         "scaling": _checked_scaling,
         "missing": checked_missing,
+        "schema": tables.checked_schema,
     }
 
     def __init__(
@@ -85,11 +89,13 @@ class EncoderDecoder(Autoencoding):
         corruption: str | keras.layers.Layer | None = None,
         scaling: Scaling | None = None,
         missing: str | None = None,
+        schema: Any = None,
         seed: int | None = None,
         **kwargs,
     ):
         super().__init__(seed=seed, **kwargs)
         self.missing = missing
+        self.schema = schema
         check_is_network("encoder", encoder)
         check_is_network("decoder", decoder)
         self.encoder = encoder
@@ -124,6 +130,7 @@ class EncoderDecoder(Autoencoding):
 
     def _check_networks(self, input_shape: Sequence[int | None]) -> None:
         input_shape = (None, *tuple(input_shape)[1:])
+        tables.check_schema(self.schema, input_shape[1:])
         data = keras.KerasTensor(input_shape)
         inputs = [data, keras.KerasTensor(input_shape)] if takes_mask(self.encoder) else data
         code = self._checked_code(self.encoder(inputs))
@@ -206,6 +213,41 @@ class EncoderDecoder(Autoencoding):
         return cls(*networks, **{**given.of_constructor, "seed": seed})
 
     @classmethod
+    def from_schema(
+        cls, schema: Any, latent_dim: int, architecture: str = "mlp", **options: Any
+    ) -> Self:
+        """Builds the model for tables: every method then takes tables, and gives tables.
+
+        Each column has a likelihood of its own, and enters the encoder as the numbers that the
+        schema makes of it: a category as one-hot, of which the first layer's weights are an
+        embedding, a count as its logarithm. Missing values and unknown categories are allowed.
+        Arrays of `schema.encode` are taken as well.
+
+        Args:
+            schema: A `tfae.data.TableSchema`. It is saved with the model.
+            latent_dim: Size of the code.
+            architecture: `"mlp"`, or another one for rows of numbers; see `tfae.networks`.
+            **options: As in `from_shape`. `likelihood` is that of the schema by default, and
+                `missing` is `"mask"`.
+
+        Raises:
+            ValueError: If a hyperparameter is unknown.
+
+        Example:
+            ```python
+            schema = tfae.data.TableSchema.infer(table)
+            model = tfae.VariationalAutoencoder.from_schema(schema, latent_dim=8)
+            model.compile()
+            model.fit(table, epochs=50)
+            model.fit_prior(table)
+            new_rows = model.generate(1000, seed=1)
+            ```
+        """
+        tables.checked_schema(schema)
+        options = {"likelihood": schema.likelihood(), "missing": "mask", **options}
+        return cls.from_shape((schema.width,), latent_dim, architecture, schema=schema, **options)
+
+    @classmethod
     def _networks(
         cls, build: Callable, input_shape: Sequence[int], latent_dim: int
     ) -> tuple[Any, ...]:
@@ -235,6 +277,7 @@ class EncoderDecoder(Autoencoding):
         mask = None
         if self.missing is not None:
             x, mask = filled(x, batch.mask)
+        x = self.likelihood.network_input(x)
         if training and self.corruption is not None:
             x = self.corruption(x, training=True)
             x = x if mask is None else filled(x, mask)[0]
@@ -318,6 +361,16 @@ class EncoderDecoder(Autoencoding):
         if self.missing is None:
             return losses
         return tf.where(is_observed(batch.x, batch.mask), losses, 0.0)
+    def column_scores_batch(self, batch: Batch) -> tf.Tensor:
+        """Returns the reconstruction loss of each column `(batch, columns)` at a batch's codes."""
+        code = self.encode_batch(batch)["code"]
+        losses = self._element_losses(batch, self._decoder_output(batch._replace(x=code)))
+        return self.likelihood.column_losses(losses)
+
+    def _element_losses(self, batch: Batch, output: tf.Tensor) -> tf.Tensor:
+        output = likelihoods.at_least_float32(output)
+        target = batch.x if self.scaling is None else self.scaling(batch.x)
+        return self.likelihood.elementwise_loss(tf.cast(target, output.dtype), output)
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
         code = self.encode_batch(batch, training)["code"]
@@ -378,7 +431,80 @@ class EncoderDecoder(Autoencoding):
             ValueError: If the likelihood is a plain error, which is no distribution.
         """
         extra = seed_of_batch(random_seed() if seed is None else seed)
-        return self._map_batches("sample", self.sample_batch, self._checked(x), batch_size, extra)
+        checked = self._checked(x)
+        data = self._map_batches("sample", self.sample_batch, checked, batch_size, extra)
+        return tables.table_like(self.schema, data, x)
+
+    def column_scores(self, x: Any, batch_size: int = 256) -> Any:
+        """Computes how badly the model explains each column of each row.
+
+        Args:
+            x: Table, array `(n, width)` or batched dataset.
+            batch_size: Rows at a time, for tables and arrays.
+
+        Returns:
+            The reconstruction loss of each column `(n, columns)`, in the order of
+            `model.likelihood.names`: for a table, a table of the same type and column names. The
+            losses of a row add up to the reconstruction part of `anomaly_score`.
+
+        Raises:
+            ValueError: If the likelihood is not a `tfae.losses.Columns`.
+        """
+        scores = self._column_scores(x, batch_size)
+        return tables.columns_like(self.schema, self.likelihood.names, scores, x)
+
+    def worst_column(self, x: Any, batch_size: int = 256) -> np.ndarray:
+        """Names the column of each row that the model explains worst.
+
+        Columns differ in how well they can be told from the others. So `fit_threshold` keeps the
+        mean loss of each column of normal data, and this is the column whose loss exceeds it most;
+        before `fit_threshold`, it is the one with the largest loss.
+
+        Args:
+            x: Table, array `(n, width)` or batched dataset.
+            batch_size: Rows at a time, for tables and arrays.
+
+        Returns:
+            Names of columns `(n,)`.
+
+        Raises:
+            ValueError: If the likelihood is not a `tfae.losses.Columns`.
+        """
+        usual = self._fitted.column_scores
+        scores = self._column_scores(x, batch_size) - (0.0 if usual is None else usual)
+        return np.array(self.likelihood.names)[np.argmax(scores, axis=1)]
+
+    def _column_scores(self, x: Any, batch_size: int) -> np.ndarray:
+        if not isinstance(self.likelihood, likelihoods.Columns):
+            raise ValueError(
+                "Scores of columns need one likelihood a column, a tfae.losses.Columns, as "
+                f"from_schema gives; this model has {self.likelihood.name!r}."
+            )
+        x = self._checked(x, as_target=True)
+        return self._map_batches("column_scores", self.column_scores_batch, x, batch_size)
+
+    def fit_threshold(
+        self, x: Any, false_positive_rate: float = 0.01, batch_size: int = 256
+    ) -> float:
+        threshold = super().fit_threshold(x, false_positive_rate, batch_size)
+        if isinstance(self.likelihood, likelihoods.Columns):
+            self._fitted.column_scores = self._column_scores(x, batch_size).mean(axis=0)
+        return threshold
+
+    # ------------------------------------------------------------------ tables
+
+    def predict(self, x: Any, *args: Any, **options: Any) -> Any:
+        return tables.table_like(self.schema, super().predict(x, *args, **options), x)
+
+    def _built_for(self, x: Any) -> Any:
+        return super()._built_for(tables.encoded(self.schema, x))
+
+    def _training_batches(self, x: Any, y: Any, sample_weight: Any, **options: Any) -> tuple:
+        y = tables.encoded(self.schema, y)
+        return super()._training_batches(x, y, sample_weight, **options)
+
+    def _single_batch(self, x: Any, y: Any, sample_weight: Any) -> tuple:
+        return super()._single_batch(x, tables.encoded(self.schema, y), sample_weight)
 
     # ------------------------------------------------------------------ serialisation
 
@@ -399,6 +525,7 @@ class EncoderDecoder(Autoencoding):
             "corruption": keras.saving.serialize_keras_object(self.corruption),
             "scaling": keras.saving.serialize_keras_object(self.scaling),
             "missing": self.missing,
+            "schema": keras.saving.serialize_keras_object(self.schema),
             "seed": self.seed,
         }
 

@@ -23,6 +23,8 @@ class FittedState:
         prior: The density that `fit_prior` fitted to codes, or `None`.
         threshold: Examples with a higher score are anomalies; `None` before `fit_threshold`.
         false_positive_rate: The rate that the threshold was fitted for, or `None`.
+        column_scores: The mean loss of each column of normal data `(columns,)`, for models of
+            tables; `None` before `fit_threshold`.
     """
 
     def __init__(
@@ -30,10 +32,12 @@ class FittedState:
         prior: priors.Prior | None = None,
         threshold: float | None = None,
         false_positive_rate: float | None = None,
+        column_scores: np.ndarray | None = None,
     ):
         self.prior = prior
         self.threshold = threshold
         self.false_positive_rate = false_positive_rate
+        self.column_scores = column_scores
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Returns the fitted arrays, with names such as "fitted_prior.gaussian.means"."""
@@ -43,6 +47,8 @@ class FittedState:
                 arrays[f"{_PRIOR}{self.prior.kind}.{name}"] = array
         if self.threshold is not None:
             arrays[_THRESHOLD] = np.array([self.threshold, self.false_positive_rate])
+        if self.column_scores is not None:
+            arrays[_COLUMN_SCORES] = self.column_scores
         return arrays
 
     @classmethod
@@ -51,6 +57,8 @@ class FittedState:
         state = cls()
         if _THRESHOLD in arrays:
             state.threshold, state.false_positive_rate = map(float, arrays.pop(_THRESHOLD)[()])
+        if _COLUMN_SCORES in arrays:
+            state.column_scores = arrays.pop(_COLUMN_SCORES)[()]
         names = [name for name in arrays if name.startswith(_PRIOR)]
         if names:
             kind = names[0].split(".")[1]
@@ -61,3 +69,4 @@ class FittedState:
 
 _PRIOR = "fitted_prior."
 _THRESHOLD = "fitted_threshold"
+_COLUMN_SCORES = "fitted_column_scores"

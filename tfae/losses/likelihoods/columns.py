@@ -158,6 +158,13 @@ class Columns(Likelihood):
         seeds = iter([tf.random.fold_in(seed, i, alg="philox") for i in range(len(self.groups))])
         return self._by_group(lambda of, x: of.sample(x, next(seeds)), output)
 
+    def network_input(self, x: tf.Tensor) -> tf.Tensor:
+        """Replaces counts, which may be large and have a long tail, by log(1 + count)."""
+        if self.integers is False:
+            return x
+        counts = tf.where(self.integers, x, tf.zeros_like(x))
+        return tf.where(self.integers, tf.math.log1p(counts), x)
+
     def formula(self) -> dict[str, Any] | None:
         formulas: list[Any] = [None] * len(self.columns)
         for likelihood, members in zip(self.groups, self._members, strict=True):

@@ -78,6 +78,10 @@ class Likelihood(CheckedAttributes, keras.layers.Layer):
             )
         raise NotImplementedError(f"{type(self).__name__} does not say how data is drawn.")
 
+    def network_input(self, x: tf.Tensor) -> tf.Tensor:
+        """Returns what an encoder should see of data `(batch, ...)`: by default the data itself."""
+        return x
+
     def formula(self) -> dict[str, Any] | None:
         """Describes the loss as a term that `tfae.device` computes from target and mean.
 
