@@ -157,7 +157,7 @@ class EncoderDecoder(Autoencoding):
             self.num_classes if self.conditional else None,
             takes_noise=self.takes_noise or self.corruption is not None,
             dtype="float64" if self.variable_dtype == "float64" else "float32",
-            integers=self.likelihood.integers and self.scaling is None,
+            integers=self.likelihood.integers if self.scaling is None else False,
             missing=self.missing is not None,
         )
 
@@ -244,7 +244,9 @@ class EncoderDecoder(Autoencoding):
             ```
         """
         tables.checked_schema(schema)
-        options = {"likelihood": schema.likelihood(), "missing": "mask", **options}
+        options = {"likelihood": schema.likelihood(), **options}
+        if "missing" in hyperparameters.of_constructor(cls):
+            options = {"missing": "mask", **options}
         return cls.from_shape((schema.width,), latent_dim, architecture, schema=schema, **options)
 
     @classmethod

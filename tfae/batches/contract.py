@@ -43,7 +43,8 @@ class DataContract:
         input_shape: Shape of one input example; `None` entries allow any size.
         target_shape: Shape of one target example.
         support: Closed interval of the targets, or `None`. Its upper end may be infinite.
-        integers: Whether targets are integers, of whatever dtype.
+        integers: Whether targets are integers, of whatever dtype; or an array that broadcasts to an
+            example and tells which elements are.
         missing: Whether NaN in inputs and targets is a missing value.
         num_classes: Number of classes for a model that uses labels: 0 to `num_classes - 1`, or -1
             where unknown. `None` for a model that ignores labels.
@@ -63,7 +64,7 @@ class DataContract:
     takes_noise: bool = False
     dtype: str = "float32"
     x_is_target: bool = True
-    integers: bool = False
+    integers: bool | np.ndarray = False
     missing: bool = False
 
     def of_inputs(self, for_scores: bool = False) -> Self:
@@ -109,7 +110,8 @@ class DataContract:
             mask = checked_elements("mask", batch.mask, n, self.input_shape)
             x = with_nan(x, mask, self.dtype)
         support = self._support_of_x(batch, x.dtype)
-        check_values(name, x, support, self.integers and support is not None, self.missing)
+        integers = False if support is None else self.integers
+        check_values(name, x, support, integers, self.missing)
         target = x
         if batch.has_own_target:
             target = self._array("y", batch.target)
@@ -209,7 +211,7 @@ class DataContract:
         return cast(array, self.dtype) if is_double else array
 
     def _asserted(self, name: str, tensor: tf.Tensor, support: Support, shape: tuple) -> tf.Tensor:
-        integers = self.integers and support is not None
+        integers = False if support is None else self.integers
         checks = shape_assertions(name, tensor, shape)
         checks += value_assertions(name, tensor, support, integers, self.missing)
         with tf.control_dependencies(checks):

@@ -115,7 +115,11 @@ def check_shape(name: str, shape: Any, expected: tuple, hint: str = "") -> None:
 
 
 def check_values(
-    name: str, array: Any, support: Support, integers: bool = False, missing: bool = False
+    name: str,
+    array: Any,
+    support: Support,
+    integers: bool | np.ndarray = False,
+    missing: bool = False,
 ) -> None:
     """Checks that all values are finite and within `support`, and integers if `integers` is set.
 
@@ -149,15 +153,17 @@ def check_values(
     if np.any(lowest < support[0]) or np.any(highest > support[1]):
         raise ValueError(f"{_range_message(name, support)} Received [{low:g}, {high:g}].")
     # NaN, which differs from everything, is looked at above.
-    if integers and array.dtype.kind == "f" and np.any(abs(array - np.rint(array)) > 0):
-        raise ValueError(_integers_message(name))
+    if np.any(integers) and array.dtype.kind == "f":
+        broken = abs(array - np.rint(array)) > 0
+        if np.any(broken & integers):
+            raise ValueError(_integers_message(name))
 
 
 def value_assertions(
     name: str,
     tensor: tf.Tensor,
     support: Support,
-    integers: bool = False,
+    integers: bool | np.ndarray = False,
     missing: bool = False,
 ) -> list[tf.Operation]:
     """Does the same as `check_values` in a graph."""
@@ -186,8 +192,9 @@ def value_assertions(
             "].",
         ]
         checks.append(tf.debugging.Assert(~outside, [tf.strings.join(message)]))
-    if integers:
-        broken = tf.reduce_any((tensor < tf.round(tensor)) | (tensor > tf.round(tensor)))
+    if np.any(integers):
+        broken = (tensor < tf.round(tensor)) | (tensor > tf.round(tensor))
+        broken = tf.reduce_any(broken & integers)
         checks.append(tf.debugging.Assert(~broken, [_integers_message(name)]))
     return checks
 
