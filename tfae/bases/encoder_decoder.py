@@ -244,9 +244,7 @@ class EncoderDecoder(Autoencoding):
             ```
         """
         tables.checked_schema(schema)
-        options = {"likelihood": schema.likelihood(), **options}
-        if "missing" in hyperparameters.of_constructor(cls):
-            options = {"missing": "mask", **options}
+        options = {"likelihood": schema.likelihood(), "missing": "mask", **options}
         return cls.from_shape((schema.width,), latent_dim, architecture, schema=schema, **options)
 
     @classmethod
@@ -312,13 +310,17 @@ class EncoderDecoder(Autoencoding):
         Returns:
             Tensor `(batch,)` or `(samples, batch)`.
         """
+        return self.likelihood.loss(*self._of_loss(batch, output))
+
+    def _of_loss(self, batch: Batch, output: tf.Tensor) -> tuple:
+        """The arguments of the likelihood's loss."""
         target = batch.target if batch.has_own_target else batch.x
         observed = None
         if self.missing is not None:
             observed = is_observed(target, None if batch.has_own_target else batch.mask)
         if self.scaling is not None:
             target = self.scaling(target)
-        return self.likelihood.loss(target, output, observed, batch.weight)
+        return target, output, observed, batch.weight
 
     def encode_batch(self, batch: Batch, training: bool = False) -> dict[str, tf.Tensor]:
         return {"code": self._encoder_output(batch, training)}
@@ -366,13 +368,9 @@ class EncoderDecoder(Autoencoding):
     def column_scores_batch(self, batch: Batch) -> tf.Tensor:
         """Returns the reconstruction loss of each column `(batch, columns)` at a batch's codes."""
         code = self.encode_batch(batch)["code"]
-        losses = self._element_losses(batch, self._decoder_output(batch._replace(x=code)))
+        output = self._decoder_output(batch._replace(x=code))
+        losses = self.likelihood.element_losses(*self._of_loss(batch, output))
         return self.likelihood.column_losses(losses)
-
-    def _element_losses(self, batch: Batch, output: tf.Tensor) -> tf.Tensor:
-        output = likelihoods.at_least_float32(output)
-        target = batch.x if self.scaling is None else self.scaling(batch.x)
-        return self.likelihood.elementwise_loss(tf.cast(target, output.dtype), output)
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
         code = self.encode_batch(batch, training)["code"]

@@ -268,20 +268,20 @@ class TableSchema:
 
     def likelihood(self) -> Any:
         """Returns `tfae.losses.Columns`: one likelihood a column, in the order of `columns`."""
-        from tfae import losses
+        from tfae.losses import likelihoods
 
         parts = []
         for column in self.columns:
             given = column.likelihood
             arguments = {"name": given} if isinstance(given, str) else dict(given)
             kind = arguments.pop("name")
-            if kind not in losses.LIKELIHOODS:
+            if kind not in likelihoods.LIKELIHOODS:
                 raise ValueError(
                     f"The likelihood of the column {column.name!r} must be one of "
-                    f"{sorted(losses.LIKELIHOODS)}; it is {kind!r}."
+                    f"{sorted(likelihoods.LIKELIHOODS)}; it is {kind!r}."
                 )
-            parts.append((column.name, losses.LIKELIHOODS[kind](**arguments), column.width))
-        return losses.Columns(parts)
+            parts.append((column.name, likelihoods.LIKELIHOODS[kind](**arguments), column.width))
+        return likelihoods.Columns(parts)
 
     def column_scores(self, elementwise: np.ndarray) -> np.ndarray:
         """Adds up an elementwise map, such as `model.anomaly_map(x)`, to one number a column.

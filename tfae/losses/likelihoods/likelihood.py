@@ -113,9 +113,19 @@ class Likelihood(CheckedAttributes, keras.layers.Layer):
         Returns:
             Float tensor `(batch,)` or `(samples, batch)`; in nats if the likelihood is a density.
         """
+        per_element = self.element_losses(target, output, observed, weight)
+        return tf.reduce_sum(per_element, axis=list(range(1 - target.shape.rank, 0)))
+
+    def element_losses(
+        self,
+        target: tf.Tensor,
+        output: tf.Tensor,
+        observed: tf.Tensor | None = None,
+        weight: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """The same before it is summed, in the shape of `output`."""
         output = at_least_float32(output)
         target = tf.cast(target, output.dtype)
-        data_rank = target.shape.rank - 1
         if observed is not None:
             observed = self.observed_elements(observed)
             # A value of the support, since the gradient of NaN is NaN even where it is left out.
@@ -127,7 +137,7 @@ class Likelihood(CheckedAttributes, keras.layers.Layer):
             per_element *= tf.cast(weight, per_element.dtype)
         if observed is not None:
             per_element = tf.where(observed, per_element, tf.zeros_like(per_element))
-        return tf.reduce_sum(per_element, axis=list(range(-data_rank, 0)))
+        return per_element
 
     def observed_elements(self, observed: tf.Tensor) -> tf.Tensor:
         """Which elements have a loss of their own, given which of the target are observed."""
