@@ -365,6 +365,7 @@ class EncoderDecoder(Autoencoding):
         if self.missing is None:
             return losses
         return tf.where(is_observed(batch.x, batch.mask), losses, 0.0)
+
     def column_scores_batch(self, batch: Batch) -> tf.Tensor:
         """Returns the reconstruction loss of each column `(batch, columns)` at a batch's codes."""
         code = self.encode_batch(batch)["code"]
