@@ -135,3 +135,17 @@ def test_under_xla_solves_with_different_numbers_of_atoms_may_follow_each_other(
         codes = lasso(x, atoms, 0.5, jit_compile=True).codes
         expected = np.sign(x) * np.maximum(np.abs(x) - 0.5, 0)
         np.testing.assert_allclose(codes, expected[:, :num_atoms], atol=1e-4)
+
+
+def test_with_a_mask_codes_are_those_of_the_observed_elements_alone():
+    rng = np.random.default_rng(2)
+    x, atoms = rng.normal(size=(3, 6)), rng.normal(size=(4, 6))
+    mask = (rng.uniform(size=x.shape) < 0.6).astype("float64")
+    mask[0], mask[1] = 0.0, 1.0
+    found = lasso(x * mask, tf.constant(atoms), 0.3, 1e-8, mask=tf.constant(mask))
+    for i in range(len(x)):
+        known = mask[i] > 0
+        alone = lasso(x[i : i + 1, known], tf.constant(atoms[:, known]), 0.3, 1e-8)
+        np.testing.assert_allclose(found.codes[i], alone.codes[0], atol=1e-3)
+        np.testing.assert_allclose(found.objective[i], alone.objective[0], rtol=1e-7)
+    assert not np.any(found.codes[0])
