@@ -17,12 +17,19 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 DOCS = Path(__file__).parent
+_LINES = re.DOTALL | re.MULTILINE
 PAGES = [DOCS.parent / "README.md", *sorted(DOCS.glob("*.md"))]
 
 
 def example(page: Path) -> str | None:
     """The program on a page, if there is one."""
-    found = re.search(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    found = re.search(r"^```python\n(.*?)^```", page.read_text(), _LINES)
+    return found and found[1]
+
+
+def output(page: Path) -> str | None:
+    """What the page says that its program prints: the `text` block right after it, if any."""
+    found = re.search(r"^```python\n.*?^```\n\n(?:```text\n(.*?)^```)?", page.read_text(), _LINES)
     return found and found[1]
 
 

@@ -30,8 +30,16 @@ every_page = pytest.mark.parametrize("page", examples.PAGES, ids=lambda page: pa
 @pytest.mark.parametrize(
     "page", [page for page in examples.PAGES if examples.example(page)], ids=lambda page: page.stem
 )
-def test_the_example_of_a_page_draws_the_pictures_that_the_page_shows(page, tmp_path):
+def test_the_example_of_a_page_draws_and_prints_what_the_page_shows(page, tmp_path, capsys):
     names = examples.run(page, tmp_path)
+    if examples.output(page) is not None:
+        printed, shown = (
+            re.split(r"([-\d.]*\d)", text)
+            for text in (capsys.readouterr().out, examples.output(page))
+        )
+        assert [part.split() for part in printed[::2]] == [part.split() for part in shown[::2]]
+        numbers = [np.array(list(map(float, text[1::2]))) for text in (printed, shown)]
+        np.testing.assert_allclose(*numbers, rtol=0.1, atol=0.05)
     if page.name == "README.md":
         assert len(examples.example(page).strip().splitlines()) == 10
         assert names["model"].history.history["loss"][-1] < 25
