@@ -1,11 +1,14 @@
 """Files of numbers: .npy, .npz, .csv."""
 
+import gzip
 import zipfile
+from unittest import mock
 
 import numpy as np
 import pytest
 
 from tfae import data
+from tfae.tables.reading import csv_table
 
 
 def only_batch(path, **kwargs):
@@ -321,3 +324,49 @@ def test_csv_label_by_header_name_or_number(tmp_path, iris_csv):
 def test_unusable_csv_is_explained(tmp_path, text, kwargs, message):
     with pytest.raises(ValueError, match=rf"t\.csv.*{message}"):
         csv(tmp_path, text, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("t.csv", "a;b\n1,5;2\n3;4,25\n"),
+        ("t.tsv", "a\tb\n1.5\t2\n3\t4.25\n"),
+        ("t.csv", '"a"|"b"\n"1.5"|"2"\n"3"|"4.25"\n'),
+    ],
+)
+def test_delimiters_and_decimal_signs_are_found_out(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    np.testing.assert_array_equal(only_batch(tmp_path / name), [[1.5, 2], [3, 4.25]])
+
+
+def test_compressed_csv(tmp_path):
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"a,b\n1,2\n3,4\n"))
+    np.testing.assert_array_equal(only_batch(tmp_path / "t.csv.gz"), [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_csv_larger_than_the_limit_of_memory_is_read_from_a_temporary_file(tmp_path, quote):
+    x = np.random.default_rng(0).random((3000, 3)).astype("float32")
+    lines = [f"{quote}{a}{quote},{b},{c},k{i % 7}" for i, (a, b, c) in enumerate(x)]
+    (tmp_path / "t.csv").write_text("a,b,c,label\n" + "\n".join(lines))
+    with mock.patch.object(csv_table, "_CHUNK", 10_000):  # several blocks
+        found = data.find(tmp_path / "t.csv", memory_limit=1000)
+    batch = next(iter(found.load("train", 3000, labels=True, shuffle=False)))
+    np.testing.assert_array_equal(batch["x"], x)
+    np.testing.assert_array_equal(batch["label"], np.arange(3000) % 7)
+    held_out = found.load("validation", 3000, validation_split=0.1)
+    assert next(iter(held_out)).shape == (300, 3)
+    assert found.describe().column_names == ("a", "b", "c")
+
+
+def test_very_many_columns_are_read(tmp_path):
+    x = np.arange(200_000.0).reshape(2, -1) % 7
+    np.savetxt(tmp_path / "t.csv", x, "%d", ",")
+    np.testing.assert_array_equal(only_batch(tmp_path / "t.csv"), x)
+
+
+def test_text_at_a_late_line_is_named(tmp_path):
+    lines = ["1,2.5"] * 200_000
+    lines[149_999] = "1,cat"
+    with pytest.raises(ValueError, match="line 150000: column 1 holds 'cat'"):
+        csv(tmp_path, "\n".join(lines))

@@ -20,6 +20,7 @@ from tfae.data.source import Source
 from tfae.data.tables import read_csv
 from tfae.data.tfds import catalogue, read_tfds
 from tfae.tables import TableSchema
+from tfae.tables.reading.open_table import is_csv_file
 
 _FILES = (".npy", ".npz", ".csv")
 
@@ -86,7 +87,7 @@ def load(
             "none" if no column does, although one is named like a label.
         header: Whether the first line of a `.csv` file holds names; `None` to detect it.
         memory_limit: In bytes. A split that takes more as float32 is read from disk in each pass;
-            `.csv` files and compressed arrays are kept in memory in any case.
+            compressed arrays are kept in memory in any case.
 
     Returns:
         A prefetched dataset of known cardinality. x is `(batch, height, width, channels)` for
@@ -180,7 +181,7 @@ def find(
 
 def _check_use(name: str, path: Path, **options: Any) -> None:
     """Raises `ValueError` for an option that does not apply to this kind of data."""
-    is_table = path.suffix.lower() == ".csv"
+    is_table = is_csv_file(path)
     is_array = name == "digits" or path.is_file()
     for option, value in options.items():
         is_of_tables = option in ("label_column", "header")
@@ -193,8 +194,8 @@ def _read_file(path: Path, memory_limit: int, **of_tables: Any) -> dict:
     suffix = path.suffix.lower()
     if suffix in (".npy", ".npz"):
         return read_arrays(path, memory_limit)
-    if suffix == ".csv":
-        return read_csv(path, **of_tables)
+    if is_csv_file(path):
+        return read_csv(path, **of_tables, memory_limit=memory_limit)
     hint = " For images, pass their folder." if suffix in SUFFIXES else ""
     kinds = f"{', '.join(_FILES)} or a folder of images"
     raise ValueError(f"{path} is not a supported kind of file; use {kinds}.{hint}")

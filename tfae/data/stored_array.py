@@ -90,6 +90,7 @@ class StoredArray(InFiles):
         label: int64 `(size,)` or `None`.
         class_names: Name of each class number, or `None`.
         rows: Which rows of the array these examples are; `None` for all.
+        file: The file, if it is open already. It may have been removed from its folder since.
     """
 
     def __init__(
@@ -100,19 +101,19 @@ class StoredArray(InFiles):
         label: np.ndarray | None = None,
         class_names: tuple[str, ...] | None = None,
         rows: np.ndarray | None = None,
+        file: BinaryIO | None = None,
     ):
         self.path, self.location, self.shape = path, location, shape
         self.label, self.class_names = label, class_names
         self.rows = np.arange(location.shape[0]) if rows is None else rows
         self.size, self.dtype = len(self.rows), dtype_in_memory(location.dtype)
         self.has_labels, self.num_classes = label is not None, count_classes(label, class_names)
-        self._file = path.open("rb")
+        self._file = path.open("rb") if file is None else file
 
     def take(self, rows: np.ndarray) -> StoredArray:
         label = None if self.label is None else self.label[rows]
-        return StoredArray(
-            self.path, self.location, self.shape, label, self.class_names, self.rows[rows]
-        )
+        names, rows = self.class_names, self.rows[rows]
+        return StoredArray(self.path, self.location, self.shape, label, names, rows, self._file)
 
     def parts(self) -> Iterator[np.ndarray]:
         step = self.rows_a_part()

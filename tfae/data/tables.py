@@ -1,39 +1,47 @@
-"""Reads tables from .csv files."""
+"""Reads tables of numbers from .csv files. `tfae.tables` reads those of mixed columns."""
 
 from __future__ import annotations
 
-import array
-import csv
-import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tfae.data.arrays import LABEL_NAMES, examples_of
-from tfae.data.examples import InMemory
+from tfae.data.arrays import examples_of
+from tfae.data.examples import Examples
+from tfae.data.spool import collected
+from tfae.tables.cells import first_failure
+from tfae.tables.reading.csv_table import CsvTable
+from tfae.tables.reading.dialect import LABEL_NAMES, is_number
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _LIKELY_DATA = ("y", "target", "targets")  # label names that often are not a class
-_MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "-")
 
 
 def read_csv(
-    path: Path, label_column: str | int | bool | None = None, header: bool | None = None
-) -> dict[str, InMemory]:
+    path: Path,
+    label_column: str | int | bool | None = None,
+    header: bool | None = None,
+    memory_limit: int = 2**30,
+) -> dict[str, Examples]:
     """Reads a table of numbers, with one example per line.
 
-    The delimiter is a comma, semicolon or tab, whichever occurs most often in the first line. A
-    column called label, labels, class, target, targets or y (in upper or lower case) holds the
-    labels, which may be names; examples where it is empty are unlabelled. It is never part of x.
-    Neither is a first column without a name, which is pandas' index.
+    The delimiter is a comma, semicolon, tab or bar, and decimals follow a point or a comma; what it
+    is in a file is found out. A column called label, labels, class, target, targets or y (in upper
+    or lower case) holds the labels, which may be names; examples where it is empty are unlabelled.
+    It is never part of x. Neither is a first column without a name, which is pandas' index.
 
     Args:
-        path: The file, in UTF-8.
+        path: The file, in UTF-8; it may be compressed.
         label_column: Name, or number counted from 0 (if negative, from the end); `False` or "none"
             if no column is the label; `None` to go by the names above.
         header: Whether the first line holds names; `None` to detect it.
+        memory_limit: In bytes. A table that takes more as float32 is written to a temporary file,
+            from which its rows are read when they are needed.
 
     Returns:
         The split "train", whose x is float32 `(lines, columns)`.
@@ -41,108 +49,64 @@ def read_csv(
     Raises:
         ValueError: If the file cannot be read; the message names the file and the line.
     """
-    rows = _rows(path)
-    first, second = next(rows, None), next(rows, None)
-    if first is None:
-        raise ValueError(f"{path} is empty; it should hold one example per line.")
-    width = len(first[1])
-    if header is None:
-        header = _is_header(first[1], second and second[1], label_column)
-        if header and all(map(_is_number, first[1])):
-            warnings.warn(
-                f"The first line of {path} ({_start_of(first[1])}) is taken for a header, not an "
-                "example; `header` changes that.",
-                stacklevel=2,
-            )
-    names = [cell.strip() for cell in first[1]] if header else None
-    if header and second is None:
-        raise ValueError(f"{path} holds a header ({_start_of(names)}) but no examples.")
-    label_index = _label_index(names, width, label_column, path)
-    columns = [i for i in range(width) if i != label_index]
-    if names and names[0] == "" and label_index != 0 and len(columns) > 1:
-        warnings.warn(f"Left out of {path}: its first column, which has no name.", stacklevel=2)
-        columns.remove(0)
-    if not columns:
-        raise ValueError(f"{path} has no column besides the label.")
-
-    values, label = array.array("d"), []
-    examples = itertools.chain([] if header else [first], [second] if second else [], rows)
-    for line, cells in examples:
-        if len(cells) != width:
+    table = CsvTable(path, header=header, missing=(), label_column=label_column)
+    names = _names(table, header)
+    layout = _layout(table, names, label_column)
+    labels: list[np.ndarray] = []
+    with collected(_parts(table, layout, labels), memory_limit) as (x, file):
+        if not x.shape[0]:
             raise ValueError(
-                f"{path}, line {line}: {len(cells)} cells, but line {first[0]} has {width}."
+                f"{path} holds a header ({_start_of(table.dialect.first)}) but no examples."
             )
-        try:
-            values.extend([float(cells[i]) for i in columns])
-        except ValueError:
-            raise ValueError(f"{path}, line {line}: {_wrong_cell(cells, columns, names)}") from None
-        if label_index is not None:
-            label.append(cells[label_index])
-    x = np.array(values).reshape(-1, len(columns))
-    examples = examples_of(x, np.array(label) if label else None, str(path))
-    examples.column_names = names and tuple(names[i] for i in columns)
+        label = np.concatenate(labels) if labels else None
+        examples = examples_of(x, label, str(path), file)
+    examples.column_names = names and tuple(names[i] for i in layout.columns)
     return {"train": examples}
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yields the cells of each row that is not blank, and the number of its first line."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = _checked_lines(file, path)
-            first = next((line for line in lines if line.strip()), "")
-            file.seek(0)
-            reader = csv.reader(
-                _checked_lines(file, path), delimiter=max(",;\t", key=first.count), strict=True
-            )
-            start = 1
-            try:
-                for cells in reader:
-                    if len(cells) > 1 or (cells and cells[0].strip()):
-                        yield start, cells
-                    start = reader.line_num + 1
-            except csv.Error as error:
-                raise ValueError(
-                    f"{path}, line {start}: {error}. Is a quote opened there that is never closed?"
-                ) from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text: {error}.") from error
+class _Layout(NamedTuple):
+    """Which columns hold what.
+
+    Attributes:
+        names: The names of all columns, or `None`.
+        columns: Indices of those of numbers.
+        label: Index of the labels, or `None`.
+    """
+
+    names: tuple[str, ...] | None
+    columns: list[int]
+    label: int | None
 
 
-def _checked_lines(file: Any, path: Path) -> Iterator[str]:
-    for number, line in enumerate(iter(file.readline, ""), 1):
-        if "\0" in line:
-            raise ValueError(
-                f"{path}, line {number}: a zero byte, so this is not UTF-8 text. Save it as UTF-8."
-            )
-        yield line
-
-
-def _is_header(
-    first: list[str], second: list[str] | None, label_column: str | int | bool | None
-) -> bool:
-    """Whether the first line holds names. If in doubt it does not, so that no example is lost."""
-    if second is None:
-        return not any(map(_is_number, first)) and not all(map(_is_missing, first))
-    cells = [cell.strip() for cell in first]
-    texts = [i for i, cell in enumerate(cells) if not (_is_number(cell) or _is_missing(cell))]
-    if texts:
-        known = {*LABEL_NAMES, str(label_column).lower()}
-        return (
-            not any(map(_is_number, cells))
-            or any(cells[i].lower() in known for i in texts)
-            or all(i < len(second) and _is_number(second[i]) for i in texts)  # names over numbers
+def _names(table: CsvTable, header: bool | None) -> tuple[str, ...] | None:
+    if not table.dialect.header:
+        return None
+    if header is None and all(map(is_number, table.dialect.first)):
+        warnings.warn(
+            f"The first line of {table.path} ({_start_of(table.dialect.first)}) is taken for a "
+            "header, not an example; `header` changes that.",
+            stacklevel=3,
         )
-    if cells[0] == "":  # pandas' index, before columns without names
-        return cells[1:] == [str(i) for i in range(len(cells) - 1)] != []
-    if len(cells) < 3 or not all(cell.isascii() and cell.isdigit() for cell in cells):
-        return False
-    steps = np.diff([int(cell) for cell in cells])
-    whole_below = any(cell.strip().lstrip("-").isdigit() for cell in second)
-    return bool((steps == 1).all() or ((steps > 0).all() and not whole_below))
+    return table.names
+
+
+def _layout(
+    table: CsvTable, names: tuple[str, ...] | None, label_column: str | int | bool | None
+) -> _Layout:
+    label = _label_index(names, table.width, label_column, table.path)
+    columns = [i for i in range(table.width) if i != label]
+    if names and names[0] == "" and label != 0 and len(columns) > 1:
+        warnings.warn(
+            f"Left out of {table.path}: its first column, which has no name.", stacklevel=3
+        )
+        columns.remove(0)
+    if not columns:
+        raise ValueError(f"{table.path} has no column besides the label.")
+    return _Layout(names, columns, label)
 
 
 def _label_index(
-    names: list[str] | None, width: int, label_column: str | int | bool | None, path: Path
+    names: Sequence[str] | None, width: int, label_column: str | int | bool | None, path: Path
 ) -> int | None:
     if label_column is None:
         lower = [name.lower() for name in names or []]
@@ -153,40 +117,68 @@ def _label_index(
             warnings.warn(
                 f"The column {found!r} of {path} is taken for the label. If it is data, pass "
                 "label_column='none'.",
-                stacklevel=3,
+                stacklevel=4,
             )
         return lower.index(found)
     if isinstance(label_column, str) and names and label_column in names:
         return names.index(label_column)
     if label_column is False or label_column == "none":
         return None
-    is_number = isinstance(label_column, int) and not isinstance(label_column, bool)
-    if is_number and -width <= label_column < width:
+    is_index = isinstance(label_column, int) and not isinstance(label_column, bool)
+    if is_index and -width <= label_column < width:
         return label_column % width
     known = f"the columns {', '.join(names)}" if names else f"{width} columns and no header"
     raise ValueError(f"label_column={label_column!r} is not in {path}, which has {known}.")
 
 
-def _wrong_cell(cells: list[str], columns: list[int], names: list[str] | None) -> str:
-    index = next(i for i in columns if not _is_number(cells[i]))
-    column = names[index] if names else index
-    return (
-        f"column {column!r} holds {cells[index]!r}, which is not a number. Fill in or remove such "
-        f"lines. If the column is the class, pass label_column={column!r}."
-    )
+def _parts(table: CsvTable, layout: _Layout, labels: list[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yields float64 `(rows, columns)`, and adds the labels, text `(rows,)`, to a list."""
+    import pyarrow as pa
+
+    for part in table.cells():
+        cells, rows = part.cells, len(part.cells) // table.width
+        index = np.arange(rows)[:, None] * table.width + np.array(layout.columns)
+        numbers = cells.take(pa.array(index.reshape(-1))) if index.size < len(cells) else cells
+        try:
+            values = _numbers(numbers, table.decimal)
+        except _WrongNumberError as error:
+            row, column = divmod(error.index, len(layout.columns))
+            column = layout.columns[column]
+            name = layout.names[column] if layout.names else column
+            raise ValueError(
+                f"{part.where(row)}: column {name!r} holds {numbers[error.index].as_py()!r}, which "
+                "is not a number. Fill in or remove such lines. If the column is the class, pass "
+                f"label_column={name!r}. tfae.data.TableSchema takes tables with missing values "
+                "and with text."
+            ) from None
+        if layout.label is not None:
+            some = cells.take(pa.array(np.arange(rows) * table.width + layout.label))
+            labels.append(np.array(some.to_pylist()))
+        yield values.reshape(rows, len(layout.columns))
 
 
-def _start_of(cells: list[str]) -> str:
-    return ", ".join(cells[:5]) + (", ..." if len(cells) > 5 else "")
+class _WrongNumberError(ValueError):
+    def __init__(self, index: int):
+        self.index = index
 
 
-def _is_missing(cell: str) -> bool:
-    return cell.strip().lower() in _MISSING
+def _numbers(cells: pa.Array, decimal: str) -> np.ndarray:
+    """Text as float64; unlike elsewhere, nothing but "nan" is taken for a missing value."""
+    import pyarrow as pa
+    from pyarrow import compute
 
-
-def _is_number(cell: str) -> bool:
+    if decimal == ",":
+        cells = compute.replace_substring(cells, ",", ".")
     try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+        return compute.cast(cells, pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        cells = compute.utf8_trim_whitespace(cells)
+        cells = compute.replace_substring_regex(cells, r"^\+", "")
+    index = first_failure(cells, lambda some: compute.cast(some, pa.float64()))
+    if index is not None:
+        raise _WrongNumberError(index)
+    return compute.cast(cells, pa.float64()).to_numpy(zero_copy_only=False)
+
+
+def _start_of(cells: Sequence[str]) -> str:
+    return ", ".join(cells[:5]) + (", ..." if len(cells) > 5 else "")

@@ -88,7 +88,7 @@ class TableSchema:
         transforms: Mapping[str, str] | None = None,
         likelihoods: Mapping[str, Any] | None = None,
         formats: Mapping[str, str] | None = None,
-        max_categories: int = 100,
+        max_categories: int = 250,
         **reading: Any,
     ) -> TableSchema:
         """Finds out what the columns of a table hold.

@@ -28,7 +28,7 @@ class NumericColumn(Column):
     """
 
     kind = "numeric"
-    default_likelihood: ClassVar = {"name": "gaussian", "scale": "learned"}
+    default_likelihood: ClassVar = {"name": "gaussian", "scale": "learned", "min_scale": 0.01}
 
     def __init__(
         self,

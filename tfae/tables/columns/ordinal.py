@@ -19,7 +19,7 @@ class OrdinalColumn(ChoiceColumn):
     """
 
     kind = "ordinal"
-    default_likelihood: ClassVar = {"name": "gaussian", "scale": "learned"}
+    default_likelihood: ClassVar = {"name": "gaussian", "scale": "learned", "min_scale": 0.01}
 
     def __init__(
         self,

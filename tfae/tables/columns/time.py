@@ -44,7 +44,7 @@ class TimeColumn(Column):
     """
 
     kind = "time"
-    default_likelihood: ClassVar = {"name": "gaussian", "scale": "learned"}
+    default_likelihood: ClassVar = {"name": "gaussian", "scale": "learned", "min_scale": 0.01}
 
     def __init__(
         self,

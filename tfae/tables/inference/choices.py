@@ -21,7 +21,7 @@ class Choices(NamedTuple):
     transforms: Mapping[str, str] = {}
     likelihoods: Mapping[str, Any] = {}
     formats: Mapping[str, str] = {}
-    max_categories: int = 100
+    max_categories: int = 250
 
     def kind(self, name: str) -> str | None:
         """The kind that is asked for; `None` to infer it."""

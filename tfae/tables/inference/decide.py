@@ -23,11 +23,14 @@ from tfae.tables.inference.scan import Scan
 from tfae.tables.inference.tally import MOST_VALUES, NumberTally, TextTally, TimeTally
 
 _ID = re.compile(
-    r"(.*[_\W])?(id|ids|uid|uuid|guid|key|index|idx|rownames?|row|unnamed: 0|nr|no|code|zip"
-    r"|zipcode|postcode|customer|user|account|patient|person|subject)\d*",
+    r"(.*[_\W])?(id|ids|uid|uuid|guid|zip|zip_?codes?|postcodes?|customer|user|account|patient"
+    r"|person|subject)\d*|.*[a-z](Id|ID)",
     re.IGNORECASE,
 )
-_CAMEL_ID = re.compile(r".*[a-z](Id|ID|Key|Index|Code)")
+_ROW_NAME = re.compile(
+    r"(.*[_\W])?(key|index|idx|rownames?|row|unnamed: 0|nr|no|code)\d*|.*[a-z](Key|Index|Code)",
+    re.IGNORECASE,
+)
 _OF_TIME = re.compile(
     r"(.*[_\W])?(year|yr|month|week|day|hour|minute|time|date|age)s?", re.IGNORECASE
 )
@@ -161,9 +164,10 @@ def _numbers(scan: Scan, tally: NumberTally) -> Column | LeftOut:
         return _numeric(scan, tally)
     if reason := _names_rows(scan, tally):
         return LeftOut(reason)
-    if _is_id(scan.name) and different <= _MOST_LEVELS:
+    if _ID.fullmatch(scan.name):
+        more = "more than " if values.is_full else ""
         return LeftOut(
-            f"seems to number things, by its name: {different} different integers. "
+            f"seems to number things, by its name: {more}{different:,} different integers. "
             f"kinds={{{scan.name!r}: 'categorical'}} keeps them as categories, 'numeric' as numbers"
         )
     if _is_count(tally):
@@ -179,13 +183,10 @@ def _names_rows(scan: Scan, tally: NumberTally) -> str:
         return ""
     if tally.are_steps_of_one or (tally.present >= 20 and tally.is_permutation):
         return f"numbers the rows, from {_shown(tally.low)} to {_shown(tally.high)}"
-    if _is_id(scan.name) and tally.values.are_all_different:
+    is_name = not scan.name or _ID.fullmatch(scan.name) or _ROW_NAME.fullmatch(scan.name)
+    if is_name and tally.values.are_all_different:
         return "names every row: all its numbers are different, and its name is that of an id"
     return ""
-
-
-def _is_id(name: str) -> bool:
-    return not name or bool(_ID.fullmatch(name) or _CAMEL_ID.fullmatch(name))
 
 
 def _is_count(tally: NumberTally) -> bool:

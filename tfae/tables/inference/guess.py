@@ -27,8 +27,9 @@ def guess(texts: Sequence[str], decimal: str = ".") -> str:
     """Guesses what texts are, by those that are not what most of them are.
 
     A column in which at most a tenth is no number, and which has five times as many different
-    numbers as other texts, is one of numbers with mistakes in it. Numbers that begin with a zero
-    are codes, hence text.
+    numbers as other texts, is one of numbers with mistakes in it; but if few numbers occur again
+    and again, such as 3, 4, 5, 6 and "rotary", it is one of categories. Numbers that begin with a
+    zero are codes, hence text.
 
     Args:
         texts: Some texts of a column; none is missing.
@@ -77,7 +78,9 @@ def _most(texts: Sequence[str], fits: Callable[[str], bool]) -> bool:
     if not others:
         return True
     fitting = len(set(texts)) - len(set(others))
-    return len(others) <= _FEW * len(texts) and fitting >= 5 * len(set(others))
+    are_categories = fitting <= 12 and 3 * fitting <= len(texts)
+    few = len(others) <= _FEW * len(texts) and fitting >= 5 * len(set(others))
+    return few and not are_categories
 
 
 def _fits(time_format: str) -> Callable[[str], bool]:

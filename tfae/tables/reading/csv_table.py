@@ -6,7 +6,9 @@ import codecs
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from tfae.tables.reading.dialect import MISSING, Dialect, find_dialect
 from tfae.tables.reading.records import Block, blocks, line_of_row
@@ -18,6 +20,18 @@ if TYPE_CHECKING:
 _CHUNK = 2**23  # bytes that are read and parsed at a time
 _START = 2**16  # bytes from which the dialect is found out
 _SUFFIXES_OF_COMPRESSION = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
+
+
+class CellsPart(NamedTuple):
+    """Consecutive rows of a table.
+
+    Attributes:
+        cells: Text, row by row.
+        where: Gives the place of a row of the part, such as "data.csv, line 12".
+    """
+
+    cells: pa.Array
+    where: Callable[[int], str]
 
 
 class CsvTable(Table):
@@ -65,21 +79,59 @@ class CsvTable(Table):
         )
 
     def parts(self, names: Sequence[str] | None = None) -> Iterator[Part]:
-        header = self.dialect.header
-        keys = [str(i) for i in range(self.width)]
         chosen = set(self.names if names is None else names)
         wanted = [i for i, name in enumerate(self.names) if name in chosen]
+        skipped = 1 if self.dialect.header else 0
         for block in self._blocks():
-            columns = self._parse(block, keys, wanted)
-            if header:
-                if not columns.num_rows:  # blank lines
-                    continue
-                columns, skipped, header = columns.slice(1), 1, False
-            else:
-                skipped = 0
-            if columns.num_rows:
-                columns = columns.rename_columns([self.names[i] for i in wanted])
+            columns = self._parse(block, wanted)
+            if columns.num_rows > skipped:
+                columns = columns.slice(skipped).rename_columns([self.names[i] for i in wanted])
                 yield Part(columns.combine_chunks(), self._where(block, skipped))
+            if columns.num_rows:
+                skipped = 0
+
+    def cells(self) -> Iterator[CellsPart]:
+        """Yields all cells as they are written, row by row.
+
+        This is quick for very many columns, too, of which pyarrow reads some thousands only.
+        """
+        skipped = 1 if self.dialect.header else 0
+        for block in self._blocks():
+            cells = self._flat(block) if b'"' not in block.content else self._transposed(block)
+            if len(cells) > skipped * self.width:
+                yield CellsPart(cells.slice(skipped * self.width), self._where(block, skipped))
+            if len(cells):
+                skipped = 0
+
+    def _flat(self, block: Block) -> pa.Array:
+        """Parses a block without quotes as if each cell were a row."""
+        import pyarrow as pa
+        from pyarrow import csv
+
+        delimiter = self.dialect.delimiter.encode()
+        rows = [row for row in block.content.replace(b"\r", b"").split(b"\n") if row.strip()]
+        for i, row in enumerate(rows):
+            if row.count(delimiter) + 1 != self.width:
+                raise self._wrong_width(block, i, row.count(delimiter) + 1)
+        content = b"\n".join(rows).replace(delimiter, b"\n") + b"\n"
+        try:
+            cells = csv.read_csv(
+                pa.BufferReader(content),
+                csv.ReadOptions(column_names=["cell"], block_size=len(content) + 1),
+                csv.ParseOptions(delimiter="\1", quote_char=False, ignore_empty_lines=False),
+                csv.ConvertOptions(column_types={"cell": pa.string()}, strings_can_be_null=False),
+            )
+        except pa.ArrowInvalid as error:
+            self._raise(error, block, [])
+        return cells.column(0).combine_chunks() if rows else pa.array([], pa.string())
+
+    def _transposed(self, block: Block) -> pa.Array:
+        import pyarrow as pa
+
+        columns = self._parse(block, range(self.width)).combine_chunks()
+        index = np.arange(len(columns) * self.width).reshape(self.width, -1).T.reshape(-1)
+        cells = [pa.array([], pa.string()), *(c for x in columns.columns for c in x.chunks)]
+        return pa.concat_arrays(cells).take(pa.array(index))
 
     def _where(self, block: Block, skipped: int) -> Callable[[int], str]:
         delimiter = self.dialect.delimiter
@@ -90,7 +142,7 @@ class CsvTable(Table):
 
         return where
 
-    def _parse(self, block: Block, keys: list[str], wanted: list[int]) -> pa.Table:
+    def _parse(self, block: Block, wanted: Sequence[int]) -> pa.Table:
         import pyarrow as pa
         from pyarrow import csv
 
@@ -102,6 +154,7 @@ class CsvTable(Table):
             wrong.append(row)
             return "error"
 
+        keys = [str(i) for i in range(self.width)]
         names = [keys[i] for i in wanted]
         try:
             columns = csv.read_csv(
@@ -145,18 +198,23 @@ class CsvTable(Table):
     def _raise(self, error: Exception, block: Block, wrong: list) -> None:
         if wrong:
             row = wrong[0]
-            place = line_of_row(block, row.number - 1, self.dialect.delimiter, skip_blanks=False)
-            raise ValueError(
-                f"{self.path}, line {place}: {row.actual_columns} cells, but line "
-                f"{self.first_line} has {self.width}. Is there a delimiter too many or too few, or "
-                f"is the delimiter another than {self.dialect.delimiter!r}?"
-            ) from None
+            raise self._wrong_width(block, row.number - 1, row.actual_columns, False) from None
         try:
             block.content.decode()
         except UnicodeDecodeError as wrong_text:
             line = block.line + block.content.count(b"\n", 0, wrong_text.start)
             raise self._not_text(line, wrong_text) from None
         raise ValueError(f"{self.path}, from line {block.line} on: {error}") from error
+
+    def _wrong_width(
+        self, block: Block, row: int, width: int, skip_blanks: bool = True
+    ) -> ValueError:
+        line = line_of_row(block, row, self.dialect.delimiter, skip_blanks)
+        return ValueError(
+            f"{self.path}, line {line}: {width} cells, but line {self.first_line} has "
+            f"{self.width}. Is there a delimiter too many or too few, or is the delimiter another "
+            f"than {self.dialect.delimiter!r}?"
+        )
 
     # ------------------------------------------------------------------ bytes
 

@@ -11,7 +11,7 @@ from tfae.tables.reading.arrow_table import ArrowTable, Joined, ParquetTable
 from tfae.tables.reading.csv_table import CsvTable
 from tfae.tables.reading.table import Table
 
-CSV_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".csv.bz2", ".csv.zst", ".csv.lz4")
+CSV_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.bz2", ".csv.zst", ".csv.lz4")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 
 
@@ -55,6 +55,11 @@ def open_table(
 def is_table_file(path: Path) -> bool:
     """Whether a file's name says that it is a CSV or a Parquet file."""
     return path.name.lower().endswith((*CSV_SUFFIXES, *PARQUET_SUFFIXES))
+
+
+def is_csv_file(path: Path) -> bool:
+    """Whether a file's name says that it is a CSV file."""
+    return path.name.lower().endswith(CSV_SUFFIXES)
 
 
 def files(folder: Path) -> list[Path]:
