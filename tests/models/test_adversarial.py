@@ -102,7 +102,7 @@ def test_a_regulariser_counts_once_and_for_the_player_that_owns_the_weights(digi
     np.testing.assert_allclose(of_discriminator, -0.1 * kernels[1], atol=1e-5)
     assert not np.any(changes(generator=0.1)[0])
 
-    model = with_rates(adversarial())
+    model, digits = with_rates(adversarial()), digits[:100]
     plain = model.evaluate(digits, batch_size=len(digits), verbose=0)[0]
     model = with_rates(adversarial())
     regularise(model)
@@ -192,6 +192,7 @@ def test_a_discriminator_that_always_outputs_zero_costs_log_two_in_training_and_
 ):
     model = with_rates(adversarial())
     model.discriminator.get_layer("logit").kernel.assign(np.zeros((32, 1)))
+    few_digits = few_digits[:32]
     history = model.fit(few_digits, validation_data=few_digits, verbose=0).history
     for name in ("discriminator_loss", "generator_loss"):
         for twin in ("", "val_"):
@@ -206,12 +207,12 @@ def test_the_gradient_penalty_is_the_squared_gradient_norm_at_prior_samples(few_
     linear = keras.Sequential([keras.Input((2,)), dense(1)])
     linear.layers[0].kernel.assign(gradient)
     model = tfae.AdversarialAutoencoder(networks.encoder, networks.decoder, linear)
-    logs = with_rates(model).evaluate(few_digits, verbose=0, return_dict=True)
+    logs = with_rates(model).evaluate(few_digits[:32], verbose=0, return_dict=True)
     assert logs["gradient_penalty"] == pytest.approx(25.0, rel=1e-6)
 
 
 def test_evaluation_does_not_change_the_noise_of_training(few_digits):
-    few_digits = few_digits[:64]
+    few_digits = few_digits[:32]
 
     def trained(evaluated):
         model = adversarial()
@@ -294,16 +295,18 @@ def test_each_class_is_encoded_in_its_component_of_the_prior(digits):
 # ---------------------------------------------------------------------------- labels and errors
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
+)
 def test_labels_guide_the_discriminator_in_half_precision(few_digits, policy):
-    model = adversarial(prior="gaussian_ring", dtype=policy)
+    model, few_digits = adversarial(prior="gaussian_ring", dtype=policy), few_digits[:96]
     with_rates(model, 1e-3, 0.1, 0.1)
-    label = load_digits().target[:203].copy()
+    label = load_digits().target[:96].copy()
     label[::3] = -1
     history = model.fit({"x": few_digits, "label": label}, epochs=3, verbose=0).history
     assert np.isfinite(list(history.values())).all()
     assert history["discriminator_loss"][-1] < history["discriminator_loss"][0]
-    unknown = {"x": few_digits, "label": np.full(203, -1)}
+    unknown = {"x": few_digits, "label": np.full(96, -1)}
     of_classes = model.evaluate({"x": few_digits, "label": label}, verbose=0, return_dict=True)
     of_any = model.evaluate(unknown, verbose=0, return_dict=True)
     assert of_classes["discriminator_loss"] != of_any["discriminator_loss"], "it ignores the class"
@@ -346,7 +349,7 @@ def test_a_discriminator_without_a_declared_input_is_built_with_the_model(few_di
     undeclared = keras.Sequential([dense(8, "relu"), dense(1)])
     model = tfae.AdversarialAutoencoder(networks.encoder, networks.decoder, undeclared)
     model.compile(run_eagerly=True)
-    model.fit(few_digits, verbose=0)
+    model.fit(few_digits[:32], verbose=0)
     assert undeclared.built
 
 
@@ -362,7 +365,7 @@ def on_a_circle(n, seed):
 def test_a_custom_sampler_serves_as_prior_and_is_saved_by_name(few_digits, tmp_path):
     model = adversarial(prior=on_a_circle)
     model.compile(run_eagerly=True)
-    model.fit(few_digits, verbose=0)
+    model.fit(few_digits[:32], verbose=0)
     model.save(tmp_path / "m.keras")
     loaded = keras.saving.load_model(tmp_path / "m.keras")
     assert loaded.prior.function is on_a_circle

@@ -124,8 +124,9 @@ def test_every_attribute_of_a_model_takes_effect_or_cannot_be_set(model_class, d
         copy_state(anew, model)
         for a, b in zip(outcome(model, x, label), outcome(anew, x, label), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6, err_msg=name)
-        model = new(model_class)
-        outcome(model, x, label)
+        if name != names[-1]:
+            model = new(model_class)
+            outcome(model, x, label)
 
 
 @pytest.mark.parametrize(

@@ -77,17 +77,18 @@ def test_a_subclassed_encoder_is_built_from_the_first_data(few_digits):
         for size in (3, 5, 7):
             yield (few_digits[:size],)
 
+    few_digits = few_digits[:96]
     dataset = tf.data.Dataset.from_tensor_slices(few_digits).batch(32)
     for data in (few_digits, dataset, Sequence(), generator()):
         model = tfae.Autoencoder(Encoder(), keras.models.clone_model(decoder))
         assert not model.built
-        model.compile(jit_compile=False)
+        model.compile(run_eagerly=True)
         steps = 3 if hasattr(data, "__next__") else None
         model.fit(data, steps_per_epoch=steps, verbose=0)
         assert steps in (None, int(model.optimizer.iterations)), (
             "the batch that built the model was lost"
         )
-        assert model.encode(few_digits).shape == (203, 3)
+        assert model.encode(few_digits).shape == (96, 3)
         assert model.latent_dim == 3
         with pytest.raises(ValueError, match="Functional or Sequential"):
             model.features(few_digits)
@@ -119,10 +120,9 @@ def test_features_of_nested_and_repeated_layers_have_their_own_names(few_digits)
 def test_features_follow_training(few_digits):
     flat = few_digits.reshape(-1, 64)
     model = tfae.Autoencoder(dense(64, 2), dense(2, 64))
-    before = model.features(flat)["dense" if "dense" in model.features(flat) else
-                                  next(iter(model.features(flat)))]  # fmt: skip
-    model.compile()
-    model.fit(flat, verbose=0)
+    before = next(iter(model.features(flat).values()))
+    model.compile(run_eagerly=True)
+    model.fit(flat[:32], verbose=0)
     after = next(iter(model.features(flat).values()))
     np.testing.assert_allclose(after, model.encode(flat), rtol=1e-5)
     assert (before != after).any()
@@ -152,8 +152,8 @@ def test_a_deterministic_autoencoder_refuses_to_generate():
 def test_likelihoods_of_real_data_train_on_unbounded_data(likelihood, tmp_path):
     x = np.random.default_rng(0).normal(5.0, 3.0, (200, 6)).astype("float32")
     model = tfae.Autoencoder(dense(6, 4), dense(4, 6), likelihood=likelihood, seed=0)
-    model.compile(keras.optimizers.Adam(0.05))
-    losses = model.fit(x, epochs=10, verbose=0).history["loss"]
+    model.compile(keras.optimizers.Adam(0.05), run_eagerly=True)
+    losses = model.fit(x, epochs=5, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
     model.save(tmp_path / "m.keras")
     loaded = keras.saving.load_model(tmp_path / "m.keras")

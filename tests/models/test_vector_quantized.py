@@ -29,7 +29,7 @@ def convolutional():
 
 
 @pytest.mark.parametrize(
-    ("make", "codes", "indices"),
+    ("make", "code_shape", "index_shape"),
     [
         (vqvae, (8,), (4,)),
         (lambda: vqvae(embedding_dim=None), (8,), ()),
@@ -37,16 +37,20 @@ def convolutional():
     ],
     ids=["groups", "one vector", "grid"],
 )
-def test_codes_are_the_embeddings_at_their_indices(few_digits, make, codes, indices):
+def test_codes_are_the_embeddings_at_their_indices(few_digits, make, code_shape, index_shape):
     model = make()
     model.train_on_batch(few_digits)
-    assert model.encode(few_digits).shape == (len(few_digits), *codes) == (203, *model.code_shape)
-    places = model.indices(few_digits)
-    assert places.shape == (len(few_digits), *indices)
+    assert (
+        model.encode(few_digits).shape == (len(few_digits), *code_shape) == (203, *model.code_shape)
+    )
+    indices = model.indices(few_digits)
+    assert indices.shape == (len(few_digits), *index_shape)
     codebook = np.asarray(model.quantizer.codebook)
-    np.testing.assert_array_equal(codebook[places].reshape(-1, *codes), model.encode(few_digits))
+    np.testing.assert_array_equal(
+        codebook[indices].reshape(-1, *code_shape), model.encode(few_digits)
+    )
     np.testing.assert_allclose(
-        model.decode_indices(places), model.reconstruct(few_digits), rtol=1e-5, atol=1e-6
+        model.decode_indices(indices), model.reconstruct(few_digits), rtol=1e-5, atol=1e-6
     )
 
 
@@ -122,12 +126,12 @@ def test_generated_indices_follow_the_frequencies_in_the_data(few_digits, make):
     frequencies = np.stack([(indices == k).mean(axis=0) for k in range(16)], axis=-1)
     np.testing.assert_allclose(prior.probabilities, frequencies)
     codes = np.asarray(prior.sample(40, [5, 0]))
-    _, places = model.quantizer(tf.constant(codes))
+    _, drawn = model.quantizer(tf.constant(codes))
     for position in np.ndindex(indices.shape[1:]):
         seen = np.unique(indices[(slice(None), *position)])
-        assert np.isin(np.asarray(places)[(slice(None), *position)], seen).all()
+        assert np.isin(np.asarray(drawn)[(slice(None), *position)], seen).all()
     np.testing.assert_allclose(
-        model.generate(40, seed=5), model.decode_indices(places), rtol=1e-5, atol=1e-6
+        model.generate(40, seed=5), model.decode_indices(drawn), rtol=1e-5, atol=1e-6
     )
 
 

@@ -120,21 +120,21 @@ def remove(file):
     file.unlink()
 
 
-@pytest.mark.parametrize("way", [cut, empty, garble, remove])
+@pytest.mark.parametrize("damage", [cut, empty, garble, remove])
 @pytest.mark.parametrize("name", ["model.weights.h5", "state.json", "0.best_weights.npz"])
 def test_a_damaged_newest_state_is_named_and_the_state_before_it_is_used(
-    killed, tmp_path, way, name
+    killed, tmp_path, damage, name
 ):
     shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
-    way(tmp_path / "00002" / name)
+    damage(tmp_path / "00002" / name)
     with pytest.warns(UserWarning, match=rf"00002/{name}. Going on from .*00001"):
         assert NumberedStates(tmp_path).load(lambda state: state.name) == "00001"
 
 
-@pytest.mark.parametrize("way", [cut, empty, remove])
-def test_damaged_checksums_count_as_damage(killed, tmp_path, way):
+@pytest.mark.parametrize("damage", [cut, empty, remove])
+def test_damaged_checksums_count_as_damage(killed, tmp_path, damage):
     shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
-    way(tmp_path / "00002" / "sha256.json")
+    damage(tmp_path / "00002" / "sha256.json")
     with pytest.warns(UserWarning, match="00002/sha256.json"):
         assert NumberedStates(tmp_path).load(lambda state: state.name) == "00001"
 
@@ -207,14 +207,14 @@ np.savez(folder + ".npz", *model.get_weights(), np.array(history.history["loss"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("way", "atol"), [("xla", 0.0), ("graph", 1e-6)])
-def test_a_run_killed_at_random_moments_resumes_exactly(tmp_path, way, atol):
+@pytest.mark.parametrize(("mode", "atol"), [("xla", 0.0), ("graph", 1e-6)])
+def test_a_run_killed_at_random_moments_resumes_exactly(tmp_path, mode, atol):
     def start(name, *first):
-        command = [sys.executable, "-c", _FIT, str(tmp_path / name), way, *first]
+        command = [sys.executable, "-c", _FIT, str(tmp_path / name), mode, *first]
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     assert start("whole").wait() == 0
-    rng, kills, seen = random.Random(way), 0, []
+    rng, kills, seen = random.Random(mode), 0, []
     while True:
         process = start("killed", str(tmp_path / "whole.weights.h5"))
         seen.append([process.stdout.readline() for _ in range(3)])  # at least one whole epoch
@@ -226,9 +226,10 @@ def test_a_run_killed_at_random_moments_resumes_exactly(tmp_path, way, atol):
             process.communicate()
             assert process.returncode == 0
             break
-    begun = [int(lines[0].split()[1]) for lines in seen]
-    assert begun[0] == 0, begun
-    assert all(np.diff(begun) > 0), begun  # each process continued where the one before was killed
+    first_epochs = [int(lines[0].split()[1]) for lines in seen]
+    assert first_epochs[0] == 0, first_epochs
+    # Each process continued where the one before was killed.
+    assert all(np.diff(first_epochs) > 0), first_epochs
     with np.load(tmp_path / "whole.npz") as whole, np.load(tmp_path / "killed.npz") as killed:
         for name in whole:
             np.testing.assert_allclose(killed[name], whole[name], rtol=0, atol=atol)

@@ -19,7 +19,7 @@ def test_frozen_networks_stay_fixed_and_the_others_learn(few_digits, tiny, part)
     networks[part].trainable = False
     model.compile(run_eagerly=True)
     before = {name: network.get_weights() for name, network in networks.items()}
-    model.fit(few_digits, verbose=0)
+    model.fit(few_digits[:32], verbose=0)
     for name, network in networks.items():
         assert moved(network, before[name]) == (name != part)
 
@@ -31,9 +31,10 @@ def test_a_fully_frozen_model_trains_nothing_and_warns(few_digits, tiny, model_c
     model.compile(run_eagerly=True)
     before = model.get_weights()
     with pytest.warns(UserWarning, match="no trainable weights"):
-        model.fit(few_digits, verbose=0)
-    for a, b in zip(before[: len(model.encoder.weights)], model.get_weights(), strict=False):
-        np.testing.assert_array_equal(a, b)
+        model.fit(few_digits[:32], verbose=0)
+    for variable, b in zip(model.weights, before, strict=True):
+        if "moving" not in variable.path:  # batch normalisation, which is not frozen by itself
+            np.testing.assert_array_equal(variable, b)
 
 
 class WithHead(tfae.AdversarialAutoencoder):
@@ -55,7 +56,7 @@ class WithHead(tfae.AdversarialAutoencoder):
 
 
 def test_weights_that_a_subclass_adds_are_trained_and_regularised(few_digits, tiny):
-    model = tiny(model_class=WithHead, run_eagerly=True)
+    model, few_digits = tiny(model_class=WithHead, run_eagerly=True), few_digits[:64]
     before = [model.head.get_weights()[0], float(model.factor)]
     logs = model.evaluate(few_digits, verbose=0, return_dict=True)
     terms = sum(logs[n] for n in model.loss_names if n != "gradient_penalty")

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras.optimizers import SGD
 
 import tfae
 
@@ -58,7 +59,7 @@ def test_arrays_datasets_pydatasets_and_generators_train_alike(tiny, few_digits)
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_steps_per_epoch_of_an_endless_dataset_is_kept_exactly(tiny, few_digits, jit_compile):
     endless = tf.data.Dataset.from_tensor_slices(few_digits).batch(16).repeat()
-    model = tiny(jit_compile=jit_compile)
+    model = tiny(jit_compile=jit_compile, optimizer=SGD)
     before = 0
     for steps in (1, 12, 64):  # fewer than a program holds, more, and several programs
         model.fit(endless, steps_per_epoch=steps, epochs=2, verbose=0)
@@ -85,7 +86,8 @@ def test_the_order_of_arrays_follows_from_seed_and_epoch(tiny, few_digits):
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_a_step_on_one_batch_is_a_step_of_fit(tiny, few_digits, jit_compile):
     few_digits = few_digits[:64]
-    model, fitted = tiny(jit_compile=jit_compile), tiny(run_eagerly=True)
+    model = tiny(jit_compile=jit_compile, optimizer=SGD)
+    fitted = tiny(run_eagerly=True, optimizer=SGD)
     logs = model.train_on_batch(few_digits, return_dict=True)
     fitted.fit(few_digits, batch_size=len(few_digits), shuffle=False, verbose=0)
     assert_equal_weights(model, fitted, atol=1e-6)
@@ -138,7 +140,7 @@ def test_steps_per_execution_does_not_change_results(tiny, few_digits, jit_compi
         model = tiny(model_class=model_class)
         # Adam would make whole steps of gradients that are nothing but rounding errors.
         names = [n for n in inspect.signature(model.compile).parameters if n.endswith("optimizer")]
-        optimizers = {name: keras.optimizers.SGD(1e-2) for name in names}
+        optimizers = {name: SGD(1e-2) for name in names}
         model.compile(**optimizers, jit_compile=jit_compile, steps_per_execution=steps)
         history = model.fit(few_digits, epochs=2, validation_data=few_digits[:32], verbose=0)
         return model, history.history
@@ -165,7 +167,8 @@ def test_a_callback_that_wants_every_batch_gets_every_batch(tiny, few_digits, ji
             self.losses += (float(logs["loss"]),)
 
     count = Count()
-    tiny(jit_compile=jit_compile).fit(few_digits[:128], callbacks=[count], verbose=0)
+    model = tiny(jit_compile=jit_compile, optimizer=SGD)
+    model.fit(few_digits[:128], callbacks=[count], verbose=0)
     assert count.batches == 4
     assert len(set(count.losses)) == 4
 
@@ -183,7 +186,7 @@ def test_a_callback_can_stop_training_and_predict_within_it(tiny, few_digits):
             self.model.stop_training = epoch == 1
 
     look = Look()
-    model = tiny(jit_compile=True)
+    model = tiny(jit_compile=True, optimizer=SGD)
     model.predict(few_digits, verbose=0)
     history = model.fit(few_digits, epochs=9, callbacks=[look], verbose=0)
     assert len(history.epoch) == 2
@@ -192,7 +195,7 @@ def test_a_callback_can_stop_training_and_predict_within_it(tiny, few_digits):
 
 def test_tensorboard_and_checkpoints_leave_steps_fused(tiny, watch, few_digits, tmp_path):
     """Keras' callbacks that could use single batches, but do not, do not prevent fusing."""
-    model, few_digits = tiny(jit_compile=True), few_digits[:64]
+    model, few_digits = tiny(jit_compile=True, optimizer=SGD), few_digits[:64]
     callbacks = [
         keras.callbacks.TensorBoard(tmp_path / "logs"),
         keras.callbacks.ModelCheckpoint(tmp_path / "best.keras"),

@@ -94,11 +94,18 @@ def test_sample_draws_the_codes_too():
 
 
 def test_a_conditional_model_samples_the_class_that_is_asked_for():
-    networks = tfae.ConditionalVariationalAutoencoder.from_shape((SIZE,), 2, num_classes=3, seed=1)
-    drawn = networks.generate(6, seed=1, label=2, sample=True)
-    assert set(np.unique(drawn)) <= {0.0, 1.0}
+    model = tfae.ConditionalVariationalAutoencoder.from_shape(
+        (SIZE,), 2, num_classes=3, hidden_units=(), seed=1
+    )
+    kernel = model.decoder.layers[-1].kernel
+    kernel.assign(4.0 * kernel)  # so that classes differ clearly
+    drawn = model.generate(4000, seed=1, label=2, sample=True)
+    assert set(np.unique(drawn)) == {0.0, 1.0}
+    of_class, of_another = (model.generate(4000, seed=1, label=k).mean(axis=0) for k in (2, 0))
+    np.testing.assert_allclose(drawn.mean(axis=0), of_class, atol=0.04)
+    assert np.abs(of_class - of_another).max() > 0.1
     x = {"x": np.zeros((4, SIZE), "float32"), "label": np.arange(4) % 3}
-    assert networks.sample(x, seed=1).shape == (4, SIZE)
+    assert model.sample(x, seed=1).shape == (4, SIZE)
 
 
 def test_a_model_without_a_likelihood_says_so():
