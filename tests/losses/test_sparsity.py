@@ -57,7 +57,7 @@ def test_kl_takes_the_weighted_mean_of_the_examples():
 
 def test_kl_is_minimal_where_the_mean_activation_is_the_target():
     means = np.linspace(0.01, 0.99, 99, dtype="float32")
-    penalties = [KL(0.05).penalty([tf.fill([2, 4], mean)])[0] for mean in means]
+    penalties = [float(KL(0.05).penalty([tf.fill([2, 4], mean)])[0]) for mean in means]
     assert means[np.argmin(penalties)] == pytest.approx(0.05)
     assert min(penalties) == pytest.approx(0, abs=1e-6)
 

@@ -258,7 +258,7 @@ def test_examples_of_weight_zero_teach_nothing(model_class, few_digits):
 
 @weighted_models
 def test_unit_weights_change_nothing_in_training_and_validation(model_class, few_digits):
-    few_digits = few_digits[:80]
+    few_digits = few_digits[:40]
     ones = np.ones(len(few_digits), "float32")
     plain, weighted = small(model_class), small(model_class)
     a = plain.fit(few_digits, validation_data=few_digits, verbose=0).history

@@ -69,7 +69,7 @@ def test_the_kl_of_the_top_layer_is_the_closed_form(linear):
 
 def test_generate_goes_from_the_top_layer_down(linear, linear_gaussian):
     model, *_ = linear
-    codes = model.prior.sample(5000, [1, 0]).numpy()
+    codes = model.prior.sample(5000, tf.constant([1, 0], tf.int64)).numpy()
     np.testing.assert_allclose(codes.mean(0), C, atol=0.05)
     np.testing.assert_allclose(np.cov(codes.T), A @ A.T + np.diag(VARIANCE), atol=0.06)
     w, b, _ = linear_gaussian.linear_map()
