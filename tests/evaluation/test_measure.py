@@ -8,7 +8,7 @@ import tensorflow as tf
 import tfae
 from tfae.evaluation import elbo, measure, mmd_test, mutual_information, random_sample
 from tfae.evaluation.elbo import elbo_of
-from tfae.evaluation.measure import MMD_SIZE, code_metrics
+from tfae.evaluation.measure import MMD_SIZE, code_metrics, reconstruction_error
 
 OF_A_VAE = {
     "loss", "reconstruction_loss", "kl_loss", "elbo", "squared_error", "mean_squared_error",
@@ -120,3 +120,14 @@ def test_a_random_sample_holds_each_example_alike_and_once():
     np.testing.assert_array_equal(whole["label"], -np.arange(100))
     with pytest.raises(ValueError, match="no examples"):
         random_sample(batches.take(0), 5)
+
+
+def test_errors_of_reconstruction_are_those_of_what_is_observed():
+    class Model:
+        def reconstruct(self, x):
+            return np.full_like(x, 3.0)
+
+    x = np.array([[1.0, np.nan], [3.0, 7.0]], "float32")
+    dataset = tf.data.Dataset.from_tensors(x)
+    errors = reconstruction_error(Model(), dataset)
+    assert errors == {"squared_error": (4 + 16) / 2, "mean_squared_error": 20 / 3}

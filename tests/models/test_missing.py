@@ -304,6 +304,25 @@ def test_sparse_codes_explain_what_is_observed_and_atoms_learn_from_it():
         model.fit({"x": holes, "weight": np.ones_like(holes)}, verbose=0)
 
 
+def test_what_is_fitted_after_training_takes_missing_values():
+    model = trained(tfae.VariationalAutoencoder)
+    threshold = model.fit_threshold(HOLES, 0.2)
+    np.testing.assert_array_equal(
+        model.is_anomaly(HOLES), graph(model, "anomaly_score", HOLES) > threshold
+    )
+    model.fit_prior(HOLES, "gaussian", seed=0)
+    assert np.isfinite(model.fitted_prior.parameters["means"]).all()
+    assert np.isfinite(model.sample(HOLES, seed=0)).all()
+
+
+def test_metrics_see_no_error_where_a_value_is_missing():
+    model = small(tfae.Autoencoder)
+    model.compile(metrics=["mse"], run_eagerly=True)
+    logs = model.evaluate(HOLES, verbose=0, return_dict=True)
+    error = np.square(model.predict_on_batch(HOLES) - FULL) * OBSERVED
+    np.testing.assert_allclose(logs["mse"], error.mean(), rtol=1e-5)
+
+
 # ---------------------------------------------------------------------------- at length
 
 

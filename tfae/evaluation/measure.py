@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfae.bases.autoencoding import Autoencoding
 from tfae.batches.batch import unpack
+from tfae.batches.elements import with_nan
 from tfae.evaluation.active_units import active_units
 from tfae.evaluation.elbo import elbo_of, has_elbo
 from tfae.evaluation.features import feature_rows
@@ -131,6 +132,8 @@ def _inputs(x: Any, batch_size: int) -> tf.data.Dataset:
 
     def inputs(*data: Any) -> Any:
         batch = unpack(data if len(data) > 1 else data[0])
+        if batch.mask is not None:
+            batch = batch._replace(x=with_nan(batch.x, batch.mask, "float32"))
         return batch.x if batch.label is None else {"x": batch.x, "label": batch.label}
 
     return x.map(inputs)

@@ -69,4 +69,8 @@ def logs(model: Any, x: Any, y: Any, sample_weight: Any) -> dict[str, tf.Tensor]
         return model.get_metrics_result()
     batch = unpack((x, y, sample_weight))
     y_pred = model(model._inputs(batch), training=False)
-    return model.compute_metrics(x, batch.target, y_pred, sample_weight=sample_weight)
+    target = batch.target
+    if model.data_contract().missing and target.shape == y_pred.shape:
+        # A metric that knows nothing of missing values sees no error there, instead of NaN.
+        target = tf.where(tf.math.is_nan(target), tf.cast(y_pred, target.dtype), target)
+    return model.compute_metrics(x, target, y_pred, sample_weight=sample_weight)
