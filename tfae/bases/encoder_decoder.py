@@ -359,19 +359,12 @@ class EncoderDecoder(Autoencoding):
 
     def anomaly_map_batch(self, batch: Batch) -> tf.Tensor:
         code = self.encode_batch(batch)["code"]
-        output = likelihoods.at_least_float32(self._decoder_output(batch._replace(x=code)))
-        target = batch.x if self.scaling is None else self.scaling(batch.x)
-        losses = self.likelihood.elementwise_loss(tf.cast(target, output.dtype), output)
-        if self.missing is None:
-            return losses
-        return tf.where(is_observed(batch.x, batch.mask), losses, 0.0)
+        output = self._decoder_output(batch._replace(x=code))
+        return self.likelihood.element_losses(*self._of_loss(batch, output))
 
     def column_scores_batch(self, batch: Batch) -> tf.Tensor:
         """Returns the reconstruction loss of each column `(batch, columns)` at a batch's codes."""
-        code = self.encode_batch(batch)["code"]
-        output = self._decoder_output(batch._replace(x=code))
-        losses = self.likelihood.element_losses(*self._of_loss(batch, output))
-        return self.likelihood.column_losses(losses)
+        return self.likelihood.column_losses(self.anomaly_map_batch(batch))
 
     def loss_terms(self, batch: Batch, training: bool) -> dict[str, tf.Tensor]:
         code = self.encode_batch(batch, training)["code"]

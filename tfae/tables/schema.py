@@ -106,7 +106,8 @@ class TableSchema:
             categories: The values of a column of categories by column, in order. A column is then
                 "binary" or "categorical", unless `kinds` says "ordinal".
             transforms: `{"income": "log"}` standardises the logarithm, for numbers of many
-                magnitudes.
+                magnitudes; `"quantile"` takes the normal scores of ranks instead, with which rows
+                that a model generates have the distribution of the training values.
             likelihoods: Likelihoods by column, in place of the kind's own: a short name, or
                 `{"name": "student_t", "scale": "learned"}`.
             formats: How text says times, by column, such as `{"born": "%d.%m.%Y"}`; ISO 8601 and

@@ -114,7 +114,7 @@ class Likelihood(CheckedAttributes, keras.layers.Layer):
             Float tensor `(batch,)` or `(samples, batch)`; in nats if the likelihood is a density.
         """
         per_element = self.element_losses(target, output, observed, weight)
-        return tf.reduce_sum(per_element, axis=list(range(1 - target.shape.rank, 0)))
+        return tf.reduce_sum(per_element, axis=list(range(1 - len(target.shape), 0)))
 
     def element_losses(
         self,

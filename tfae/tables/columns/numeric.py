@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from tfae.tables.cells import Cells, as_numbers
 from tfae.tables.columns.column import Column
+from tfae.tables.columns.quantiles import from_config
 from tfae.tables.report import Report
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TRANSFORMS = ("log",)
+TRANSFORMS = ("log", "quantile")
 
 
 class NumericColumn(Column):
@@ -24,7 +26,9 @@ class NumericColumn(Column):
         mean, deviation: Of the training values, transformed if there is a transform.
         decimals: Decimals to which values are rounded when they are decoded, as in training; `None`
             for no rounding.
-        transform: `None`; or "log": `sign(x) * log(1 + abs(x))`, for values of many magnitudes.
+        transform: `None`; or "log": `sign(x) * log(1 + abs(x))`, for values of many magnitudes; or
+            "quantile": normal scores of their ranks, for values of any distribution.
+        quantiles: Of the training values, for "quantile".
     """
 
     kind = "numeric"
@@ -41,17 +45,25 @@ class NumericColumn(Column):
         deviation: float = 1.0,
         decimals: int | None = None,
         transform: str | None = None,
+        quantiles: Sequence[Sequence[float]] | None = None,
     ):
         super().__init__(name, type, likelihood, missing, note)
         self.mean, self.deviation, self.decimals = mean, deviation, decimals
-        self.transform = transform
+        self.transform, self.quantiles = transform, from_config(quantiles)
 
     def encode(self, values: np.ndarray) -> np.ndarray:
+        if self.quantiles is not None:
+            scores = self.quantiles.to_scores(values, self.deviation)
+            return scores.astype(np.float32)[:, None]
         standardised = (transformed(values, self.transform) - self.mean) / self.deviation
         return standardised.astype(np.float32)[:, None]
 
     def decode(self, block: np.ndarray) -> np.ndarray:
-        values = block[:, 0].astype(np.float64) * self.deviation + self.mean
+        values = block[:, 0].astype(np.float64)
+        if self.quantiles is not None:
+            values = self.quantiles.from_scores(values)
+        else:
+            values = values * self.deviation + self.mean
         if self.transform == "log":
             values = np.sign(values) * np.expm1(np.abs(values))
         return values if self.decimals is None else np.round(values, self.decimals)
@@ -63,6 +75,9 @@ class NumericColumn(Column):
         return self._as_type(values)
 
     def describe(self) -> str:
+        if self.quantiles is not None:
+            low, high = self.quantiles.values[0], self.quantiles.values[-1]
+            return f"by rank, from {low:.4g} to {high:.4g}"
         of = "of the logarithm " if self.transform else ""
         return f"mean {of}{self.mean:.4g}, standard deviation {self.deviation:.4g}"
 
@@ -73,6 +88,7 @@ class NumericColumn(Column):
             "deviation": self.deviation,
             "decimals": self.decimals,
             "transform": self.transform,
+            "quantiles": None if self.quantiles is None else [list(p) for p in self.quantiles],
         }
 
 

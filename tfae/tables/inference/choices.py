@@ -54,8 +54,8 @@ class Choices(NamedTuple):
         for name, transform in self.transforms.items():
             if transform not in TRANSFORMS or self.kind(name) != "numeric":
                 raise ValueError(
-                    f"`transforms` must be 'log', for numeric columns; received {transform!r} for "
-                    f"{name!r}."
+                    f"`transforms` must be 'log' or 'quantile', for numeric columns; received "
+                    f"{transform!r} for {name!r}."
                 )
         for name in self.categories:
             if self.kind(name) not in ("binary", "categorical", "ordinal"):

@@ -17,6 +17,7 @@ from tfae.tables.columns import (
     OrdinalColumn,
     TimeColumn,
 )
+from tfae.tables.columns.quantiles import Quantiles
 from tfae.tables.columns.time import UNITS
 from tfae.tables.inference.guess import AMBIGUOUS
 from tfae.tables.inference.scan import Scan
@@ -233,6 +234,7 @@ def _numeric(scan: Scan, tally: NumberTally) -> NumericColumn:
         deviation=deviation,
         decimals=tally.decimals,
         transform=tally.transform,
+        quantiles=None if tally.sample is None else Quantiles.of(tally.sample.numbers),
     )
 
 

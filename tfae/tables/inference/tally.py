@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tfae.tables.columns.numeric import transformed
+from tfae.tables.columns.quantiles import Sample
 from tfae.tables.columns.time import CYCLES, phase
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class NumberTally(Tally):
 
     Attributes:
         moments: Of the transformed numbers.
+        sample: Of the numbers, for the transform "quantile".
         values: Those that occur.
         low, high: The smallest and the largest.
         zeros: How many are 0.
@@ -99,6 +101,7 @@ class NumberTally(Tally):
         super().__init__()
         self.transform, self.moments, self.values = transform, Moments(), Values()
         self.low, self.high, self.zeros = np.inf, -np.inf, 0
+        self.sample = Sample() if transform == "quantile" else None
         self.decimals: int | None = 0
         self.are_steps_of_one, self._last = True, np.nan
 
@@ -110,6 +113,8 @@ class NumberTally(Tally):
         if not len(present):
             return
         self.moments.add(transformed(present, self.transform))
+        if self.sample is not None:
+            self.sample.add(present)
         self.low = min(self.low, float(present.min()))
         self.high = max(self.high, float(present.max()))
         self.zeros += int((present == 0).sum())
