@@ -28,7 +28,7 @@ def test_it_beats_pca_at_the_same_code_size(digits):
     assert error < 0.75 * pca_error
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_linear_autoencoder_finds_the_subspace_and_the_error_of_pca(digits, seed):
     x = digits.reshape(-1, 64)
     x = x - x[:1500].mean(axis=0)

@@ -55,7 +55,14 @@ def plain(digits):
     return trained_on_digits(digits, tfae.Autoencoder)
 
 
-@pytest.mark.parametrize("noise", ["masking", "gaussian", "salt_and_pepper"])
+@pytest.mark.parametrize(
+    "noise",
+    [
+        "masking",
+        pytest.param("gaussian", marks=pytest.mark.slow),
+        pytest.param("salt_and_pepper", marks=pytest.mark.slow),
+    ],
+)
 def test_it_removes_noise_that_a_plain_autoencoder_keeps(digits, plain, noise):
     test = digits[1500:]
     corrupt = {

@@ -266,9 +266,11 @@ def test_encode_agrees_with_scikit_learn_for_given_atoms():
     np.testing.assert_array_equal(model.features(x.reshape(-1, 4, 4))["codes"], codes)
 
 
-@pytest.mark.parametrize("atom_update", ["gradient", "replace"])
+@pytest.mark.parametrize(
+    "atom_update", ["gradient", pytest.param("replace", marks=pytest.mark.slow)]
+)
 def test_a_loaded_model_continues_training_identically(atom_update, tmp_path):
-    x, _ = sparse_data(300)
+    x, _ = sparse_data(100)
     model = learned(x, atom_update=atom_update)
     model.save(tmp_path / "m.keras")
     loaded = keras.saving.load_model(tmp_path / "m.keras")

@@ -169,7 +169,7 @@ def test_corruption_may_be_given_for_all_layers_or_each(flat):
     assert noisy == loss(tfae.layers.MaskingCorruption(0.5)), "the seed determines the noise"
 
 
-@pytest.mark.parametrize("corruption", [None, "masking"])
+@pytest.mark.parametrize("corruption", [None, pytest.param("masking", marks=pytest.mark.slow)])
 def test_sparsity_may_be_given_for_all_layers_or_each(flat, corruption):
     def train(sparsity):
         model = tfae.StackedAutoencoder(
