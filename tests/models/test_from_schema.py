@@ -49,7 +49,7 @@ def few(table, rows=5):
     return {name: values[:rows] for name, values in table.items()}
 
 
-def test_tables_give_what_their_encoded_arrays_give(model, schema, table):
+def test_tables_give_the_same_results_as_their_encoded_arrays(model, schema, table):
     x = schema.encode(table)
     assert np.isnan(x).any()
     np.testing.assert_array_equal(model.encode(table), model.encode(x))
@@ -63,7 +63,7 @@ def test_tables_give_what_their_encoded_arrays_give(model, schema, table):
     assert np.isfinite(rows).all()
 
 
-def test_tables_come_back_in_the_type_in_which_they_came(model, table):
+def test_results_are_tables_of_the_type_that_was_passed(model, table):
     of_arrow, of_dict = model.reconstruct(pa.table(few(table))), model.reconstruct(few(table))
     assert of_arrow.schema == pa.table(table).schema
     assert of_dict == of_arrow.to_pydict()
@@ -71,7 +71,7 @@ def test_tables_come_back_in_the_type_in_which_they_came(model, table):
     assert model.sample(pa.table(few(table)), seed=1).schema == of_arrow.schema
 
 
-def test_tables_of_pandas_keep_their_index():
+def test_pandas_tables_keep_their_index():
     class Frame:
         index = range(0)
 
@@ -113,7 +113,7 @@ def test_losses_of_columns_add_up_and_are_zero_where_a_value_is_missing(model, t
     np.testing.assert_array_equal(np.array(scores["age"])[is_missing], 0.0)
 
 
-def test_the_odd_column_of_a_row_is_named(model):
+def test_the_most_anomalous_column_of_a_row_is_named(model):
     odd = [
         {"age": 31.0, "sex": "male", "visits": 60, "port": "A"},
         {"age": 300.0, "sex": "female", "visits": 2, "port": "B"},
@@ -150,7 +150,7 @@ def test_counts_enter_the_network_as_logarithms(model):
     assert seen.sum() == pytest.approx(3.0)
 
 
-def test_counts_that_are_no_integers_are_refused_and_other_columns_are_free(model):
+def test_fractional_counts_are_refused_and_other_columns_may_be_fractional(model):
     x = np.zeros((2, model.schema.width), "float32")
     x[:, model.likelihood.slices["age"]] = 0.5
     model.anomaly_score(x)
@@ -169,7 +169,7 @@ def test_counts_that_are_no_integers_are_refused_and_other_columns_are_free(mode
     ],
     ids=lambda m: m.__name__,
 )
-def test_every_model_takes_and_gives_tables(model_class, schema, table):
+def test_every_model_accepts_and_returns_tables(model_class, schema, table):
     options = {"num_classes": 2} if model_class is tfae.ConditionalVariationalAutoencoder else {}
     model = model_class.from_schema(schema, 3, hidden_units=(8,), seed=0, **options)
     model.compile(run_eagerly=True)
@@ -182,7 +182,7 @@ def test_every_model_takes_and_gives_tables(model_class, schema, table):
     assert model.worst_column(x).shape == (N,)
 
 
-def test_a_column_called_x_is_no_input_of_a_model():
+def test_a_column_called_x_is_not_mistaken_for_the_input_x():
     table = {"x": [1.5, 2.5, 3.25], "label": [0.5, 0.25, 1.0]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -192,7 +192,7 @@ def test_a_column_called_x_is_no_input_of_a_model():
     np.testing.assert_array_equal(tables.encoded(schema, {"x": table})["x"], schema.encode(table))
 
 
-def test_mistakes_are_told(schema):
+def test_invalid_schemas_and_tables_are_refused(schema):
     with pytest.raises(ValueError, match=r"`schema` turns a row into 6 numbers"):
         tfae.Autoencoder.from_shape((5,), 2, hidden_units=(), schema=schema)
     with pytest.raises(ValueError, match=r"must be a tfae\.data\.TableSchema"):

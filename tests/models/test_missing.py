@@ -56,7 +56,7 @@ def graph(model, verb, x):
 
 
 @every_model
-def test_training_with_missing_values_keeps_all_finite(model_class):
+def test_training_with_missing_values_keeps_everything_finite(model_class):
     model = trained(model_class)
     logs = model.evaluate(HOLES, verbose=0, return_dict=True)
     assert np.isfinite(list(logs.values())).all()
@@ -67,7 +67,7 @@ def test_training_with_missing_values_keeps_all_finite(model_class):
 
 
 @every_network
-def test_a_complete_row_has_the_loss_and_score_of_a_model_without_the_option(model_class):
+def test_complete_rows_have_the_loss_and_score_of_a_model_without_the_option(model_class):
     # Equal weights; those of what is missing stand beside them.
     model, other = (small(model_class, missing) for missing in ("mask", None))
     assert model.evaluate(FULL, verbose=0) == other.evaluate(FULL, verbose=0)
@@ -77,7 +77,7 @@ def test_a_complete_row_has_the_loss_and_score_of_a_model_without_the_option(mod
 
 
 @every_model
-def test_what_is_missing_makes_no_difference(model_class):
+def test_missing_values_do_not_influence_any_result(model_class):
     model = trained(model_class)
     score = graph(model, "anomaly_score", HOLES)
     filled = tf.constant(np.where(OBSERVED, FULL, 123.0), tf.float32)
@@ -91,7 +91,7 @@ def test_what_is_missing_makes_no_difference(model_class):
 
 
 @every_network
-def test_what_is_missing_has_no_loss_and_no_gradient(model_class):
+def test_missing_values_have_no_loss_and_no_gradient(model_class):
     model = trained(model_class)
     x = tf.constant(HOLES)
     output = tf.Variable(model._decoder_output(Batch(tf.zeros([len(HOLES), *model.code_shape]))))
@@ -107,7 +107,7 @@ def test_what_is_missing_has_no_loss_and_no_gradient(model_class):
 
 
 @every_model
-def test_the_option_is_kept_and_cannot_be_set(model_class):
+def test_the_option_is_in_the_config_and_cannot_be_set_later(model_class):
     model = trained(model_class)
     copy = keras.models.clone_model(model)
     if not copy.built:
@@ -136,7 +136,7 @@ def test_other_models_refuse_nan_and_name_the_option(model_class):
 # ---------------------------------------------------------------------------- for one or two models
 
 
-def test_what_is_missing_is_zero_for_the_encoder_after_scaling_and_corruption():
+def test_missing_values_reach_the_encoder_as_zeros_after_scaling_and_corruption():
     noise = keras.layers.Lambda(lambda x, **_: x + 10.0)
     model = small(
         tfae.Autoencoder,
@@ -150,7 +150,7 @@ def test_what_is_missing_is_zero_for_the_encoder_after_scaling_and_corruption():
     np.testing.assert_allclose(x, np.where(OBSERVED, (FULL - 5.0) * 2.0 + 10.0, 0.0), rtol=1e-5)
 
 
-def test_an_own_encoder_gets_the_filled_data_and_the_mask_if_it_has_a_second_input():
+def test_a_custom_encoder_gets_the_filled_data_and_a_mask_if_it_has_a_second_input():
     x, mask = keras.Input((4, 3)), keras.Input((4, 3))
     code, flat = keras.Input((24,)), keras.layers.Flatten()
     decoder = keras.Model(code, keras.layers.Reshape((4, 3))(keras.layers.Dense(12)(code)))
@@ -174,7 +174,7 @@ def test_an_own_encoder_gets_the_filled_data_and_the_mask_if_it_has_a_second_inp
 
 @pytest.mark.parametrize("architecture", sorted(tfae.networks.ARCHITECTURES))
 @pytest.mark.parametrize("depth", [0, 1])
-def test_each_architecture_knows_what_is_missing_from_its_first_weights(architecture, depth):
+def test_the_first_layer_of_each_architecture_sees_the_mask(architecture, depth):
     sizes = {"mlp": [{"hidden_units": ()}, {"hidden_units": (5,)}]}
     sizes["conv"] = [{"filters": (), "hidden_units": None}, {"filters": (4,)}]
     if architecture not in sizes:
@@ -192,7 +192,7 @@ def test_each_architecture_knows_what_is_missing_from_its_first_weights(architec
     assert np.all(np.any(np.asarray(encoder([x, 0 * ones])) != plain(x), axis=-1))
 
 
-def test_arrays_datasets_masks_and_masked_arrays_say_the_same():
+def test_nan_masks_and_masked_arrays_are_equivalent_in_arrays_and_datasets():
     model = trained(tfae.Autoencoder)
     loss = model.evaluate(HOLES, verbose=0)
     filled = np.where(OBSERVED, FULL, -1.0).astype("float32")
@@ -230,7 +230,7 @@ def test_missing_values_of_a_separate_target_count_nothing():
     np.testing.assert_allclose(loss, np.sum(elements * OBSERVED) / len(FULL), rtol=1e-5)
 
 
-def test_weights_of_elements_multiply_loss_and_score_with_and_without_the_option():
+def test_element_weights_multiply_loss_and_score_with_and_without_the_option():
     weight = RNG.uniform(0, 2, FULL.shape).astype("float32")
     for missing, x in (("mask", HOLES), (None, FULL)):
         model = small(tfae.Autoencoder, missing)
@@ -244,7 +244,7 @@ def test_weights_of_elements_multiply_loss_and_score_with_and_without_the_option
         model.fit(in_columns.batch(8), verbose=0)
 
 
-def test_the_log_likelihood_is_that_of_the_observed_part(linear_gaussian):
+def test_log_likelihood_is_that_of_the_observed_values(linear_gaussian):
     model, x, _ = linear_gaussian(4.0, missing="mask")  # draws wide enough for any posterior
     w, b, scale = linear_gaussian.linear_map()
     x = x[:20].copy()
@@ -256,7 +256,7 @@ def test_the_log_likelihood_is_that_of_the_observed_part(linear_gaussian):
     np.testing.assert_allclose(estimate, marginal.logpdf(x[:, known]), atol=0.15)
 
 
-def test_scaled_models_have_the_log_likelihood_of_the_observed_part_in_the_datas_unit():
+def test_log_likelihood_of_a_scaled_model_is_in_the_units_of_the_observed_values():
     scaling = tfae.layers.Scaling(1.0, np.full((4, 3), 4.0))
     options = {"likelihood": "gaussian", "seed": 1, "hidden_units": (5,), "missing": "mask"}
     plain, scaled = (
@@ -288,7 +288,7 @@ def test_a_stack_pretrains_and_classifies_with_missing_values():
     np.testing.assert_allclose(again(HOLES), classifier(HOLES), rtol=1e-5)
 
 
-def test_sparse_codes_explain_what_is_observed_and_atoms_learn_from_it():
+def test_sparse_coding_explains_and_learns_from_observed_values_only():
     rng = np.random.default_rng(4)
     atoms = rng.normal(size=(5, 12))
     codes = rng.normal(size=(400, 5)) * (rng.uniform(size=(400, 5)) < 0.4)
@@ -304,7 +304,7 @@ def test_sparse_codes_explain_what_is_observed_and_atoms_learn_from_it():
         model.fit({"x": holes, "weight": np.ones_like(holes)}, verbose=0)
 
 
-def test_what_is_fitted_after_training_takes_missing_values():
+def test_priors_and_thresholds_are_fitted_with_missing_values():
     model = trained(tfae.VariationalAutoencoder)
     threshold = model.fit_threshold(HOLES, 0.2)
     np.testing.assert_array_equal(
@@ -315,7 +315,7 @@ def test_what_is_fitted_after_training_takes_missing_values():
     assert np.isfinite(model.sample(HOLES, seed=0)).all()
 
 
-def test_metrics_see_no_error_where_a_value_is_missing():
+def test_metrics_count_no_error_at_missing_values():
     model = small(tfae.Autoencoder)
     model.compile(metrics=["mse"], run_eagerly=True)
     logs = model.evaluate(HOLES, verbose=0, return_dict=True)
@@ -340,7 +340,9 @@ def test_metrics_see_no_error_where_a_value_is_missing():
         for how in ("replicas", "mixed_bfloat16", "mixed_float16")
     ],
 )
-def test_compiled_replicated_and_in_half_precision_all_stays_finite(model_class, how, two_replicas):
+def test_training_with_missing_values_stays_finite_under_xla_on_replicas_and_in_half_precision(
+    model_class, how, two_replicas
+):
     options = {"dtype": how} if how.startswith("mixed") else {}
     scope = two_replicas.scope() if how == "replicas" else contextlib.nullcontext()
     with scope:
@@ -354,7 +356,7 @@ def test_compiled_replicated_and_in_half_precision_all_stays_finite(model_class,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model_class", [tfae.Autoencoder, tfae.SparseAutoencoder])
-def test_two_replicas_and_xla_train_as_one_process_does(model_class, two_replicas):
+def test_two_replicas_and_xla_train_like_a_single_process(model_class, two_replicas):
     def trained_weights(scope, jit_compile):
         with scope:
             model = small(model_class)
@@ -369,7 +371,7 @@ def test_two_replicas_and_xla_train_as_one_process_does(model_class, two_replica
 
 @pytest.mark.slow
 @every_network
-def test_complete_rows_give_the_same_under_xla(model_class):
+def test_complete_rows_give_the_same_results_under_xla(model_class):
     model, other = (small(model_class, missing) for missing in ("mask", None))
     for one in (model, other):
         one.compile(jit_compile=True)
@@ -380,9 +382,7 @@ def test_complete_rows_give_the_same_under_xla(model_class):
 
 @pytest.mark.slow
 @every_model
-def test_files_keep_the_option_and_a_resumed_training_goes_on_as_if_never_stopped(
-    model_class, tmp_path
-):
+def test_saved_models_keep_the_option_and_continue_training_identically(model_class, tmp_path):
     model = small(model_class)
     model.fit(HOLES, epochs=1, batch_size=8, verbose=0)
     model.save(tmp_path / "model.keras")

@@ -27,7 +27,7 @@ def outputs(*shape):
     return tf.constant(np.random.default_rng(0).normal(size=shape), "float32")
 
 
-def test_each_column_has_the_loss_mean_and_draws_of_its_own_likelihood():
+def test_each_column_has_the_loss_mean_and_samples_of_its_own_likelihood():
     columns, output, target = Columns(PARTS), outputs(5, 12), np.tile(ROW, (5, 1)).astype("float32")
     element, mean = columns.elementwise_loss(target, output), columns.mean(output)
     for name, likelihood, _ in PARTS:
@@ -47,14 +47,14 @@ def test_losses_of_columns_add_up_to_the_loss_of_the_row():
     np.testing.assert_allclose(np.sum(of_columns, axis=1), columns.loss(target, output), rtol=1e-5)
 
 
-def test_several_decodings_of_each_row_give_losses_each():
+def test_several_decodings_of_a_row_each_get_a_loss():
     columns, output, target = Columns(PARTS), outputs(4, 5, 12), np.tile(ROW, (5, 1))
     np.testing.assert_allclose(
         columns.loss(target, output)[1], columns.loss(target, output[1]), rtol=1e-5
     )
 
 
-def test_draws_are_rows_of_the_table():
+def test_samples_are_valid_rows_of_the_table():
     columns, output = Columns(PARTS), outputs(200, 12)
     drawn = columns.sample(output, SEED).numpy()
     np.testing.assert_array_equal(drawn, columns.sample(output, SEED))
@@ -66,7 +66,7 @@ def test_draws_are_rows_of_the_table():
     assert abs(np.corrcoef(drawn[:, 0] - output[:, 0], drawn[:, 5] - output[:, 5])[0, 1]) < 0.3
 
 
-def test_support_and_integers_are_those_of_each_element():
+def test_support_and_integers_are_given_for_each_element():
     columns = Columns(PARTS)
     low, high = columns.support
     np.testing.assert_array_equal(low, [-np.inf, 0, 0, 0, 0, -np.inf, 0, 0, 0, 0, -np.inf, -np.inf])
@@ -77,7 +77,7 @@ def test_support_and_integers_are_those_of_each_element():
     assert numbers.integers is False
 
 
-def test_a_scale_is_learned_for_each_column_even_of_one_shared_likelihood():
+def test_each_column_learns_its_own_scale_even_if_columns_share_a_likelihood():
     shared = Gaussian(scale="learned", min_scale=0.1)
     columns = Columns([("a", shared, 1), ("b", shared, 1), ("c", shared, 2)])
     assert sorted(tuple(w.shape) for w in columns.trainable_variables) == [(), (2,)]
@@ -105,7 +105,7 @@ def test_columns_of_one_kind_are_computed_together():
     assert len(Columns(parts).groups) == 2
 
 
-def test_a_weight_scales_the_loss_of_its_column_which_is_no_density_then():
+def test_a_weight_scales_the_loss_of_its_column_and_makes_it_no_density():
     plain, output = Columns([("a", "gaussian", 1), ("b", "bernoulli", 1)]), outputs(3, 2)
     weighed = Columns([("a", "gaussian", 1), ("b", "bernoulli", 1, 0.25)])
     target = np.ones((3, 2), "float32")
@@ -116,21 +116,21 @@ def test_a_weight_scales_the_loss_of_its_column_which_is_no_density_then():
     assert weighed.sample(output, SEED).shape == (3, 2)
 
 
-def test_errors_name_the_column_that_cannot_be_drawn():
+def test_errors_name_the_column_that_cannot_be_sampled():
     columns = Columns([("a", "gaussian", 1), ("b", Huber(), 1)])
     assert not columns.is_density
     with pytest.raises(ValueError, match="draw 'b' from"):
         columns.sample(outputs(2, 2), SEED)
 
 
-def test_the_formula_on_a_device_gives_the_same_loss():
+def test_the_formula_for_devices_gives_the_same_loss():
     columns, output, target = Columns(PARTS), outputs(5, 12), np.tile(ROW, (5, 1))
     score = device.score({"score": [columns.formula()]}, target, columns.mean(output), {})
     np.testing.assert_allclose(score, columns.loss(target, output), rtol=1e-4)
     assert Columns([("n", "continuous_bernoulli", 1)]).formula() is None
 
 
-def test_the_config_makes_the_same_likelihood_again():
+def test_the_config_round_trips():
     columns = Columns([*PARTS, ("paid", "gaussian", 1, 2.0)])
     config = json.loads(json.dumps(keras.saving.serialize_keras_object(columns)))
     again = likelihoods.get(config)
@@ -151,12 +151,12 @@ def test_the_config_makes_the_same_likelihood_again():
         ([("a", "gaussian", 1), ("a", "gaussian", 1)], r"\['a'\] twice"),
     ],
 )
-def test_mistakes_are_named(parts, message):
+def test_invalid_columns_are_refused_by_name(parts, message):
     with pytest.raises(ValueError, match=message):
         Columns(parts)
 
 
-def test_missing_elements_of_a_column_count_nothing_a_category_counts_as_a_whole():
+def test_missing_elements_count_nothing_and_a_category_counts_as_a_whole():
     columns, output, target = Columns(PARTS), outputs(2, 12), np.tile(ROW, (2, 1)).astype("float32")
     observed = np.ones((2, 12), bool)
     observed[1, [0, 2, 4]] = False  # the height, one class of the port, the visits
