@@ -86,6 +86,7 @@ def test_missing_values_do_not_influence_any_result(model_class):
     other = HOLES.copy()
     other[5, 1, 1] = np.nan
     assert OBSERVED[5, 1, 1]
+    assert not np.any(graph(model, "anomaly_map", HOLES)[~OBSERVED])
     changed = graph(model, "anomaly_score", other) != score
     assert changed.tolist() == [i == 5 for i in range(len(HOLES))]
 
@@ -104,6 +105,18 @@ def test_missing_values_have_no_loss_and_no_gradient(model_class):
         assert np.isfinite(gradient).all()
         assert not np.any(np.asarray(gradient)[~OBSERVED])
         assert np.any(np.asarray(gradient)[OBSERVED])
+
+
+@every_network
+def test_every_loss_counts_the_weights_of_elements_and_only_what_is_observed(model_class):
+    model = trained(model_class)
+    x = tf.constant(HOLES)
+    loss = model.loss_terms(Batch(x, x), training=False)["reconstruction_loss"]
+    assert loss[3] == 0.0, "nothing is known of this row"
+    assert np.all(loss.numpy()[:3] > 0)
+    weighted = Batch(x, x, weight=tf.zeros([24, 4, 1]))
+    assert not np.any(model.loss_terms(weighted, training=False)["reconstruction_loss"])
+    assert model.anomaly_score_batch(weighted)[0] < model.anomaly_score_batch(Batch(x))[0]
 
 
 @every_model
