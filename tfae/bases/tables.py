@@ -103,4 +103,5 @@ def _is_batch(schema: Any, x: Mapping) -> bool:
 
 
 def _data_in(schema: Any, x: Any) -> Any:
-    return x["x"] if isinstance(x, Mapping) and _is_batch(schema, x) else x
+    of_model = schema is not None and isinstance(x, Mapping) and _is_batch(schema, x)
+    return x["x"] if of_model else x
