@@ -1,7 +1,8 @@
 """Commands run in this process, and small runs.
 
-What these tests are about takes no compiler: models are compiled without XLA. Tests of one command
-share trained runs; those of how a run is made leave measuring and drawing out (`bare`).
+The models train eagerly: for a few small batches, tracing and compiling would take most of the
+time. Tests share trained runs, and those of how a run is made leave out measuring and drawing
+(`bare`), or also training (`untrained`).
 """
 
 import json
@@ -27,9 +28,9 @@ def invoke(command, exit_code=0):
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _without_xla():
+def _eagerly():
     def compile_model(model, learning_rate):
-        model.compile(jit_compile=False)
+        model.compile(run_eagerly=True)
         if learning_rate is not None:
             new_model.set_learning_rate(model.optimizer, learning_rate)
 
@@ -50,6 +51,12 @@ def bare(monkeypatch):
     """Runs are made without measuring and drawing."""
     monkeypatch.setattr(make_run, "measure", lambda *_: {"loss": 1.0})
     monkeypatch.setattr(make_run, "draw_pictures", lambda *_: {})
+
+
+@pytest.fixture
+def untrained(monkeypatch, bare):
+    """Runs are made without training, too."""
+    monkeypatch.setattr(make_run, "train_epochs", lambda *_: None)
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +94,7 @@ def _made(tmp_path_factory):
 
 @pytest.fixture
 def make(_made, tmp_path):
-    """Gives an own copy of the run that `tfae train` makes of arguments, in the folder `name`."""
+    """Copies the run that `tfae train` makes with some arguments to the folder `name`."""
 
     def copy(arguments, name="run"):
         return shutil.copytree(_made(arguments), tmp_path / name)
@@ -128,6 +135,25 @@ def people(tmp_path_factory) -> Path:
         lines.append(f"person {i},{age},{city},{'ny'[rng.integers(2)]},{day},{'ab'[i % 2]}")
     file.write_text("\n".join(lines) + "\n")
     return file
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory, digits) -> Path:
+    """40 digits."""
+    file = tmp_path_factory.mktemp("data") / "images.npy"
+    np.save(file, digits[:40])
+    return file
+
+
+@pytest.fixture(scope="session")
+def of_table(table) -> dict[str, str]:
+    """Arguments of `make` for small models of `table`, so that tests share their runs."""
+    small = f"--data {table} --epochs 1"
+    return {
+        "autoencoder": f"autoencoder {small} --latent-dim 2 --hidden-units 8",
+        "variational": f"variational {small} --latent-dim 2 --hidden-units 8",
+        "sparse-coding": f"sparse-coding {small} --num-atoms 16 --penalty 0.3",
+    }
 
 
 def read_json(path):

@@ -1,4 +1,4 @@
-"""Files of a run that are damaged, each in several ways: one line names the file, no traceback."""
+"""Damaged files of a run: an error of one line names the file, without a traceback."""
 
 import json
 import shutil
@@ -7,6 +7,7 @@ import keras
 import pytest
 
 from tfae.cli import epochs
+from tfae.cli.checkpoints import Checkpoints
 from tfae.cli.partial_run import PartialRun
 
 COMMANDS = ("evaluate", "generate", "fit --prior gaussian", "export", "interpolate", "traverse")
@@ -39,12 +40,12 @@ def as_list(file):
     file.write_text("[1, 2]")
 
 
-WAYS = (cut, empty, replace, remove, garble)
+DAMAGES = (cut, empty, replace, remove, garble)
 
 
 @pytest.fixture
 def damaged(own_run, tfae):
-    """Says what a command makes of `own_run`; always one line, that names the file."""
+    """Runs a command on `own_run` and returns its error, one line that names the file."""
 
     def check(command, name):
         output = tfae(f"{command} {own_run}", exit_code=2).output
@@ -56,15 +57,15 @@ def damaged(own_run, tfae):
     return check
 
 
-@pytest.mark.parametrize("way", [*WAYS, as_list])
+@pytest.mark.parametrize("damage", [*DAMAGES, as_list])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_damaged_config(damaged, own_run, command, way):
-    way(own_run / "config.json")
+def test_a_damaged_config_is_named(damaged, own_run, command, damage):
+    damage(own_run / "config.json")
     damaged(command, "config.json")
 
 
 @pytest.mark.parametrize("part", ["model", "hyperparameters", "data", "training"])
-def test_a_config_without_a_part(damaged, own_run, part):
+def test_the_missing_part_of_a_config_is_named(damaged, own_run, part):
     config = json.loads((own_run / "config.json").read_text())
     del config[part]
     (own_run / "config.json").write_text(json.dumps(config))
@@ -77,7 +78,7 @@ WRONG = {"data": 3, "data_dir": [], "validation_split": "0.1", "binarize": 1, "s
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_config_without_a_value_or_with_one_of_another_type(damaged, own_run, name):
+def test_a_missing_value_of_a_config_and_one_of_another_type_are_named(damaged, own_run, name):
     original = (own_run / "config.json").read_text()
     part = "training" if name in ("epochs", "batch_size", "seed") else "data"
     config = json.loads(original)
@@ -90,20 +91,20 @@ def test_a_config_without_a_value_or_with_one_of_another_type(damaged, own_run, 
     assert f"'{part}.{name}' must be" in damaged("evaluate", "config.json")
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("command", ["evaluate", "generate"])
-def test_a_damaged_model(damaged, own_run, command, way):
-    way(own_run / "model.keras")
+def test_a_damaged_model_is_named(damaged, own_run, command, damage):
+    damage(own_run / "model.keras")
     damaged(command, "model.keras")
 
 
 # ------------------------------------------------------------------ interrupted runs
 
-COMMAND = "train vae --data digits --latent-dim 2 --hidden-units 8 --batch-size 256 --epochs 4"
+COMMAND = "train autoencoder --data {table} --latent-dim 2 --hidden-units 8 --epochs 4"
 
 
 @pytest.fixture(scope="module")
-def interrupted(tmp_path_factory):
+def interrupted(tmp_path_factory, table):
     """A folder with a run that was killed after three of four epochs."""
     from click.testing import CliRunner
 
@@ -119,58 +120,69 @@ def interrupted(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(epochs.KeepEpoch, "on_epoch_end", stop)
-        result = CliRunner().invoke(main, [*COMMAND.split(), "--out", str(folder / "run")])
+        command = f"{COMMAND.format(table=table)} --out {folder / 'run'}"
+        result = CliRunner().invoke(main, command.split())
     assert result.exit_code == 130, result.output
     return folder / ".run.partial"
 
 
 @pytest.fixture
+def command(table):
+    """What the run is made with."""
+    return f"{COMMAND.format(table=table)} --out run"
+
+
+@pytest.fixture
 def partial(interrupted, tmp_path, bare):
-    """An own copy of it."""
+    """A copy of it."""
     shutil.copytree(interrupted, tmp_path / ".run.partial")
     return PartialRun(tmp_path / "run")
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["model.keras", "history.json"])
-def test_a_damaged_checkpoint_is_left_out_and_the_one_before_counts(partial, way, name):
-    way(partial.checkpoints.folder / "00003" / name)
-    model, history = partial.checkpoints.last()
-    assert isinstance(model, keras.Model)
-    if way is not garble or name == "model.keras":
-        assert len(history) == 2
-    partial.checkpoints.save(model, [*history, {"epoch": len(history) + 1}])
-    assert len(partial.checkpoints.last()[1]) == len(history) + 1
+def test_a_damaged_checkpoint_is_left_out_and_the_one_before_counts(tmp_path, damage, name):
+    checkpoints = Checkpoints(tmp_path)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    history = [{"epoch": n, "seconds": 0.1, "loss": 1 / n} for n in (1, 2, 3)]
+    checkpoints.save(model, history[:2])
+    checkpoints.save(model, history)
+    damage(tmp_path / "00003" / name)
+    found, epochs = checkpoints.last()
+    assert isinstance(found, keras.Model)
+    assert epochs == history[:2]
+    checkpoints.save(model, history)
+    assert checkpoints.last()[1] == history
 
 
-def test_a_run_goes_on_from_the_last_whole_checkpoint_and_says_so(partial, tfae):
+def test_a_run_resumes_from_the_last_whole_checkpoint_and_says_so(partial, tfae, command):
     cut(partial.checkpoints.folder / "00003" / "model.keras")
     (partial.checkpoints.folder / "00009-copy").mkdir()
     (partial.checkpoints.folder / "²").mkdir()
-    shown = " ".join(tfae(f"{COMMAND} --out run --resume").output.split())
+    shown = " ".join(tfae(f"{command} --resume").output.split())
     assert "00003/model.keras is missing or damaged" in shown
     assert "Resuming after epoch 2" in shown
     assert (partial.out / "model.keras").exists()
 
 
-def test_without_a_whole_checkpoint_it_says_which_are_damaged(partial, tfae):
+def test_if_all_checkpoints_are_damaged_each_is_named(partial, tfae, command):
     for number in ("00002", "00003"):
         remove(partial.checkpoints.folder / number / "history.json")
-    shown = " ".join(tfae(f"{COMMAND} --out run --resume", exit_code=2).output.split())
+    shown = " ".join(tfae(f"{command} --resume", exit_code=2).output.split())
     assert "All checkpoints of the interrupted run are damaged" in shown
     assert "00002/history.json is missing or damaged" in shown
     assert "to start again" in shown
 
 
-@pytest.mark.parametrize("way", [cut, empty, replace, as_list])
-def test_a_damaged_config_of_an_interrupted_run(partial, tfae, way):
-    way(partial.config_file)
-    shown = tfae(f"{COMMAND} --out run --resume", exit_code=2).output
+@pytest.mark.parametrize("damage", [cut, empty, replace, as_list])
+def test_a_damaged_config_of_an_interrupted_run_is_named(partial, tfae, command, damage):
+    damage(partial.config_file)
+    shown = tfae(f"{command} --resume", exit_code=2).output
     assert "config.json is damaged" in " ".join(shown.split())
     assert partial.checkpoints.folder.exists()
 
 
-def test_fewer_epochs_than_were_done_are_refused(partial, tfae):
-    command = COMMAND.replace("--epochs 4", "--epochs 2")
-    shown = " ".join(tfae(f"{command} --out run --resume", exit_code=2).output.split())
+def test_fewer_epochs_than_are_finished_are_refused(partial, tfae, command):
+    fewer = command.replace("--epochs 4", "--epochs 2")
+    shown = " ".join(tfae(f"{fewer} --resume", exit_code=2).output.split())
     assert "has finished 3 epochs, so --epochs must be at least 3; received 2" in shown

@@ -11,7 +11,7 @@ from tfae.cli.partial_run import PartialRun
 
 
 def test_it_trains_and_compares_with_pca(tfae):
-    shown = " ".join(tfae("demo --epochs 3").output.split())
+    shown = " ".join(tfae("demo --epochs 1").output.split())
     for word in ("ELBO", "PCA", "3.331", "355 test digits", "can exceed 1", "tfae list"):
         assert word in shown
     assert "tfae explore tfae-demo" in shown
@@ -19,7 +19,7 @@ def test_it_trains_and_compares_with_pca(tfae):
     assert "exists already" in tfae("demo --out tfae-demo", exit_code=2).output
 
 
-def test_it_takes_the_next_name_that_is_free(tfae, bare):
+def test_it_takes_the_next_free_name(tfae, untrained):
     Path("tfae-demo").mkdir()
     Path("tfae-demo-2").touch()
     shown = tfae("demo --epochs 1 --latent-dim 3").output
@@ -27,7 +27,7 @@ def test_it_takes_the_next_name_that_is_free(tfae, bare):
     assert Path("tfae-demo-3/model.keras").exists()
 
 
-def test_one_that_was_killed_is_begun_anew(tfae, bare):
+def test_a_demo_that_was_killed_starts_again(tfae, untrained):
     run = PartialRun(Path("tfae-demo"))
     config = {"data": {}}
     with contextlib.suppress(KeyboardInterrupt), run.claimed(config, "refuse"):
@@ -40,7 +40,7 @@ def test_one_that_was_killed_is_begun_anew(tfae, bare):
     assert not run.folder.exists()
 
 
-def test_interrupted_it_leaves_nothing(tfae, monkeypatch):
+def test_an_interrupted_demo_leaves_no_files(tfae, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 

@@ -10,14 +10,12 @@ import tfae as package
 from tfae.cli import measuring
 from tfae.cli.data_options import open_data
 
-TINY = "autoencoder --latent-dim 2 --hidden-units 8 --epochs 1 --data"
-
 
 def evaluation(run, split="test"):
     return json.loads((run / "evaluation.json").read_text())[split]
 
 
-def test_it_prints_and_keeps_the_numbers(tfae, own_run):
+def test_it_prints_and_stores_the_numbers(tfae, own_run):
     before = evaluation(own_run)
     measured = json.loads(tfae(f"evaluate {own_run} --json").output)["test"]
     assert measured == before
@@ -35,14 +33,14 @@ def test_it_prints_and_keeps_the_numbers(tfae, own_run):
     assert kept["log_likelihood"] > kept["elbo"]
 
 
-def test_it_measures_what_the_model_says(run):
+def test_the_squared_error_is_that_of_the_models_reconstructions(run):
     model = keras.saving.load_model(run / "model.keras")
     test = np.concatenate(list(package.data.load("digits", "test", 100)))
     error = np.square(model.reconstruct(test) - test).sum() / len(test)
     assert evaluation(run)["squared_error"] == pytest.approx(error, rel=1e-5)
 
 
-def test_other_data_is_measured_and_not_kept(tfae, run, monkeypatch):
+def test_numbers_of_other_data_are_not_stored(tfae, run, monkeypatch):
     before = (run / "evaluation.json").read_text()
     np.save("x.npy", np.zeros((5, 8, 8, 1), np.float32))
     measured = json.loads(tfae(f"evaluate {run} --data x.npy --split train --json").output)
@@ -65,23 +63,21 @@ def test_generated_data_is_compared_in_a_space_of_features(own_run, tfae, monkey
     assert spaces[1].output_shape == (None, 64)
 
 
-def test_what_a_model_cannot_be_measured_by_is_explained(tfae, make, table):
-    make(f"{TINY} {table}")
+def test_a_measurement_that_the_model_does_not_allow_is_explained(tfae, make, of_table):
+    make(of_table["autoencoder"])
     assert "fit_prior" in tfae("evaluate run --features data", exit_code=2).output
     shown = tfae("evaluate run --importance-samples 3", exit_code=2).output
     assert "no log-likelihood to estimate" in shown
 
 
-def test_an_evaluation_that_is_damaged_is_told_before_anything_is_measured(
-    tfae, own_run, monkeypatch
-):
+def test_a_damaged_evaluation_is_reported_before_anything_is_measured(tfae, own_run, monkeypatch):
     monkeypatch.setattr(measuring, "measure", lambda *_: pytest.fail("it was measured"))
     (own_run / "evaluation.json").write_text('{"test": ')
     shown = tfae(f"evaluate {own_run}", exit_code=2).output
     assert "evaluation.json is damaged" in " ".join(shown.split())
 
 
-def test_a_test_split_without_any_label_is_not_probed(tmp_path):
+def test_without_any_label_there_is_no_linear_probe(tmp_path):
     x = np.random.default_rng(0).random((60, 4), np.float32)
     np.savez(
         tmp_path / "d.npz", x_train=x, y_train=np.arange(60) % 3, x_test=x, y_test=np.full(60, -1)

@@ -1,5 +1,6 @@
 """`tfae generate RUN`, `tfae interpolate RUN` and `tfae traverse RUN`."""
 
+import json
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 
 import tfae as package
 from tfae.cli.finished_run import read_run
+from tfae.cli.json_files import read_json
 
 OF_DIGITS = "--data digits --latent-dim 2 --hidden-units 8 --batch-size 256 --epochs 1"
 COMMANDS = {"generate": "samples", "interpolate": "interpolations", "traverse": "traversals"}
@@ -22,7 +24,7 @@ def of_classes(make):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_files_go_into_the_run_and_none_is_overwritten(tfae, own_run, command):
+def test_files_are_written_into_the_run_and_none_is_overwritten(tfae, own_run, command):
     few = "-n 2" if command == "generate" else "-n 2 --steps 3"
     for suffix in ("", "-2"):
         assert f"{COMMANDS[command]}{suffix}.png" in tfae(f"{command} {own_run} {few}").output
@@ -33,7 +35,7 @@ def test_files_go_into_the_run_and_none_is_overwritten(tfae, own_run, command):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_numbers_follow_from_the_seed(tfae, run, command):
+def test_the_seed_determines_the_numbers(tfae, run, command):
     few = "-n 2" if command == "generate" else "-n 2 --steps 3"
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         tfae(f"{command} {run} {few} --seed {seed} --out {name}.npy")
@@ -43,13 +45,13 @@ def test_numbers_follow_from_the_seed(tfae, run, command):
     assert (a != c).any()
 
 
-def test_data_is_drawn_instead_of_means_when_asked(tfae, run):
+def test_sample_draws_data_instead_of_means(tfae, run):
     tfae(f"generate {run} -n 2 --sample --seed 3 --out drawn.npy")
     drawn = np.load("drawn.npy")
     np.testing.assert_array_equal(drawn, read_run(run)[0].generate(2, seed=3, sample=True))
 
 
-def test_a_file_that_exists_is_overwritten_when_asked_to_only(tfae, run, monkeypatch):
+def test_an_existing_file_is_only_replaced_with_overwrite(tfae, run, monkeypatch):
     Path("a.npy").write_text("precious")
     for command in COMMANDS:
         shown = tfae(f"{command} {run} --out a.npy", exit_code=2).output
@@ -59,16 +61,18 @@ def test_a_file_that_exists_is_overwritten_when_asked_to_only(tfae, run, monkeyp
     assert np.load("a.npy").shape == (1, 8, 8, 1)
 
 
-def test_few_held_out_examples_make_fewer_paths(tfae, make, table):
-    small = f"autoencoder --data {table} --latent-dim 2 --hidden-units 8 --epochs 1"
-    for split, held_out in ((0.125, "5"), (0.025, "1")):
-        make(f"{small} --validation-split {split}", held_out)
+def test_few_held_out_examples_make_fewer_paths(tfae, make, of_table):
+    for split, held_out in ((0.125, "5"), (0.025, "1")):  # of 40
+        file = make(of_table["autoencoder"], held_out) / "config.json"
+        config = read_json(file)
+        config["data"]["validation_split"] = split
+        file.write_text(json.dumps(config))
     assert "2 spherical paths" in tfae("interpolate 5 --kind spherical --out a.npy").output
     assert np.load("a.npy").shape == (2, 10, 6)
     assert "only one held-out example" in tfae("interpolate 1", exit_code=2).output
 
 
-def test_paths_of_a_conditional_model_are_decoded_with_the_classes_of_their_ends(
+def test_a_conditional_model_decodes_paths_with_the_classes_of_the_examples_at_their_ends(
     tfae, of_classes, monkeypatch
 ):
     labels = {}
@@ -119,13 +123,20 @@ def test_examples_of_a_class_are_generated(tfae, make, model):
         np.testing.assert_array_equal(np.load("c.npy"), expected)
 
 
-@pytest.mark.parametrize(("label", "number"), [("cow", 2), ("1", 0), ("2", 2)])
-def test_a_class_goes_by_its_name_or_else_its_number(tfae, make, tmp_path, label, number):
-    data = tmp_path / "named.npz"
+@pytest.fixture(scope="module")
+def named(tmp_path_factory):
+    """A table of three classes, of which one is named "1"."""
+    file = tmp_path_factory.mktemp("named") / "named.npz"
     x = np.random.default_rng(0).random((60, 5), np.float32)
-    np.savez(data, x=x, y=np.array(["1", "bee", "cow"] * 20))
-    make(f"conditional-variational {OF_DIGITS.replace('digits', str(data))}")
-    data.unlink()  # the run knows the names
+    np.savez(file, x=x, y=np.array(["1", "bee", "cow"] * 20))
+    return file
+
+
+@pytest.mark.parametrize(("label", "number"), [("cow", 2), ("1", 0), ("2", 2)])
+def test_a_class_is_chosen_by_its_name_or_else_by_its_number(tfae, make, named, label, number):
+    run = make(f"conditional-variational {OF_DIGITS.replace('digits', str(named))}")
+    config = (run / "config.json").read_text()  # it holds the names, so the data is not needed
+    (run / "config.json").write_text(config.replace(str(named), "gone.npz"))
     tfae(f"generate run -n 3 --label {label} --out a.npy")
     expected = keras.saving.load_model("run/model.keras").generate(3, seed=0, label=number)
     np.testing.assert_array_equal(np.load("a.npy"), expected)
@@ -140,21 +151,22 @@ def test_a_class_of_a_model_without_classes_is_refused(tfae, run):
     assert not os.listdir()
 
 
-def test_what_cannot_be_generated_is_explained(tfae, run, make, table):
+def test_what_cannot_be_generated_is_explained(tfae, run, make, of_table):
     shown = tfae(f"generate {run} --out x.txt", exit_code=2).output
     assert "must end in .png or .npy; received x.txt" in shown
-    make(f"autoencoder --data {table} --latent-dim 2 --hidden-units 8 --epochs 1", "plain")
+    make(of_table["autoencoder"], "plain")
     shown = tfae("generate plain", exit_code=2).output
     assert "`tfae fit plain --prior gaussian_mixture`" in shown
 
 
-def test_a_model_that_has_no_density_of_codes_says_so(tfae, make, table):
-    make(f"sparse-coding --data {table} --num-atoms 8 --epochs 1")
-    assert "SparseCoding" in tfae("generate run", exit_code=2).output
+def test_a_model_without_a_density_of_codes_says_so(tfae, make, of_table):
+    make(of_table["sparse-coding"])
+    shown = tfae("generate run", exit_code=2).output
+    assert "SparseCoding has no distribution over codes to draw from" in shown
 
 
-def test_a_table_has_numbers_and_no_picture(tfae, make, table):
-    make(f"variational --data {table} --latent-dim 2 --hidden-units 8 --epochs 1")
+def test_rows_of_a_table_are_written_as_numbers_and_not_as_a_picture(tfae, make, of_table):
+    make(of_table["variational"])
     assert "samples.npy" in tfae("generate run -n 2").output
     assert np.load("run/generated/samples.npy").shape == (2, 6)
     shown = " ".join(tfae("generate run --out x.png", exit_code=2).output.split())

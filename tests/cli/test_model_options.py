@@ -1,4 +1,4 @@
-"""Models and their options as the command line finds them."""
+"""The names and options of models on the command line."""
 
 import json
 
@@ -9,6 +9,7 @@ import pytest
 import tfae as package
 from tfae.cli import model_names, objects
 from tfae.cli.model_options import model_options
+from tfae.cli.new_model import new_model
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -18,7 +19,7 @@ class BrandNewAutoencoder(package.Autoencoder):
     Args:
         encoder: Keras model.
         decoder: Keras model.
-        likelihood: As ever.
+        likelihood: As in other models.
         strength: How much of it,
             in parts of one.
         layer: A layer that only an object can be.
@@ -49,7 +50,7 @@ def brand_new(monkeypatch):
     monkeypatch.setattr(package, "BrandNewAutoencoder", BrandNewAutoencoder, raising=False)
 
 
-def test_every_model_has_a_name_of_its_own():
+def test_every_model_has_its_own_name():
     names = model_names.command_names()
     assert set(names.values()) == set(package.models.MODELS)
     assert model_names.model_class("variational") is package.VariationalAutoencoder
@@ -57,7 +58,7 @@ def test_every_model_has_a_name_of_its_own():
 
 
 @pytest.mark.parametrize("name", ["variational", "VariationalAutoencoder", "vae", "VAE"])
-def test_names_that_mean_the_variational_model(name):
+def test_the_variational_model_has_several_names(name):
     assert model_names.resolve(name) == "variational"
 
 
@@ -65,7 +66,7 @@ def test_names_that_mean_the_variational_model(name):
     ("class_name", "command"),
     [("SparseCoding", "sparse-coding"), ("DenoisingAutoencoder", "denoising"), ("VQVAE", "vqvae")],
 )
-def test_names_of_models_to_come(class_name, command):
+def test_a_class_name_becomes_a_command_name(class_name, command):
     assert model_names.command_name(class_name) == command
 
 
@@ -74,7 +75,7 @@ def test_ambiguous_initials_are_refused():
     assert set(model_names.near("sae")) >= {"sparse", "stacked"}
 
 
-def test_a_new_model_appears_with_its_options_and_trains(brand_new, tfae, bare):
+def test_a_new_model_appears_with_its_options_and_trains(brand_new, tfae, bare, table):
     assert "brand-new" in tfae("list").output
     assert "Does something new." in tfae("list").output
     shown = " ".join(tfae("train brand-new --help").output.split())
@@ -82,15 +83,15 @@ def test_a_new_model_appears_with_its_options_and_trains(brand_new, tfae, bare):
     assert "--layer" in shown
     assert "--encoder" not in shown
     tfae(
-        "train brand-new --data digits --latent-dim 2 --hidden-units 8 --epochs 1 --strength 0.5 "
-        "--out run"
+        f"train brand-new --data {table} --latent-dim 2 --hidden-units 8 --epochs 1 "
+        "--strength 0.5 --out run"
     )
     assert keras.saving.load_model("run/model.keras").strength == 0.5
     with open("run/config.json") as file:
         assert json.load(file)["hyperparameters"] == {"strength": 0.5, "hidden_units": [8]}
 
 
-def test_hyperparameters_are_read_off_the_signatures():
+def test_hyperparameters_have_the_types_and_texts_of_the_constructor():
     found = model_options(package.VariationalAutoencoder)
     assert not {"encoder", "decoder", "seed", "kwargs", "variational"} & set(found)
     beta = found["beta"]
@@ -123,7 +124,7 @@ def test_values_that_do_not_fit_are_explained(name, text, architecture, message)
         hyperparameter.parse(text, architecture)
 
 
-def test_objects_are_made_of_text():
+def test_objects_are_made_from_text():
     assert objects.make(3) == 3
     assert objects.make("bernoulli") == "bernoulli"
     warm_up = objects.make("LinearWarmUp:steps=10,end=2.5")
@@ -138,7 +139,7 @@ def test_hyperparameters_of_further_networks_are_options():
     assert not {"build", "top_encoder", "top_decoder"} & set(found)
 
 
-def test_the_models_own_defaults_of_an_architecture_are_shown():
+def test_a_models_own_defaults_for_each_architecture_are_shown():
     option = model_options(package.AdversarialAutoencoder)["hidden_units"]
     assert option.default_text == "mlp: 512,512,256; conv: 128"
 
@@ -149,26 +150,37 @@ def test_every_option_of_every_model_is_documented():
             assert option.help.endswith("."), (name, option.name)
 
 
-@pytest.mark.parametrize(
-    ("model", "labels"),
-    [
-        ("conditional-variational", ["ant", "bee", "cow"]),
-        ("conditional-variational", [0, 1, 2]),
-        ("semi-supervised-adversarial", ["ant", "bee", "cow"]),
-    ],
-)
-def test_a_model_of_classes_has_as_many_as_the_data(tfae, bare, model, labels):
-    x = np.random.default_rng(0).random((60, 5), np.float32)
-    np.savez("three.npz", x=x, y=np.array(labels * 20))
-    tfae(f"train {model} --data three.npz --latent-dim 2 --hidden-units 8 --epochs 1 --out run")
+@pytest.fixture
+def three_classes(tmp_path):
+    """Data with three classes, with or without names."""
+
+    def write(labels):
+        x = np.random.default_rng(0).random((60, 5), np.float32)
+        np.savez(tmp_path / "three.npz", x=x, y=np.array(labels * 20))
+        return tmp_path / "three.npz"
+
+    return write
+
+
+@pytest.mark.parametrize("model", ["conditional-variational", "semi-supervised-adversarial"])
+@pytest.mark.parametrize("labels", [["ant", "bee", "cow"], [0, 1, 2]], ids=["names", "numbers"])
+def test_a_model_of_classes_has_as_many_as_the_data(three_classes, model, labels):
+    description = package.data.find(three_classes(labels)).describe()
+    config = {
+        "model": model,
+        "hyperparameters": {"hidden_units": (8,)},
+        "training": {"seed": 0, "latent_dim": 2, "architecture": "mlp"},
+    }
+    assert new_model(config, description).num_classes == 3
+    config["hyperparameters"]["num_classes"] = 4
+    assert new_model(config, description).num_classes == 4
+
+
+def test_a_conditional_model_trains_on_the_labels_of_the_data(tfae, bare, three_classes):
+    data = three_classes(["ant", "bee", "cow"])
+    small = "--latent-dim 2 --hidden-units 8 --epochs 1 --num-classes 4"
+    tfae(f"train conditional-variational --data {data} {small} --out run")
     trained = keras.saving.load_model("run/model.keras")
-    assert trained.num_classes == 3
-    if model == "conditional-variational":  # it was given the labels
-        assert (trained.offsets.numpy() != 0).any()
-
-
-def test_a_model_has_as_many_classes_as_it_is_told(tfae, bare):
-    np.savez("three.npz", x=np.random.default_rng(0).random((60, 5)), y=np.array([0, 1, 2] * 20))
-    tfae("train conditional-variational --data three.npz --latent-dim 2 --hidden-units 8 "
-         "--epochs 1 --num-classes 4 --out run")  # fmt: skip
-    assert keras.saving.load_model("run/model.keras").num_classes == 4
+    assert trained.num_classes == 4
+    changed = (trained.offsets.numpy() != 0).any(axis=-1)
+    assert changed.tolist() == [True, True, True, False]  # no example is of the fourth class

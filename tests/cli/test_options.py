@@ -17,7 +17,7 @@ COMMANDS = sorted(set(main.commands) - {"train"})
 
 
 def test_choices_are_those_of_the_package():
-    """They stand in the commands because those must not import TensorFlow."""
+    """The commands repeat them, because they must not import TensorFlow for their help texts."""
     assert BINARIZE == data.BINARIZE
     assert interpolate.KINDS == latent.KINDS
     assert set(fit.FITTED) == set(priors.FITTED)
@@ -38,7 +38,7 @@ def test_every_option_says_what_it_does(command):
             assert param.help[0].isupper() or param.help.startswith("digits"), param.opts
 
 
-def test_summaries_are_not_cut(tfae):
+def test_summaries_of_commands_are_not_cut_off(tfae):
     commands = tfae("--help").output.split("Commands:")[1]
     assert "..." not in commands
 
@@ -52,7 +52,7 @@ def test_list_names_models_architectures_objects_and_data(tfae, tmp_path, monkey
         assert word in shown
 
 
-def test_brackets_in_names_are_no_markup(tfae, own_run):
+def test_brackets_in_names_are_printed_as_they_are(tfae, own_run):
     renamed = own_run.rename(own_run.with_name("[red]a[bold]"))
     shown = tfae(f"generate '{renamed}' -n 1 --out '[b].npy'").output
     assert "[b].npy" in shown
@@ -72,7 +72,7 @@ def test_brackets_in_names_are_no_markup(tfae, own_run):
         (SEED, "7", 7),
     ],
 )
-def test_texts_that_options_take(kind, text, value):
+def test_options_accept_these_texts(kind, text, value):
     assert kind.convert(text, None, None) == value
 
 
@@ -82,7 +82,7 @@ def test_texts_that_options_take(kind, text, value):
     + [(Scale(), t) for t in ("-1", "0", "nan", "inf", "most")]
     + [(SEED, t) for t in ("-1", "1.5", "2147483648", "many")],
 )
-def test_texts_that_options_refuse(kind, text):
+def test_options_refuse_these_texts(kind, text):
     with pytest.raises(click.BadParameter, match="is not"):
         kind.convert(text, None, None)
 
@@ -100,7 +100,7 @@ def test_texts_that_options_refuse(kind, text):
         ("a scale of its own", "a scale of its own"),
     ],
 )
-def test_messages_name_the_options(message, told):
+def test_messages_name_options_instead_of_arguments(message, told):
     assert in_terms_of_options(message, list(DATA)) == told
 
 
@@ -117,7 +117,7 @@ def test_errors_become_one_line():
     assert one_line(MemoryError()) == "MemoryError"
 
 
-def test_label_and_header_can_be_declined(tmp_path):
+def test_a_table_can_be_read_without_a_label_column_or_a_header(tmp_path):
     (tmp_path / "t.csv").write_text("x,y\n1,2\n")
     config = {"data": str(tmp_path / "t.csv"), "label_column": "none"}  # as an older run has it
     assert open_data(config).describe().shape == (2,)
@@ -126,7 +126,7 @@ def test_label_and_header_can_be_declined(tmp_path):
     np.testing.assert_array_equal(next(iter(source.load("train", 2, shuffle=False)))[0], [0, 1, 2])
 
 
-def test_what_is_found_out_of_data_is_told_in_terms_of_options(tmp_path, capsys):
+def test_notes_on_the_data_name_the_options_that_change_what_they_say(tmp_path, capsys):
     (tmp_path / "t.csv").write_text("x,y\n1,2\n")
     open_data({"data": str(tmp_path / "t.csv")})
     (tmp_path / "t.csv").write_text("0,1,2\n3,4,5\n")
@@ -137,7 +137,7 @@ def test_what_is_found_out_of_data_is_told_in_terms_of_options(tmp_path, capsys)
     assert "--header changes that" in notes[1]
 
 
-def test_photos_are_no_input_of_a_network():
+def test_photos_that_are_too_large_for_a_network_are_refused():
     photos = data.Description(9, (3000, 4000, 3), False, None, None)
     config = {
         "model": "variational",
@@ -146,14 +146,3 @@ def test_photos_are_no_input_of_a_network():
     }
     with pytest.raises(ValueError, match=r"36,000,000 numbers.*--image-size 128x128"):
         new_model(config, photos)
-
-
-def test_classes_are_counted_in_the_data():
-    """Numeric labels have no names."""
-    labelled = data.Description(9, (4,), True, None, 3)
-    config = {
-        "model": "conditional-variational",
-        "hyperparameters": {"hidden_units": (2,)},
-        "training": {"seed": 0, "latent_dim": 2, "architecture": "mlp"},
-    }
-    assert new_model(config, labelled).num_classes == 3

@@ -1,4 +1,4 @@
-"""The folder of a run that is being made: whole or not at all, and never shared."""
+"""A run that is being made appears whole or not at all, and is never shared by two processes."""
 
 import contextlib
 import itertools
@@ -26,7 +26,7 @@ CONFIG = {
 
 @pytest.fixture
 def partial(tmp_path):
-    """The beginnings of a run."""
+    """A run that has not been started."""
     return PartialRun(tmp_path / "folder" / "run")
 
 
@@ -62,7 +62,7 @@ def test_the_newest_whole_checkpoint_counts(partial, model):
 
 
 def failing_at(step, monkeypatch, model):
-    """Makes the call of that number fail, of all that touch the disk, as by kill -9 before it."""
+    """Makes the call number `step`, of those that change the disk, fail as if killed before it."""
     calls = itertools.count()
 
     def failing(original):
@@ -93,7 +93,7 @@ def test_a_crash_at_any_step_of_a_checkpoint_keeps_the_one_before(partial, model
                 try:
                     partial.checkpoints.save(model, epochs(2 + step))
                 except ZeroDivisionError:
-                    # The last call of all brings the list of the folder to the disk.
+                    # The very last call only flushes the folder's list of files.
                     assert partial.checkpoints.last()[1] in (epochs(1 + step), epochs(2 + step))
                 else:
                     break
@@ -124,7 +124,7 @@ def test_an_existing_run_is_refused(partial):
     assert not partial.folder.exists()
 
 
-def test_a_run_that_came_into_being_meanwhile_is_not_overwritten(partial, model):
+def test_a_folder_created_in_the_meantime_is_not_overwritten(partial, model):
     with partial.claimed(CONFIG, "refuse"):
         partial.checkpoints.save(model, epochs(1))
         write_history(partial.begin_finishing() / "history.csv", epochs(1))
@@ -142,7 +142,7 @@ def interrupted(partial, model):
         raise KeyboardInterrupt
 
 
-def test_an_interrupted_run_goes_on_only_when_asked_to(partial, model):
+def test_an_interrupted_run_continues_only_with_resume(partial, model):
     interrupted(partial, model)
     with pytest.raises(ValueError, match=r"was interrupted\. Add --resume"):
         claim(partial)
@@ -156,7 +156,7 @@ def test_an_interrupted_run_can_be_discarded(partial, model):
         assert partial.checkpoints.last() is None
 
 
-def test_without_a_checkpoint_nothing_is_left(partial):
+def test_a_run_that_fails_before_its_first_checkpoint_leaves_nothing(partial):
     with pytest.raises(ZeroDivisionError), partial.claimed(CONFIG, "refuse"):
         raise ZeroDivisionError
     assert not partial.folder.exists()
@@ -182,7 +182,7 @@ def _claim(out, queue):
         queue.put(str(error))
 
 
-def test_two_processes_do_not_share_a_run(partial):
+def test_a_run_that_another_process_is_making_is_refused(partial):
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
     with partial.claimed(CONFIG, "refuse"):
@@ -192,7 +192,7 @@ def test_two_processes_do_not_share_a_run(partial):
         process.join()
 
 
-def test_a_run_in_the_making_is_not_advised_to_be_removed(partial, model):
+def test_a_run_that_is_being_made_is_not_suggested_for_deletion(partial, model):
     with partial.claimed(CONFIG, "refuse"):
         partial.checkpoints.save(model, epochs(1))
         with pytest.raises(ValueError, match=f"Process {os.getpid()} is making") as raised:
@@ -200,7 +200,7 @@ def test_a_run_in_the_making_is_not_advised_to_be_removed(partial, model):
     assert "remove" not in str(raised.value)
 
 
-def test_two_commands_do_not_change_a_run_at_once(tmp_path):
+def test_two_commands_cannot_change_a_run_at_once(tmp_path):
     busy = f"Process {os.getpid()} is changing the run"
     with changing(tmp_path), pytest.raises(ValueError, match=busy), changing(tmp_path):
         pytest.fail("the block ran")
@@ -209,7 +209,7 @@ def test_two_commands_do_not_change_a_run_at_once(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_is_no_run_is_explained(tmp_path, partial, model):
+def test_a_folder_that_is_not_a_run_is_explained(tmp_path, partial, model):
     with pytest.raises(ValueError, match="is not the folder of a run"):
         read_run(tmp_path)
     interrupted(partial, model)
@@ -217,7 +217,7 @@ def test_a_folder_that_is_no_run_is_explained(tmp_path, partial, model):
         read_run(partial.out)
 
 
-def test_json_is_whole_at_every_moment(tmp_path, monkeypatch):
+def test_a_json_file_is_whole_at_every_moment(tmp_path, monkeypatch):
     write_json(tmp_path / "x.json", {"a": 1})
     monkeypatch.setattr(os, "rename", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):

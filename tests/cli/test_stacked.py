@@ -1,4 +1,4 @@
-"""`tfae train stacked`: pre-training is part of the run, and resumes."""
+"""`tfae train stacked`: pre-training is part of the run, and can be resumed."""
 
 from pathlib import Path
 
@@ -47,6 +47,6 @@ def test_a_run_stopped_in_pretraining_resumes_to_the_same_model(tfae, monkeypatc
         np.testing.assert_array_equal(a, b)
 
 
-def test_models_that_have_no_layers_to_pretrain_have_no_such_option(tfae):
+def test_only_a_model_with_layers_to_pretrain_has_the_option(tfae):
     assert "--pretrain-epochs" in tfae("train stacked --help").output
     assert "--pretrain-epochs" not in tfae("train autoencoder --help").output

@@ -1,4 +1,4 @@
-"""`tfae train`: what a run holds, and that interruptions leave no trace in it."""
+"""`tfae train`: what a run contains, and that an interrupted run ends as an uninterrupted one."""
 
 import csv
 import json
@@ -50,7 +50,7 @@ def assert_same_run(a, b):
     assert read_json(a / "evaluation.json") == read_json(b / "evaluation.json")
 
 
-def test_what_a_run_holds(run):
+def test_files_and_values_of_a_run(run):
     assert sorted(os.listdir(run)) == [
         "config.json",
         "evaluation.json",
@@ -108,7 +108,7 @@ def test_the_same_command_makes_the_same_run(tfae, run):
     assert any((a != b).any() for a, b in pairs)
 
 
-def test_an_existing_run_is_refused(tfae, run):
+def test_a_folder_that_exists_is_refused(tfae, run):
     result = tfae(f"train vae {SMALL} --out {run}", exit_code=2)
     assert result.output.strip() == (
         f"Error: {run} exists already; choose another folder with --out."
@@ -142,14 +142,14 @@ def test_a_table_and_objects_as_options(tfae):
     assert model.beta.get_config()["steps"] == 10
 
 
-def test_what_is_advised_next_works(tfae, make, table):
+def test_the_advised_next_steps_work(tfae, make, of_table):
     """For a model that generates, and for those that first need a density, or something else."""
-    for name, arguments, advised in (
-        ("vae", "variational --latent-dim 2 --hidden-units 4", "generate"),
-        ("ae", "autoencoder --latent-dim 2 --hidden-units 4", "fit"),
-        ("sc", "sparse-coding --num-atoms 4", "evaluate"),
+    for name, advised in (
+        ("variational", "generate"),
+        ("autoencoder", "fit"),
+        ("sparse-coding", "evaluate"),
     ):
-        run = make(f"{arguments} --data {table} --epochs 1", name)
+        run = make(of_table[name], name)
         model = keras.saving.load_model(run / "model.keras")
         advice = [line.split("#")[0] for line in next_steps(Path(name), model).splitlines()]
         commands = [line.strip().removeprefix("tfae ") for line in advice if "  tfae" in line]
@@ -160,16 +160,16 @@ def test_what_is_advised_next_works(tfae, make, table):
                 tfae(command)
 
 
-# ------------------------------------------------------------------ nothing loses a training
+# ------------------------------------------------------------------ a trained model is never lost
 
 
 @pytest.mark.parametrize("what", ["measure", "draw_pictures"])
-def test_a_training_is_kept_whatever_fails_afterwards(tfae, bare, monkeypatch, what):
+def test_a_trained_model_is_kept_whatever_fails_afterwards(tfae, untrained, monkeypatch, what):
     def failing(*_):
         raise ArithmeticError("no labels here")
 
     monkeypatch.setattr(make_run, what, failing)
-    shown = " ".join(tfae(f"train vae {SMALL} --epochs 1 --out run").output.split())
+    shown = " ".join(tfae(f"train autoencoder {SMALL} --out run").output.split())
     name = {"measure": "Measuring on test data", "draw_pictures": "Drawing"}[what]
     assert f"{name} failed: no labels here" in shown
     (problem,) = read_json(Path("run/config.json"))["problems"]
@@ -178,7 +178,7 @@ def test_a_training_is_kept_whatever_fails_afterwards(tfae, bare, monkeypatch, w
     assert not Path(".run.partial").exists()
 
 
-def test_one_picture_that_fails_is_told_and_the_others_are_drawn(run, tmp_path, monkeypatch):
+def test_a_picture_that_fails_is_reported_and_the_others_are_drawn(run, tmp_path, monkeypatch):
     def failing(*_, **__):
         raise ValueError("no")
 
@@ -190,7 +190,7 @@ def test_one_picture_that_fails_is_told_and_the_others_are_drawn(run, tmp_path, 
     assert drawn == {"latent_map", "samples", "latent_plane"}
 
 
-def test_a_test_split_of_unlabelled_examples_loses_no_training(tfae, monkeypatch):
+def test_a_run_is_complete_although_no_test_example_is_labelled(tfae, monkeypatch):
     x = np.random.default_rng(0).random((60, 4), np.float32)
     y = np.arange(60) % 3
     np.savez("d.npz", x_train=x, y_train=y, x_test=x[:20], y_test=np.full(20, -1))
@@ -199,7 +199,7 @@ def test_a_test_split_of_unlabelled_examples_loses_no_training(tfae, monkeypatch
     assert read_json(Path("run/evaluation.json"))["test"]["loss"] > 0
 
 
-def test_pictures_of_a_conditional_model_are_of_the_classes(make, tmp_path, monkeypatch):
+def test_pictures_of_a_conditional_model_use_the_examples_classes(make, tmp_path, monkeypatch):
     run = make(
         "conditional-variational --data digits --latent-dim 2 --hidden-units 8 --batch-size 256 "
         "--epochs 1"
@@ -248,7 +248,7 @@ def test_pictures_of_a_conditional_model_are_of_the_classes(make, tmp_path, monk
         ("vae --data digits --latent-dim 2 --out run --label-column ²", "--label-column"),
     ],
 )
-def test_bad_input_is_one_line_and_leaves_nothing(tfae, arguments, message, tmp_path):
+def test_bad_input_gives_one_line_and_leaves_no_files(tfae, arguments, message, tmp_path):
     result = tfae(f"train {arguments}", exit_code=2)
     lines = [line for line in result.output.splitlines() if line.startswith("Error: ")]
     assert len(lines) == 1
@@ -280,10 +280,15 @@ def stop_at(monkeypatch, epoch, where="on_epoch_end"):
     monkeypatch.setattr(epochs.KeepEpoch, where, stopping)
 
 
-@pytest.mark.parametrize("where", ["on_epoch_begin", "on_epoch_end"])
-def test_ctrl_c_and_resume_end_as_without(tfae, bare, make, monkeypatch, where):
-    run = make(f"vae {SMALL} --epochs 3 --seed 7 --beta 0.5")
-    command = f"train vae {SMALL} --epochs 3 --seed 7 --beta 0.5 --out resumed"
+@pytest.mark.parametrize(
+    "where", ["on_epoch_begin", pytest.param("on_epoch_end", marks=pytest.mark.slow)]
+)
+def test_a_run_resumed_after_ctrl_c_equals_an_uninterrupted_one(
+    tfae, bare, make, monkeypatch, of_table, where
+):
+    options = f"{of_table['variational']} --epochs 3 --seed 7 --beta 0.5"
+    run = make(options)
+    command = f"train {options} --out resumed"
     with monkeypatch.context() as patch:
         stop_at(patch, 1, where)
         result = tfae(command, exit_code=130)
@@ -306,9 +311,9 @@ def test_a_longer_run_can_be_asked_for_when_resuming(tfae, run, monkeypatch):
     assert_same_run(Path("resumed"), run)
 
 
-def test_resume_of_nothing_starts(tfae, bare, make):
-    run = make(f"vae {SMALL} --epochs 3 --seed 7 --beta 0.5")
-    result = tfae(f"train vae {SMALL} --epochs 3 --seed 7 --beta 0.5 --out resumed --resume")
+def test_resume_starts_a_run_where_there_is_nothing_to_resume(tfae, bare, make, of_table):
+    run = make(of_table["variational"])
+    result = tfae(f"train {of_table['variational']} --out resumed --resume")
     assert "Nothing to resume" in result.output
     assert_same_run(Path("resumed"), run)
 
@@ -434,8 +439,8 @@ def test_kill_9_at_any_moment(tmp_path):
     assert_same_run(tmp_path / "run", tmp_path / "whole")
 
 
-def test_sparse_coding_trains_without_an_optimizer(tfae, bare, table):
-    tfae(f"train sparse-coding --data {table} --num-atoms 16 --penalty 0.3 --epochs 1 --out run")
+def test_sparse_coding_trains_without_an_optimizer(tfae, make, of_table):
+    make(of_table["sparse-coding"])
     model = keras.saving.load_model("run/model.keras")
     assert model.atoms.shape == (16, 6)
     assert "--learning-rate" not in tfae("train sparse-coding --help").output

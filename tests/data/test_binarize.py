@@ -29,7 +29,7 @@ def test_draws_are_binary_with_the_right_mean(kind):
         assert abs(draws.mean() - value) < 4.5 * np.sqrt(value * (1 - value) / len(draws))
 
 
-def test_static_is_drawn_once_for_good():
+def test_static_draws_never_change():
     def examples(dataset):
         return sorted(bytes(x) for batch in dataset for x in batch.numpy())
 
@@ -42,9 +42,9 @@ def test_static_is_drawn_once_for_good():
     assert set(examples(part)) <= set(first)
 
 
-def test_dynamic_is_drawn_anew_in_every_pass_from_seed_and_epoch():
+def test_dynamic_draws_are_a_function_of_seed_and_epoch():
     def drawn(epoch, **kwargs):
-        # With a batch as large as the set the sum over examples does not depend on their order.
+        # In one batch of all examples, their order does not matter to the sum.
         dataset = data.load(
             "digits", batch_size=1442, binarize="dynamic", initial_epoch=epoch, **kwargs
         )
@@ -64,7 +64,7 @@ def test_dynamic_draws_do_not_depend_on_the_batch_size():
 
 
 @pytest.mark.parametrize("shape", [(5, 1), (5, 3), (5, 4), (5, 7, 3), (0, 4)])
-def test_examples_own_their_draws(shape):
+def test_the_draws_of_an_example_do_not_depend_on_the_others(shape):
     p = np.full(shape, 0.5, np.float32)
     whole = bernoulli(tf.constant(p), 3, 2, tf.constant(0, tf.int64)).numpy()
     for start in range(shape[0]):
@@ -85,7 +85,7 @@ def test_draws_of_examples_passes_and_seeds_are_independent():
         assert abs(correlation) < 4.5 / np.sqrt(a.size)
 
 
-def test_values_that_are_no_probabilities_are_refused(tmp_path):
+def test_values_that_are_not_probabilities_are_refused(tmp_path):
     np.save(tmp_path / "x.npy", np.array([[0.0, 3.0]]))
     for kind in data.BINARIZE:
         with pytest.raises(ValueError, match=f"binarize='{kind}'.*from 0 to 3.*scale"):
@@ -93,7 +93,7 @@ def test_values_that_are_no_probabilities_are_refused(tmp_path):
     data.load(tmp_path / "x.npy", binarize="static", scale=3)
 
 
-def test_static_needs_memory(folder):
+def test_static_draws_need_the_data_in_memory(folder):
     with pytest.raises(ValueError, match=r"static.*memory_limit"):
         data.load(folder, binarize="static", memory_limit=0)
     for kind in ("threshold", "dynamic"):

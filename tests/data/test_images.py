@@ -77,11 +77,11 @@ def test_a_folder_with_a_test_split_alone(tmp_path):
     found = data.find(tmp_path)
     assert found.splits == ("test",)
     assert len(next(iter(found.load("test", 1)))) == 1
-    write(tmp_path / "exam" / "1.png", grey(1))  # among other folders it is a class
+    write(tmp_path / "exam" / "1.png", grey(1))  # beside other folders it is a class
     assert data.find(tmp_path).describe("train").class_names == ("exam", "test")
 
 
-def test_what_is_left_out_is_told(tmp_path):
+def test_files_that_are_left_out_are_reported(tmp_path):
     for name in ("1.png", "sub/2.png"):
         write(tmp_path / "cat" / name, grey(1))
     for name in ("a.heic", "b.txt", "sub/c.txt", "sub/d.txt", ".hidden"):
@@ -133,7 +133,7 @@ def test_formats(tmp_path, suffix, image):
     options = {"lossless": True} if suffix == ".webp" else {"quality": 100, "subsampling": 0}
     stored.save(tmp_path / f"1{suffix}", **options)
     is_colour = read_header(tmp_path / f"1{suffix}").is_colour
-    # Where grey cannot be told from colour by the header, colour is the safe answer.
+    # If the header does not say whether an image is grey, colour is the safe answer.
     told = {"grey palette": (".png", ".bmp", ".gif"), "grey": set(SUFFIXES) - {".webp"}}
     if suffix in told.get(image, SUFFIXES):
         assert is_colour == (image in ("colour", "palette"))
@@ -156,7 +156,7 @@ def test_postscript_is_not_run(tmp_path):
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tiff"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_images_are_turned_as_their_exif_data_says(tmp_path, suffix, orientation):
+def test_images_are_rotated_as_their_exif_data_says(tmp_path, suffix, orientation):
     x, y = np.meshgrid(np.arange(32), np.arange(24))
     image = Image.fromarray(np.stack([8 * x, 10 * y, 0 * x], -1).astype(np.uint8))
     exif = Image.Exif()
@@ -172,7 +172,7 @@ def test_images_are_turned_as_their_exif_data_says(tmp_path, suffix, orientation
     np.testing.assert_allclose(read_image(path, (16, 8, 3), np.uint8, True), small, atol=6)
 
 
-def test_turned_images_of_16_bits(tmp_path):
+def test_16_bit_images_are_rotated_too(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     image = np.arange(24, dtype=np.uint16).reshape(4, 6) * 1000
@@ -182,7 +182,7 @@ def test_turned_images_of_16_bits(tmp_path):
     np.testing.assert_array_equal(x[..., 0], np.rot90(image, -1))
 
 
-def test_the_loader_turns_images(tmp_path):
+def test_loaded_images_are_rotated(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("L", (9, 5)).save(tmp_path / "1.jpg", exif=exif)
@@ -191,7 +191,7 @@ def test_the_loader_turns_images(tmp_path):
 
 
 @pytest.mark.parametrize("image_size", [None, (2, 3)])
-def test_16_bits_stay(tmp_path, image_size):
+def test_16_bit_values_keep_their_precision(tmp_path, image_size):
     value = 12_345
     png = tf.io.encode_png(np.full((4, 6, 3), value, np.uint16)).numpy()
     (tmp_path / "colour.png").write_bytes(png)
@@ -215,7 +215,7 @@ def test_values_of_32_bits_are_refused(tmp_path):
         data.load(tmp_path)
 
 
-def test_a_grey_first_image_does_not_make_all_grey(tmp_path):
+def test_colours_are_kept_if_the_first_image_is_grey(tmp_path):
     write(tmp_path / "1.png", grey(51))
     write(tmp_path / "2.png", np.full((4, 6, 3), (255, 0, 0)))
     batch = only_batch(tmp_path)

@@ -10,14 +10,19 @@ from tfae import data
 from tfae.batches.order import set_epoch
 from tfae.data import images
 
-# Of TensorFlow Datasets in memory, tests/data/test_tfds.py shows that they are as from disk.
+# tests/data/test_tfds.py compares TensorFlow Datasets in memory with those on disk.
 FROM_DISK = ("npy", "folder", "mnist as tfrecord", "mnist as array_record")
-KINDS = ("digits", "npy", "npz", "csv", "folder", *(f"{kind}, from disk" for kind in FROM_DISK))
+KINDS = [
+    *("digits", "npy", "csv", "folder"),
+    pytest.param("npz", marks=pytest.mark.slow),  # an array in memory, as the digits are
+    *(f"{kind}, from disk" for kind in FROM_DISK[:-1]),
+    pytest.param(f"{FROM_DISK[-1]}, from disk", marks=pytest.mark.slow),
+]
 
 
 @pytest.fixture(params=KINDS)
 def source(request, tmp_path, pixels, classes):
-    """Arguments of `load` for every kind of data, and how many training examples it has."""
+    """Arguments of `load` for every kind of data, and its number of training examples."""
     kind, from_disk, _ = request.param.partition(", from disk")
     limit = {"memory_limit": 0} if from_disk else {}
     if kind == "digits":
@@ -94,7 +99,7 @@ def test_unshuffled_passes_are_equal(source):
     np.testing.assert_array_equal(examples_of(dataset), examples_of(dataset))
 
 
-def test_validation_split_parts_the_training_examples(source):
+def test_validation_split_divides_the_training_examples(source):
     arguments, size = source
     arguments = {**arguments, "scale": None}  # a fitted scale would follow what is held out
     everything = examples_of(data.load(**arguments, batch_size=32))
@@ -148,7 +153,7 @@ def test_description_agrees_with_the_dataset(source):
     assert "train" in found.splits
 
 
-def test_drop_remainder(source):
+def test_drop_remainder_leaves_out_the_last_partial_batch(source):
     arguments, size = source
     dataset = data.load(**arguments, batch_size=32, drop_remainder=True)
     assert dataset.cardinality() == size // 32

@@ -1,4 +1,4 @@
-"""Patches: what is cut, how data is prepared, and that everything can be put back."""
+"""Patches: cutting and preparing them, and undoing both."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ ARRAYS = [((9, 13), (4, 3)), ((9, 13, 3), (4, 3)), ((31,), (8,)), ((31, 2), 8), 
 
 @pytest.mark.parametrize("stride", [1, 2, 3, 100])
 @pytest.mark.parametrize(("shape", "size"), ARRAYS)
-def test_a_grid_of_patches_joins_to_what_it_was_cut_from(shape, size, stride):
+def test_joining_a_grid_of_patches_gives_the_image_back(shape, size, stride):
     x = random(*shape)
     cut = patches.cut(x, size, stride=stride)
     size = (size,) if isinstance(size, int) else size
@@ -28,7 +28,7 @@ def test_a_grid_of_patches_joins_to_what_it_was_cut_from(shape, size, stride):
         np.testing.assert_allclose(patches.join(cut, shape, size, stride), x, atol=1e-6)
 
 
-def test_a_grid_goes_row_by_row_and_ends_at_the_border():
+def test_a_grid_goes_row_by_row_and_stops_at_the_border():
     x = np.arange(35.0).reshape(5, 7)
     cut = patches.cut(x, (2, 3), stride=2)
     firsts = [[0, 2, 4], [14, 16, 18], [21, 23, 25]]
@@ -42,7 +42,7 @@ def test_overlaps_are_averaged():
 
 
 @pytest.mark.parametrize("channels", [(), (3,)])
-def test_drawn_patches_are_of_the_image_and_follow_from_the_seed(channels):
+def test_drawn_patches_are_parts_of_the_image_and_determined_by_the_seed(channels):
     image = random(20, 30, *channels)
     cut = patches.cut(image, (5, 4), count=50, seed=3)
     everything = {p.tobytes() for p in patches.cut(image, (5, 4))}
@@ -65,7 +65,7 @@ def test_few_patches_of_a_large_image_copy_nothing_else(tmp_path):
     assert patches.cut(image, (8, 8), stride=5000).max() == 1
 
 
-def test_the_mean_of_a_patch_comes_off_and_goes_back_on():
+def test_the_mean_of_a_patch_is_removed_and_added_again():
     x = random(10, 4, 4, 3) + 5
     centred, means = patches.remove_mean(x)
     np.testing.assert_allclose(centred.mean(axis=(1, 2, 3)), 0, atol=1e-6)
@@ -81,7 +81,7 @@ def test_whitened_data_has_no_correlations_and_the_inverse_gives_the_data_back()
     np.testing.assert_allclose(whitening.inverse(white), x, atol=1e-3)
 
 
-def test_whitening_is_invertible_where_the_data_has_no_variance():
+def test_whitening_is_invertible_for_data_without_variance():
     x, _ = patches.remove_mean(random(500, 4, 4))  # the constant patch has none
     whitening = patches.Whitening.fit(x)
     np.testing.assert_allclose(whitening.inverse(whitening(x)), x, atol=1e-5)
@@ -110,6 +110,6 @@ def test_whitening_is_invertible_where_the_data_has_no_variance():
         (lambda: patches.Whitening.fit(random(1, 4)), "at least two patches"),
     ],
 )
-def test_what_cannot_be_is_explained(call, message):
+def test_impossible_arguments_are_explained(call, message):
     with pytest.raises(ValueError, match=message):
         call()

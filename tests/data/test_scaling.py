@@ -1,4 +1,4 @@
-"""How stored numbers become float32."""
+"""Scaling of stored numbers to float32."""
 
 import json
 
@@ -61,7 +61,7 @@ def test_statistics_are_those_of_the_training_split(tmp_path):
     np.testing.assert_array_equal(next(iter(test)), [[-2], [0], [3]])
 
 
-def test_statistics_are_without_the_examples_held_out(tmp_path):
+def test_statistics_leave_out_the_held_out_examples(tmp_path):
     x = np.random.default_rng(0).normal(3, 2, (50, 4)).astype(np.float32)
     np.save(tmp_path / "x.npy", x)
     found = data.find(tmp_path / "x.npy")
@@ -98,7 +98,7 @@ def test_moments_add_up_over_parts(monkeypatch):
     np.testing.assert_array_equal([low, high], [x.min(axis=0), x.max(axis=0)])
 
 
-def test_a_scaling_goes_through_json_and_back(tmp_path):
+def test_a_scaling_is_the_same_after_json(tmp_path):
     x = np.random.default_rng(0).normal(3, 2, (50, 4)).astype(np.float32)
     np.save(tmp_path / "x.npy", x)
     for scale in ("standard", "minmax", 255, None):
@@ -109,7 +109,7 @@ def test_a_scaling_goes_through_json_and_back(tmp_path):
         np.testing.assert_allclose(again.unscale(again.scale(x)), x, rtol=1e-5)
 
 
-def test_scaling_leaves_the_array_that_it_is_given():
+def test_scaling_does_not_change_its_argument():
     x = np.ones((2, 3), np.float32)
     data.Scaling(shift=np.float32(1)).scale(x)
     assert (x == 1).all()

@@ -1,4 +1,4 @@
-"""TensorFlow Datasets, on a small data set in its own format and on the real MNIST."""
+"""TensorFlow Datasets: a small data set in its formats, and the real MNIST."""
 
 import time
 
@@ -43,7 +43,7 @@ def test_the_split_syntax_of_the_catalogue(tfds_dir):
         np.testing.assert_array_equal(part[0]["x"], whole[30:90])
 
 
-def test_resizing_and_colour(tfds_dir):
+def test_images_are_resized_and_given_three_channels(tfds_dir):
     batch = batches(tfds_dir, batch_size=4, image_size=(4, 6), channels=3)[0]["x"]
     assert batch.shape == (4, 4, 6, 3)
     assert batch.numpy().max() <= 1
@@ -55,7 +55,7 @@ def test_shapes_are_known_without_reading(tfds_dir, monkeypatch):
     assert description == data.Description(20, (28, 28, 1), True, tuple(map(str, range(10))), 10)
 
 
-def test_a_data_set_that_needs_a_download_without_network(tmp_path, monkeypatch):
+def test_without_network_the_error_says_how_to_prepare_a_data_set(tmp_path, monkeypatch):
     monkeypatch.setattr(reader, "_network_is_reachable", lambda: False)
     start = time.monotonic()
     with pytest.raises(ConnectionError) as caught:
@@ -67,7 +67,7 @@ def test_a_data_set_that_needs_a_download_without_network(tmp_path, monkeypatch)
     assert "TFDS_DATA_DIR" in message
 
 
-def test_a_download_that_fails(tmp_path, monkeypatch):
+def test_a_download_that_fails_is_explained(tmp_path, monkeypatch):
     import tensorflow_datasets as tfds
 
     def fail(self, **_):
@@ -85,11 +85,12 @@ def test_a_proxy_counts_as_network(monkeypatch):
     assert reader._network_is_reachable()
 
 
-def test_a_version_that_does_not_exist(tfds_dir):
+def test_a_version_that_does_not_exist_is_refused(tfds_dir):
     with pytest.raises(ValueError, match=r"mnist:9\.9\.9.*cannot be"):
         data.load("mnist:9.9.9", data_dir=tfds_dir)
 
 
+@pytest.mark.slow
 def test_mnist(mnist_dir):
     """The original images: mean pixel and label counts as published."""
     found = data.find("mnist", mnist_dir)

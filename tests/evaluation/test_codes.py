@@ -26,7 +26,7 @@ def test_mutual_information_of_a_linear_gaussian_model_is_the_closed_form():
     assert estimate == pytest.approx(information, abs=0.05)
 
 
-def test_mutual_information_is_zero_without_any_and_at_most_the_log_of_the_number():
+def test_mutual_information_lies_from_zero_to_the_log_of_the_number():
     zeros = np.zeros((700, 4))
     assert mutual_information(zeros, zeros) == pytest.approx(0.0, abs=1e-9)
     apart = 100.0 * np.arange(700)[:, None] * np.ones(4)
@@ -43,7 +43,7 @@ def test_mutual_information_of_any_log_variance_is_bounded_by_the_log_of_the_num
     assert -0.2 < estimate <= math.log(4)
 
 
-def test_mutual_information_of_examples_that_are_all_alike_is_zero_however_sharp():
+def test_mutual_information_of_equal_examples_is_zero_however_sharp_the_posteriors():
     mean, log_variance = np.ones((9, 2)), np.full((9, 2), -80.0)
     assert mutual_information(mean, log_variance) == pytest.approx(0.0, abs=1e-9)
 
@@ -58,7 +58,7 @@ def test_mutual_information_does_not_depend_on_the_size_of_its_blocks(monkeypatc
     assert mutual_information(mean, log_variance) == pytest.approx(expected, rel=1e-12)
 
 
-def test_the_mean_kl_is_the_information_and_the_kl_of_the_aggregate():
+def test_the_mean_kl_is_the_information_plus_the_kl_of_the_aggregate():
     """Here the aggregate posterior is N(0, A A^T + S): its KL to N(0, I) is known."""
     mean, log_variance, information = linear_gaussian(20_000)
     covariance = np.cov(mean.T) + np.diag(np.exp(log_variance[0]))
@@ -74,7 +74,7 @@ def test_active_units_are_those_whose_mean_varies():
 
 
 def test_the_linear_probe_is_as_good_as_the_best_line():
-    """Two Gaussians at distance 2: the best line errs with the probability Phi(-1)."""
+    """Two Gaussians at distance 2: the error rate of the best line is Phi(-1)."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 8000)
     codes = rng.normal(size=(8000, 2)) * [1.0, 30.0]
@@ -98,6 +98,6 @@ def test_the_linear_probe_is_as_good_as_the_best_line():
         (lambda x, y: linear_probe(x, y, x[:, :1], y), "rows of the same size"),
     ],
 )
-def test_what_does_not_fit_is_refused(call, message):
+def test_invalid_arguments_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call(np.arange(18.0).reshape(9, 2), np.arange(9) % 3)

@@ -69,7 +69,7 @@ def test_precision_and_recall_by_hand():
     assert precision_recall(real, generated, neighbours=1) == (0.75, 0.25)
 
 
-def test_precision_and_recall_tell_bad_samples_from_missing_ones():
+def test_precision_falls_with_bad_samples_and_recall_with_missing_ones():
     rng = np.random.default_rng(0)
     real = rng.uniform(size=(1500, 2))
     same, half, wide = (rng.uniform(size=(1500, 2)) * scale for scale in (1, [0.5, 1], [2, 1]))
@@ -81,7 +81,7 @@ def test_precision_and_recall_tell_bad_samples_from_missing_ones():
     assert precision_recall(real, real + 5) == (0, 0)
 
 
-def test_features_are_the_users_function_or_model():
+def test_features_may_be_a_function_or_a_model():
     x = np.random.default_rng(0).random((7, 2, 3)).astype("float32")
     assert feature_rows(x, None).shape == (7, 6)
     np.testing.assert_array_equal(feature_rows(x, lambda batch: batch[:, 0], batch_size=3), x[:, 0])
@@ -98,6 +98,6 @@ def test_features_are_the_users_function_or_model():
         (lambda x: frechet_distance(x, x[:, :1]), "rows of the same size"),
     ],
 )
-def test_what_does_not_fit_is_refused(call, message):
+def test_invalid_arguments_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call(np.arange(18.0).reshape(9, 2))

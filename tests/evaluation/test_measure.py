@@ -30,7 +30,7 @@ def trained(digits):
     return model
 
 
-def test_each_value_is_what_its_own_function_gives(trained, digits):
+def test_each_value_is_that_of_its_own_function(trained, digits):
     x = digits[:300]
     values = measure(trained, x, importance_samples=4, sample_size=120, seed=3)
     assert set(values) == {*OF_A_VAE, "log_likelihood"}
@@ -62,7 +62,7 @@ def test_arrays_datasets_and_labels_give_the_same(trained, digits):
             assert values[name] == pytest.approx(expected[name], rel=1e-4), name
 
 
-def test_generated_data_is_compared_in_the_space_that_is_given(trained, digits):
+def test_generated_data_is_compared_in_the_given_space(trained, digits):
     values = measure(trained, digits[:300], features="data")
     assert set(values) == {*OF_A_VAE, "precision", "recall", "frechet_distance"}
     half = measure(trained, digits[:300], features=lambda x: x[:, :4])
@@ -84,7 +84,7 @@ def test_a_model_without_a_prior_has_fewer_metrics_until_one_is_fitted(digits):
     }  # fmt: skip
 
 
-def test_the_elbo_is_a_bound_only_where_its_terms_make_one(trained, digits):
+def test_there_is_an_elbo_only_if_the_loss_terms_make_a_bound(trained, digits):
     found = elbo(trained, digits[:300])
     assert found.elbo == -found.reconstruction - found.kl
     assert found.elbo < trained.log_likelihood(digits[:300], 50, seed=0).mean()
@@ -100,7 +100,7 @@ def test_the_kl_of_all_layers_of_codes_is_in_the_elbo_once(digits):
     assert elbo_of(logs).elbo == pytest.approx(-logs["loss"], rel=1e-6)  # beta is 1
 
 
-def test_the_prior_is_compared_with_codes_from_all_over_the_data(trained, digits):
+def test_the_prior_is_compared_with_codes_of_a_sample_of_all_data(trained, digits):
     along_the_code = digits[np.argsort(trained.encode(digits)[:, 0])]
     first = trained.draw_codes(along_the_code, 0)[:MMD_SIZE]
     drawn = trained.prior.sample(len(first), [0, 0])
@@ -108,7 +108,7 @@ def test_the_prior_is_compared_with_codes_from_all_over_the_data(trained, digits
     assert code_metrics(trained, along_the_code)["prior_mmd"] < 0.2 * of_first
 
 
-def test_a_random_sample_holds_each_example_alike_and_once():
+def test_a_random_sample_contains_each_example_with_equal_chance_and_once():
     batches = tf.data.Dataset.range(100).map(lambda i: {"x": i, "label": -i}).batch(7)
     samples = [random_sample(batches, 20, seed)["x"] for seed in range(100)]
     assert all(len(set(sample)) == 20 for sample in samples)

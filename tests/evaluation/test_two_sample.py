@@ -30,7 +30,7 @@ def test_samples_of_one_distribution_are_rejected_as_often_as_the_level_says():
     assert 0.4 < np.mean(p) < 0.6
 
 
-def test_different_samples_are_told_apart():
+def test_samples_of_different_distributions_are_rejected():
     found = mmd_test(normal(100), normal(100, 0.7, seed=1))
     assert found.squared_mmd > 0
     assert found.p_value == pytest.approx(1 / 1001)
@@ -38,14 +38,14 @@ def test_different_samples_are_told_apart():
     assert mmd_test(mixture, normal(200, seed=3) * mixture.std(axis=0)).p_value < 0.01
 
 
-def test_it_follows_from_its_seed_and_copes_with_rows_that_are_all_the_same():
+def test_the_seed_determines_it_and_equal_rows_are_accepted():
     x, y = normal(15), normal(15, 0.3, seed=1)
     assert mmd_test(x, y, seed=1) == mmd_test(x, y, seed=1)
     assert mmd_test(x, y, seed=1) != mmd_test(x, y, seed=2)
     assert mmd_test(np.ones((5, 2)), np.ones((4, 2))).p_value == 1.0
 
 
-def test_the_kernel_matrix_is_made_in_blocks_that_change_nothing(monkeypatch):
+def test_blocks_of_the_kernel_matrix_do_not_change_the_result(monkeypatch):
     sizes = []
 
     def kernel(distances):
@@ -63,7 +63,7 @@ def test_the_kernel_matrix_is_made_in_blocks_that_change_nothing(monkeypatch):
     assert max(sizes) <= 1000
 
 
-def test_of_many_rows_some_tell_the_bandwidth(monkeypatch):
+def test_the_bandwidth_of_many_rows_comes_from_a_sample(monkeypatch):
     x, y = normal(300), normal(300, seed=1)
     expected = mmd_test(x, y, num_permutations=1).squared_mmd
     monkeypatch.setattr("tfae.evaluation.two_sample._ROWS_FOR_MEDIAN", 200)
@@ -72,7 +72,7 @@ def test_of_many_rows_some_tell_the_bandwidth(monkeypatch):
     assert found != expected
 
 
-def test_rows_far_from_the_origin_are_tested_as_those_at_it():
+def test_the_result_does_not_depend_on_the_distance_from_the_origin():
     x, y = normal(40), normal(40, 0.5, seed=1)
     near, far = mmd_test(x, y), mmd_test(x + 1e6, y + 1e6)
     assert far.squared_mmd == pytest.approx(near.squared_mmd, rel=1e-6)

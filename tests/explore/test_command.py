@@ -1,4 +1,4 @@
-"""The command `tfae explore`: what it says, and what it refuses."""
+"""The command `tfae explore`: what it prints, and what it refuses."""
 
 import errno
 import os
@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from tfae.cli import main
+from tfae.cli.commands import explore
 from tfae.explore import PageServer
 
 
@@ -40,12 +41,22 @@ def tfae(monkeypatch, tmp_path):
 
 
 @pytest.fixture
+def already_prepared(prepared, monkeypatch):
+    """The files of the page are only copied, since making them takes most of the time."""
+
+    def copy(model, config, folder, **_):
+        shutil.copytree(prepared, folder, dirs_exist_ok=True)
+
+    monkeypatch.setattr(explore, "_prepare", copy)
+
+
+@pytest.fixture
 def vae_run(run, tmp_path):
-    """A run in the folder `vae`, to be spoiled."""
+    """A run in the folder `vae`, which a test may damage."""
     return shutil.copytree(run, tmp_path / "vae")
 
 
-def test_it_tells_the_address_and_why_the_browser_does_not_decode(tfae, vae_run, monkeypatch):
+def test_it_prints_the_address_and_why_the_browser_does_not_decode(tfae, vae_run, monkeypatch):
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)
     said = tfae("vae --no-browser")
@@ -56,7 +67,7 @@ def test_it_tells_the_address_and_why_the_browser_does_not_decode(tfae, vae_run,
 
 
 @pytest.mark.slow
-def test_it_opens_the_page_at_the_port_that_was_asked_for(tfae, vae_run, monkeypatch):
+def test_it_opens_the_page_at_the_port_that_is_given(tfae, vae_run, monkeypatch):
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -66,6 +77,7 @@ def test_it_opens_the_page_at_the_port_that_was_asked_for(tfae, vae_run, monkeyp
     assert opened[0] in said
 
 
+@pytest.mark.usefixtures("already_prepared")
 def test_a_port_in_use_is_refused(tfae, vae_run):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -73,7 +85,8 @@ def test_a_port_in_use_is_refused(tfae, vae_run):
     assert f"Error: Port {port} is in use; choose another with --port" in said
 
 
-def test_a_port_that_is_kept_from_the_user_is_refused(tfae, vae_run, monkeypatch):
+@pytest.mark.usefixtures("already_prepared")
+def test_a_port_that_the_user_may_not_use_is_refused(tfae, vae_run, monkeypatch):
     def refused(server, *arguments):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
@@ -82,6 +95,7 @@ def test_a_port_that_is_kept_from_the_user_is_refused(tfae, vae_run, monkeypatch
     assert "Error: Port 80 is not allowed for this user; choose another with --port" in said
 
 
+@pytest.mark.usefixtures("already_prepared")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_signal_that_ends_it_leaves_no_temporary_folder(tfae, vae_run, monkeypatch, name):
     number = getattr(signal, name)
@@ -98,7 +112,7 @@ def test_a_signal_that_ends_it_leaves_no_temporary_folder(tfae, vae_run, monkeyp
     assert signal.getsignal(number) is before
 
 
-def test_a_folder_that_is_no_run_is_refused(tfae):
+def test_a_folder_that_is_not_a_run_is_refused(tfae):
     assert "nothing is not the folder of a run" in tfae("nothing --no-browser", exit_code=2)
     os.mkdir(".vae.partial")
     assert "add --resume to its command to continue" in tfae("vae --no-browser", exit_code=2)

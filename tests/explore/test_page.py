@@ -1,4 +1,4 @@
-"""The page in a headless Chromium: the browser runs the model, and answers to the visitor."""
+"""The page in a headless Chromium: the browser runs the model, and reacts to the visitor."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.request
 
 import numpy as np
 import pytest
@@ -13,14 +14,23 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import tfae
+from tfae.cli.commands import explore
+from tfae.cli.finished_run import read_run
 from tfae.explore import prepare
 
 pytestmark = pytest.mark.xdist_group("browser")  # one browser is enough
 
 
 @pytest.fixture(scope="module")
-def url(run, web_runtime, tmp_path_factory):
-    """The address of `tfae explore RUN`, which Ctrl-C ends at last."""
+def url(run, serve, web_runtime, tmp_path_factory):
+    """The address of the page that `tfae explore RUN` serves."""
+    folder = tmp_path_factory.mktemp("page")
+    explore._prepare(*read_run(run), folder, run=run.name, server_reason=None)
+    return serve(folder, web_runtime)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_command_and_leaves_no_temporary_folder(run, web_runtime, tmp_path_factory):
     temporary = tmp_path_factory.mktemp("temporary")
     process = subprocess.Popen(
         [sys.executable, "-m", "tfae", "explore", str(run), "--no-browser"],
@@ -39,7 +49,8 @@ def url(run, web_runtime, tmp_path_factory):
                 break
         else:
             pytest.fail("".join(lines))
-        yield found[0]
+        with urllib.request.urlopen(found[0], timeout=30) as answer:
+            assert answer.status == 200
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=30)
         assert rest.strip().endswith("Stopped.")
@@ -70,7 +81,7 @@ class Visitor:
         self.wait("document.querySelector('#decoded').ariaBusy === 'false'")
 
     def code(self):
-        """The code as the sliders tell it, in the order of the dimensions."""
+        """The code that the sliders show, in the order of the dimensions."""
         self.settled()
         values = self.browser.evaluate(
             "Object.fromEntries([...document.querySelectorAll('.slider input')]"
@@ -96,11 +107,11 @@ class Visitor:
         )
 
     def about(self):
-        """What the page is told."""
+        """What the server tells the page."""
         return self.browser.evaluate("fetch('/run/about.json').then((answer) => answer.json())")
 
     def ranges(self):
-        """Of each latent dimension, in order, what the map shows: low and high."""
+        """The range of each latent dimension on the map, in order: low and high."""
         dimensions = sorted(self.about()["dimensions"], key=lambda d: d["index"])
         return [(dimension["low"], dimension["high"]) for dimension in dimensions]
 
@@ -121,7 +132,7 @@ class Visitor:
         self.browser.evaluate(f"document.querySelector('{selector}').focus()")
 
     def facts(self):
-        """What is told of the example."""
+        """What the page says about the example."""
         return self.browser.evaluate(
             "Object.fromEntries([...document.querySelectorAll('#facts dt')]"
             ".map((t) => [t.textContent, t.nextSibling.textContent]))"
@@ -130,7 +141,7 @@ class Visitor:
 
 @pytest.fixture
 def page(browser, url):
-    """The page of the run, which has asked this host only and has reported no error."""
+    """The page of the run; it must only send requests to this host, and report no error."""
     visitor = Visitor(browser, url)
     yield visitor
     assert all(request.startswith((url, "data:", "blob:")) for request in browser.requests)
@@ -161,7 +172,7 @@ def test_dragging_the_point_changes_the_image(page, vae):
     page.browser.mouse("Released", *page.place("#map > canvas", 0.35, 0.8))
     code = page.code()
     page.browser.mouse("Moved", *page.place("#map > canvas", 0.9, 0.1))
-    np.testing.assert_array_equal(page.code(), code)  # it was let go
+    np.testing.assert_array_equal(page.code(), code)  # the button was released
 
 
 @pytest.mark.parametrize("dimension", [0, 1])
@@ -201,7 +212,7 @@ def test_arrow_keys_move_a_slider(page):
     assert 0 < after[1] - before[1] < 0.2
 
 
-def test_everything_is_reached_by_the_tab_key(page):
+def test_every_control_can_be_reached_with_the_tab_key(page):
     reached = set()
     for _ in range(30):
         page.browser.press("Tab")
@@ -308,7 +319,7 @@ def choose(page, file):
 
 
 @pytest.mark.parametrize("give", [drop, choose])
-def test_an_image_of_ones_own_shows_code_reconstruction_and_score(page, vae, own_image, give):
+def test_code_reconstruction_and_score_of_the_visitors_image_are_shown(page, vae, own_image, give):
     file, x = own_image
     give(page, file)
     page.wait("document.documentElement.dataset.example === 'own.png'")
@@ -340,7 +351,7 @@ def test_an_image_of_another_size_and_ink_on_paper(page, vae, own_image, tmp_pat
     np.testing.assert_allclose(page.pixels("#original"), as_pixels(x), atol=25)
 
 
-def test_an_image_is_turned_as_its_file_says(page, own_image, tmp_path):
+def test_an_image_is_rotated_as_its_file_says(page, own_image, tmp_path):
     _, x = own_image
     lying = np.rot90(np.uint8(np.rint(255 * x.squeeze())))  # a quarter to the left
     exif = Image.Exif()
@@ -351,7 +362,7 @@ def test_an_image_is_turned_as_its_file_says(page, own_image, tmp_path):
     np.testing.assert_allclose(page.pixels("#original"), as_pixels(x), atol=1)
 
 
-def test_a_file_that_is_no_image_is_told_and_changes_nothing(page, tmp_path):
+def test_a_file_that_is_not_an_image_is_reported_and_changes_nothing(page, tmp_path):
     (tmp_path / "own.png").write_text("no image")
     before = page.pixels()
     drop(page, tmp_path / "own.png")
@@ -388,14 +399,14 @@ def luminance(text):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_histogram_can_be_told_from_the_card(page, scheme):
+def test_the_histogram_stands_out_from_the_card(page, scheme):
     page.browser.prefer(scheme)
     style = "getComputedStyle(document.documentElement).getPropertyValue('--{}').trim()"
     bar, card = (page.browser.evaluate(style.format(name)) for name in ("bar", "card"))
     card = re.sub("^#(.)(.)(.)$", r"#\1\1\2\2\3\3", card)
     dark, light = sorted(map(luminance, (bar, card)))
     assert (light + 0.05) / (dark + 0.05) >= 3
-    page.browser.resize(1281, 900)  # which draws it anew
+    page.browser.resize(1281, 900)  # which redraws it
     page.wait(
         "(() => { const c = document.querySelector('#scores canvas');"
         "return c.getContext('2d').getImageData(0, 0, c.width, c.height).data"
@@ -481,7 +492,7 @@ def chosen_class(page):
 
 
 @pytest.mark.slow
-def test_the_class_that_is_chosen_goes_to_the_decoder(browser, classes, conditional):
+def test_the_decoder_gets_the_chosen_class(browser, classes, conditional):
     place, url = classes
     model, x, label = conditional
     page = Visitor(browser, url)
@@ -509,9 +520,7 @@ def test_the_class_that_is_chosen_goes_to_the_decoder(browser, classes, conditio
 
 
 @pytest.mark.slow
-def test_an_image_of_ones_own_is_of_the_class_that_is_chosen(
-    browser, classes, conditional, own_image
-):
+def test_the_visitors_image_gets_the_chosen_class(browser, classes, conditional, own_image):
     model, _, _ = conditional
     file, x = own_image
     page = Visitor(browser, classes[1])
@@ -549,7 +558,7 @@ def vectors(serve, web_runtime, tmp_path_factory):
     return model, serve(folder, web_runtime)
 
 
-def test_vectors_are_plotted_and_come_from_files_of_numbers(browser, vectors, tmp_path):
+def test_vectors_are_plotted_and_read_from_files_of_numbers(browser, vectors, tmp_path):
     model, url = vectors
     page = Visitor(browser, url)
     assert page.pixels().std() > 5
@@ -599,7 +608,7 @@ def test_sliders_and_axes_begin_with_the_most_informative_dimension(browser, vec
     assert sorted(np.flatnonzero(moved)) == sorted(order[:2])
 
 
-def test_the_values_of_a_table_have_the_names_of_their_columns(browser, vectors):
+def test_the_values_of_a_table_are_shown_with_the_names_of_their_columns(browser, vectors):
     model, url = vectors
     page = Visitor(browser, url)
     cells = page.browser.evaluate(
@@ -632,7 +641,7 @@ def many_dimensions(serve, web_runtime, tmp_path_factory):
     return serve(folder, web_runtime)
 
 
-def test_every_slider_is_reached_on_a_phone(browser, many_dimensions):
+def test_every_slider_can_be_reached_on_a_phone(browser, many_dimensions):
     page = Visitor(browser, many_dimensions)
     page.browser.resize(390, 800)
     reached = page.browser.evaluate(
@@ -645,7 +654,7 @@ def test_every_slider_is_reached_on_a_phone(browser, many_dimensions):
     assert page.browser.evaluate("document.querySelector('#sliders').scrollTop") == 0
 
 
-def test_numbers_outside_the_support_are_no_data_of_the_model(browser, many_dimensions, tmp_path):
+def test_numbers_outside_the_support_are_reported_as_an_anomaly(browser, many_dimensions, tmp_path):
     page = Visitor(browser, many_dimensions)
     (tmp_path / "own.csv").write_text("0.5,1.5,0.5")
     drop(page, tmp_path / "own.csv")
@@ -656,7 +665,9 @@ def test_numbers_outside_the_support_are_no_data_of_the_model(browser, many_dime
     )
 
 
-def test_nothing_is_offered_that_would_be_refused(browser, serve, prepared, own_image, tmp_path):
+def test_own_files_are_not_offered_where_they_would_be_refused(
+    browser, serve, prepared, own_image, tmp_path
+):
     for file in prepared.iterdir():
         content = file.read_bytes().replace(b'"ownScale": null', b'"ownScale": "minmax"')
         (tmp_path / file.name).write_bytes(content)

@@ -1,4 +1,4 @@
-"""What the page is told of a model."""
+"""The files that describe a model to the page."""
 
 import json
 
@@ -17,7 +17,7 @@ def about(folder):
     return json.loads((folder / "about.json").read_text())
 
 
-def test_the_files_hold_the_examples_and_their_codes(prepared, vae, digits):
+def test_the_files_contain_the_examples_and_their_codes(prepared, vae, digits):
     examples = np.fromfile(prepared / "examples.f32", "<f4").reshape(-1, 8, 8, 1)
     codes = np.fromfile(prepared / "codes.f32", "<f4").reshape(-1, 2)
     np.testing.assert_array_equal(examples, digits[1400:])
@@ -72,7 +72,7 @@ def test_a_model_without_a_decoder_is_refused(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("labels", [None, np.array([0, 1, -1, 1])])
-def test_a_conditional_model_is_given_the_labels_of_the_examples(tmp_path, labels):
+def test_a_conditional_model_gets_the_labels_of_the_examples(tmp_path, labels):
     x = np.random.default_rng(0).random((4, 3)).astype("float32")
     model = tfae.ConditionalVariationalAutoencoder.from_shape((3,), 2, num_classes=2, seed=0)
     model.offsets.assign([[1.0, 0, 0], [0, 2, 0]])
@@ -96,7 +96,7 @@ def test_codes_that_are_not_flat_are_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_large_examples_are_fewer():
+def test_fewer_large_examples_are_shown():
     assert num_examples((28, 28, 1)) == 2000
     assert 1 <= num_examples((512, 512, 3)) < 20
     assert num_examples((4096, 4096, 3)) == 1

@@ -1,4 +1,4 @@
-"""The server: what it gives, to whom, and what it turns away."""
+"""The server: what it serves, to whom, and what it refuses."""
 
 import http.client
 import json
@@ -63,19 +63,19 @@ def test_files_have_their_types(ask, path, kind):
         "/favicon.ico",
     ],
 )
-def test_there_is_nothing_else(ask, path):
+def test_other_paths_are_not_found(ask, path):
     response, _ = ask("GET", path)
     assert response.status == 404
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_requests_under_another_name_are_refused(ask, method):
-    """A page elsewhere could else reach it by a name that leads to 127.0.0.1."""
+    """Otherwise another site could reach it by a name that resolves to 127.0.0.1."""
     response, _ = ask(method, "/run/about.json", Host="evil.example:80")
     assert response.status == 403
 
 
-def test_it_listens_on_this_machine_only(prepared):
+def test_it_only_listens_on_this_machine(prepared):
     with PageServer(prepared) as server:
         assert server.server_address[0] == "127.0.0.1"
 
@@ -95,13 +95,13 @@ def test_it_encodes_and_decodes_as_the_model_does(ask, vae, digits):
     "rows", [[[1, 2, 3]], [["a", "b"]], "x", 3, None, [], {"code": [1, 2]}, [[1, 2], [1]]]
 )
 @pytest.mark.parametrize("signature", ["encode", "decode"])
-def test_rows_that_do_not_fit_are_an_error(ask, rows, signature):
+def test_rows_of_the_wrong_size_are_an_error(ask, rows, signature):
     response, body = post(ask, f"/{signature}", rows)
     assert response.status == 400
     assert json.loads(body)["error"]
 
 
-def test_a_body_that_is_no_json_is_an_error(ask):
+def test_a_body_that_is_not_json_is_an_error(ask):
     response, _ = ask("POST", "/decode", "[[1, 2", Content_Type="application/json")
     assert response.status == 400
 
@@ -109,15 +109,15 @@ def test_a_body_that_is_no_json_is_an_error(ask):
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
     [
-        ("/decode", {"Content_Type": "text/plain"}, 404),  # what any site may send unasked
+        ("/decode", {"Content_Type": "text/plain"}, 404),  # which any site may send without asking
         ("/reconstruct", {}, 404),
-        ("/decode?label=1", {}, 400),  # of a model that takes none
+        ("/decode?label=1", {}, 400),  # the model takes no label
         ("/decode?label=one", {}, 400),
         ("/decode", {"Content_Length": str(2**40)}, 413),
         ("/decode", {"Content_Length": "two"}, 411),
     ],
 )
-def test_other_requests_are_turned_away(ask, path, headers, status):
+def test_other_requests_are_refused(ask, path, headers, status):
     response, _ = post(ask, path, [[0, 0]], **headers)
     assert response.status == status
 
@@ -194,7 +194,7 @@ def test_a_malformed_request_gets_a_reply_and_no_traceback(name, prepared, serve
         connection.shutdown(socket.SHUT_WR)
         reply = b"".join(iter(lambda: connection.recv(65536), b""))
     assert "Traceback" not in capfd.readouterr().err
-    if name == "no request line":  # which HTTP lets a server pass over
+    if name == "no request line":  # which HTTP allows a server to ignore
         return
     head = re.match(rb"HTTP/1\.1 (\d+) ", reply)
     if head is None:  # of an unknown version: a reply without a head
@@ -209,7 +209,7 @@ def test_two_hundred_clients_at_once_lose_no_connection(prepared, serve):
     address = urlsplit(serve(prepared))
     connections = []
     try:
-        for _ in range(200):  # all connect before any is served
+        for _ in range(200):  # all of them connect before one is served
             connections.append(socket.create_connection((address.hostname, address.port), 20))
         for connection in connections:
             connection.sendall(got(b"/icon.svg"))

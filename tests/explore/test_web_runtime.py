@@ -1,4 +1,4 @@
-"""LiteRT for the web in the cache."""
+"""Installing LiteRT for the web into the cache."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ CORE = "node_modules/@litertjs/core"
 
 @pytest.fixture
 def npm(tmp_path, monkeypatch):
-    """Puts a script in the place of npm, and the cache in an empty folder."""
+    """Replaces npm by a script, and the cache by an empty folder."""
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -30,7 +30,7 @@ def cached(tmp_path):
     return sorted(path.name for path in (tmp_path / "cache" / "tfae").iterdir())
 
 
-def test_it_is_installed_once(npm, tmp_path):
+def test_it_is_only_installed_once(npm, tmp_path):
     npm(f"mkdir -p {CORE} && cp package.json {CORE}")
     folder = install()
     assert (folder / "core" / "package.json").exists()
@@ -39,7 +39,7 @@ def test_it_is_installed_once(npm, tmp_path):
     assert len(cached(tmp_path)) == 1
 
 
-def test_a_failure_is_told_and_leaves_nothing(npm, tmp_path):
+def test_a_failure_is_reported_and_leaves_no_files(npm, tmp_path):
     npm("mkdir node_modules; echo 'npm error network is unreachable' >&2; exit 1")
     with pytest.raises(OSError, match="npm could not install it: network is unreachable"):
         install()
@@ -52,14 +52,14 @@ def test_without_npm_the_error_says_so(npm, monkeypatch, tmp_path):
         install()
 
 
-def test_what_is_cached_needs_no_npm(npm, monkeypatch, tmp_path):
+def test_an_installed_version_is_used_without_npm(npm, monkeypatch, tmp_path):
     npm(f"mkdir -p {CORE}")
     folder = install()
     monkeypatch.setenv("PATH", str(tmp_path))
     assert install() == folder
 
 
-def test_another_process_may_be_quicker(npm, tmp_path):
+def test_another_process_may_install_it_at_the_same_time(npm, tmp_path):
     npm(f"mkdir -p {CORE}")
     folder = install()
     version = folder.parents[1]

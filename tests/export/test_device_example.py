@@ -1,4 +1,4 @@
-"""The example of a device, run where neither TensorFlow nor Keras is installed."""
+"""The example for devices runs without TensorFlow and Keras."""
 
 import importlib.metadata
 import os
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not EXAMPLE.exists(), reason="examples/ is not h
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """What examples/device/export.py makes for the device."""
+    """The files that examples/device/export.py writes for the device."""
     folder = tmp_path_factory.mktemp("device")
     subprocess.run([sys.executable, EXAMPLE / "export.py", folder], check=True)
     return folder
@@ -51,7 +51,7 @@ def test_it_imports_neither_tensorflow_nor_keras_nor_tfae(folder):
 
 
 @pytest.mark.slow
-def test_it_runs_in_an_environment_with_ai_edge_litert_and_numpy_only(folder, tmp_path):
+def test_it_runs_with_only_ai_edge_litert_and_numpy(folder, tmp_path):
     venv.create(tmp_path / "venv", with_pip=True)
     python = tmp_path / "venv" / "bin" / "python"
     litert = f"ai-edge-litert=={importlib.metadata.version('ai-edge-litert')}"

@@ -1,4 +1,4 @@
-"""A model that scales its data takes and gives raw values in every export."""
+"""Every export of a model with a scaling takes and returns raw values."""
 
 import json
 
@@ -13,7 +13,7 @@ from tfae.export import saved_model, tflite
 
 @pytest.fixture(scope="module")
 def table() -> np.ndarray:
-    """Columns of unlike ranges, one of them below zero."""
+    """Columns with different ranges, one of them below zero."""
     uniform = np.random.default_rng(0).random((200, 4))
     return (uniform * [1, 10, 100, 3] + [0, 5, -100, 0]).astype("float32")
 
@@ -51,7 +51,7 @@ def test_a_served_model_scales_in_the_graph(model, table, tmp_path):
     assert np.isinf(signature(folder, "score")(x=tf.constant(outside))["anomaly_score"])
 
 
-def test_its_examples_lie_in_the_range_of_each_column(model, table, tmp_path):
+def test_recorded_examples_lie_in_the_range_of_each_column(model, table, tmp_path):
     examples = saved_model(model, tmp_path / "m") / "assets.extra" / "examples"
     (row,) = json.loads((examples / "score.json").read_text())["inputs"]["x"]
     assert (table.min(axis=0) <= row).all()
@@ -76,7 +76,7 @@ def test_a_device_scales_in_the_network_and_in_the_score(model, table, tmp_path)
 
 
 @pytest.mark.parametrize("quantize", [None, "int8"], ids=str)
-def test_raw_images_go_to_every_export(quantize, few_digits, tmp_path):
+def test_every_export_takes_raw_images(quantize, few_digits, tmp_path):
     x = np.rint(255 * few_digits).astype("float32")
     scaling = tfae.layers.Scaling(factor=1 / 255)
     model = tfae.Autoencoder.from_shape((8, 8, 1), 3, hidden_units=(), scaling=scaling, seed=0)
@@ -85,7 +85,7 @@ def test_raw_images_go_to_every_export(quantize, few_digits, tmp_path):
     device = DeviceModel(tmp_path / "m.tflite")
     rtol = 1e-4 if quantize is None else 0.05
     np.testing.assert_allclose(device.anomaly_score(x), model.anomaly_score(x), rtol=rtol)
-    if quantize is None:  # 8-bit images come as they are: not divided twice
+    if quantize is None:  # 8-bit images must not be divided twice
         score = signature(saved_model(model, tmp_path / "m", uint8=True), "score")
         answer = score(x=tf.constant(x, tf.uint8))["anomaly_score"]
         np.testing.assert_allclose(answer, model.anomaly_score(x), rtol=1e-5)

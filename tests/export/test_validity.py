@@ -1,4 +1,4 @@
-"""A model that answers with no numbers is not exported."""
+"""A model whose outputs are not finite is not exported."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def model():
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("name", EXPORTS)
-def test_weights_that_are_no_numbers_are_refused(name, value, model, tmp_path):
+def test_weights_that_are_not_finite_are_refused(name, value, model, tmp_path):
     kernel = model.decoder.trainable_variables[0]
     kernel.assign(np.full(kernel.shape, value))
     with pytest.raises(ValueError, match=rf"weights {kernel.path} hold NaN or infinity"):
@@ -25,7 +25,7 @@ def test_weights_that_are_no_numbers_are_refused(name, value, model, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["m", "m.onnx"])
-def test_they_are_exported_when_that_is_asked_for(name, model, tmp_path):
+def test_they_are_exported_on_request(name, model, tmp_path):
     kernel = model.decoder.trainable_variables[0]
     kernel.assign(np.full(kernel.shape, np.nan))
     EXPORTS[name](model, tmp_path / name, check_finite=False)
@@ -34,7 +34,7 @@ def test_they_are_exported_when_that_is_asked_for(name, model, tmp_path):
 
 @pytest.mark.parametrize("threshold", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", EXPORTS)
-def test_a_threshold_that_is_no_number_is_never_written(name, threshold, model, tmp_path):
+def test_a_threshold_that_is_not_finite_is_never_written(name, threshold, model, tmp_path):
     model._fitted.threshold = threshold
     with pytest.raises(ValueError, match=r"its threshold is -?(nan|inf).*Call fit_threshold again"):
         EXPORTS[name](model, tmp_path / name)

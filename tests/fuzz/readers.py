@@ -1,4 +1,4 @@
-"""What reads files and texts of strangers, as functions of bytes that must not raise but say.
+"""The readers of untrusted files and texts, as functions of bytes that must explain bad input.
 
 Whatever the bytes are, a reader returns something or raises one of `CLEAR` with a message: not a
 subclass such as `UnicodeDecodeError`, which somebody else raised and nobody explained.
@@ -111,7 +111,7 @@ def keras_file(content):
 
 
 def keras_file_config(content):
-    """A whole .keras file, in which the description of the model is another."""
+    """Returns a whole .keras file with another description of the model."""
     archive = io.BytesIO()
     old = zipfile.ZipFile(io.BytesIO(keras_file_content()))
     with zipfile.ZipFile(archive, "w") as new:
@@ -150,7 +150,7 @@ def _image(encode):
 
 @functools.cache
 def examples():
-    """For each reader some content that it takes, to begin from."""
+    """Returns some valid content for each reader, as seeds."""
     import tensorflow as tf
 
     random = np.random.default_rng(0)
@@ -192,7 +192,7 @@ READERS = (
 
 
 def read(index, content):
-    """Lets a reader have bytes; raises what it must not raise."""
+    """Runs a reader on bytes; only errors that it must not raise come through."""
     reader = READERS[index % len(READERS)]
     try:
         with contextlib.redirect_stdout(io.StringIO()):

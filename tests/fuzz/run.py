@@ -26,7 +26,7 @@ FLAGS = [
 
 
 def build_op(folder):
-    """The fuzzer of the op's core, as a program."""
+    """Compiles the fuzzer of the op's core and returns the program."""
     program = folder / "gaussian_sample_kl_fuzz"
     sources = [HERE / "gaussian_sample_kl_fuzz.cc"]
     sources += [ROOT / "kernels" / "core" / name for name in SOURCES]
@@ -35,7 +35,7 @@ def build_op(folder):
 
 
 def fuzz_op(seconds, folder):
-    """Executions, and what was found: at most one, for libFuzzer stops there."""
+    """Returns the number of executions and the findings: at most one, as libFuzzer then stops."""
     program = build_op(folder)
     options = [f"-max_total_time={seconds}", "-max_len=512", "-print_final_stats=1", "-seed=1"]
     process = subprocess.run([program, *options], cwd=folder, capture_output=True, text=True)
@@ -49,7 +49,7 @@ def fuzz_op(seconds, folder):
 
 
 def fuzz_readers(seconds, folder):
-    """The same for each reader by name; of findings one of each kind."""
+    """Returns the same for each reader by name, with one finding of each kind."""
     process = subprocess.run(
         [sys.executable, HERE / "fuzz_readers.py", str(seconds), folder],
         capture_output=True,
@@ -62,7 +62,7 @@ def fuzz_readers(seconds, folder):
 
 
 def fuzz(seconds, folder):
-    """Both at once: counts by name."""
+    """Runs both at once and returns the counts by name."""
     with ThreadPoolExecutor(2) as pool:
         runs = [pool.submit(run, seconds, folder) for run in (fuzz_op, fuzz_readers)]
         return {name: count for run in runs for name, count in run.result().items()}

@@ -1,4 +1,4 @@
-"""The foreign functions say which tensor is wrong, whatever a program calls them with."""
+"""Whatever a program calls the foreign functions with, they say which tensor is wrong."""
 
 import op_bindings
 import pytest
@@ -51,7 +51,7 @@ def call(jax_op):
 
 
 @PASSES
-def test_what_fits_is_computed(call, function):
+def test_valid_tensors_are_accepted(call, function):
     for tensor, shape in zip(call(function, GOOD), function[2], strict=True):
         assert tensor.shape == GOOD[shape][1]
 
@@ -80,7 +80,7 @@ WRONG = [
 
 @PASSES
 @pytest.mark.parametrize(("name", "dtype", "shape", "message"), WRONG)
-def test_what_does_not_fit_is_refused_by_name(call, function, name, dtype, shape, message):
+def test_an_invalid_tensor_is_refused_by_name(call, function, name, dtype, shape, message):
     _, inputs, outputs = function
     if name in inputs + outputs:
         with pytest.raises(Exception, match=message):  # JaxRuntimeError; JAX before 0.6: another

@@ -1,4 +1,4 @@
-"""What only a GPU can show: streams, graphs, memory, sizes, and what NVIDIA's checker says."""
+"""What only a GPU can show: streams, graphs, memory, sizes, and NVIDIA's sanitizer."""
 
 import os
 import pathlib
@@ -19,7 +19,7 @@ def arrays_of(torch_op, results):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(50, 33), (64, 1024)], ids=str)
-def test_gradients_may_take_the_memory_of_their_inputs(
+def test_gradients_may_overwrite_their_inputs(
     torch_op, make_problem, assert_same_bits, shape, dtype
 ):
     mean, log_variance, seed, z_gradient, kl_gradient = map(
@@ -56,7 +56,7 @@ def test_tensors_may_lie_anywhere(torch_op, make_problem, assert_same_bits, dtyp
     assert_same_bits(arrays_of(torch_op, moved), arrays_of(torch_op, aligned))
 
 
-def test_nothing_outside_the_results_is_written(torch_op, make_problem):
+def test_only_the_results_are_written(torch_op, make_problem):
     torch = torch_op.torch
     margin = 64
     for shape in [(3, 31), (128, 64), (2, 16387)]:
@@ -74,7 +74,7 @@ def test_nothing_outside_the_results_is_written(torch_op, make_problem):
             assert not (tensor[margin:-margin] == 7).any()
 
 
-def test_work_waits_for_its_stream_and_nobody_waits_for_it(torch_op, make_problem):
+def test_kernels_run_in_order_on_their_stream_and_do_not_block_the_host(torch_op, make_problem):
     torch = torch_op.torch
     problem = make_problem(64, 1024)
     mean, *others = map(torch_op.tensor, problem)
@@ -113,7 +113,7 @@ def test_a_graph_of_launches_draws_new_noise_for_each_seed(torch_op, make_proble
             )
 
 
-def test_wrong_arguments_are_told_and_launch_nothing(torch_op, make_problem):
+def test_wrong_arguments_are_reported_and_launch_nothing(torch_op, make_problem):
     import op_bindings
 
     library = op_bindings.library()

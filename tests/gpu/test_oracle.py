@@ -1,4 +1,4 @@
-"""The oracle itself is right: it agrees with TensorFlow, where there is TensorFlow."""
+"""The oracle agrees with TensorFlow, where that is installed."""
 
 import numpy as np
 import philox_oracle
@@ -6,7 +6,7 @@ import pytest
 
 
 @pytest.mark.parametrize("seed", [(0, 0), (1, 2), (-1, -7), (2**40 + 3, -(2**62))])
-def test_noise_is_that_of_tensorflow(seed):
+def test_the_noise_is_that_of_tensorflow(seed):
     tf = pytest.importorskip("tensorflow")
     for count in (1, 5, 4098):
         expected = tf.random.stateless_normal([count], tf.constant(seed, "int64"), alg="philox")
@@ -14,11 +14,11 @@ def test_noise_is_that_of_tensorflow(seed):
         np.testing.assert_allclose(actual, expected, rtol=0, atol=4e-6)
 
 
-def test_the_noise_of_a_part_is_a_part_of_the_noise():
+def test_any_part_of_the_noise_can_be_drawn_alone():
     whole = philox_oracle.noise((8, 9), 100)
     for first in range(8):
         np.testing.assert_array_equal(philox_oracle.noise((8, 9), 50, first), whole[first:][:50])
-    far = philox_oracle.noise((8, 9), 4, 2**35)  # the block's number has more than 32 bits
+    far = philox_oracle.noise((8, 9), 4, 2**35)  # the counter exceeds 32 bits
     assert not np.isin(far, whole).any()
 
 

@@ -1,4 +1,4 @@
-"""Through every interface the kernels compute what the oracle does."""
+"""The kernels agree with the oracle through every interface."""
 
 import numpy as np
 import philox_oracle

@@ -32,7 +32,7 @@ def sdist(tmp_path_factory):
 def source_tree(sdist, tmp_path, monkeypatch):
     """The unpacked source distribution, as the current folder."""
     with tarfile.open(sdist) as archive:
-        # Python 3.11 has filters from 3.11.4 on only.
+        # Python 3.11 has filters only since 3.11.4.
         safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
         archive.extractall(tmp_path, **safely)
     (tree,) = tmp_path.iterdir()

@@ -50,9 +50,9 @@ def test_the_command_is_installed(distribution):
 
 
 @linux_only
-def test_the_library_needs_tensorflow_and_the_system_only():
+def test_the_library_needs_only_tensorflow_and_the_system():
     needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", output_of("readelf", "-d", str(LIBRARY))))
-    # The last three are CUDA's runtime's, on older systems; it is linked statically itself.
+    # CUDA's runtime, which is linked statically, needs the last three on older systems.
     system = {"libstdc++.so.6", "libgcc_s.so.1", "libm.so.6", "libc.so.6"}
     system |= {"libdl.so.2", "librt.so.1", "libpthread.so.0"}
     assert needed - system == {
@@ -68,7 +68,7 @@ def test_the_library_finds_an_installed_tensorflow_beside_it():
 
 
 @linux_only
-def test_a_cuda_runtime_inside_is_not_mixed_up_with_that_of_a_framework():
+def test_the_cuda_runtime_inside_does_not_clash_with_that_of_a_framework():
     symbols = output_of("nm", "--dynamic", str(LIBRARY))
     assert not re.findall(r"\w+ \w (?:__)?cuda[A-Z]\w*$", symbols, re.MULTILINE)
     assert not re.findall(r"U (?:__)?cuda[A-Z]\w*$", symbols, re.MULTILINE)
@@ -76,7 +76,7 @@ def test_a_cuda_runtime_inside_is_not_mixed_up_with_that_of_a_framework():
 
 @pytest.fixture(scope="module")
 def vector_registers_of():
-    """For each function of the library, the vector registers that it uses.
+    """Returns the vector registers that each function of the library uses.
 
     "vex" stands for an instruction in the encoding that came with AVX, whatever its registers.
     """
@@ -98,7 +98,7 @@ WIDEST_REGISTERS = {"avx512": "zmm", "avx2": "ymm", "baseline": "xmm"}
 @linux_only
 @x86_64_only
 @pytest.mark.parametrize("namespace", WIDEST_REGISTERS)
-def test_the_kernels_are_there_for_each_instruction_set(vector_registers_of, namespace):
+def test_there_are_kernels_for_each_instruction_set(vector_registers_of, namespace):
     mangled = f"{len(namespace)}{namespace}"
     used = [registers for name, registers in vector_registers_of.items() if mangled in name]
     assert max(set().union(*used)) == WIDEST_REGISTERS[namespace]
@@ -106,6 +106,6 @@ def test_the_kernels_are_there_for_each_instruction_set(vector_registers_of, nam
 
 @linux_only
 @x86_64_only
-def test_nothing_else_needs_more_than_the_baseline(vector_registers_of):
+def test_all_other_code_runs_on_the_baseline(vector_registers_of):
     wide = [name for name, registers in vector_registers_of.items() if registers - {"xmm"}]
     assert [name for name in wide if "6avx512" not in name and "4avx2" not in name] == []

@@ -1,4 +1,4 @@
-"""What the source distribution holds."""
+"""What the source distribution contains."""
 
 import tarfile
 
@@ -31,7 +31,7 @@ def names(sdist):
         "tests/packaging/test_sdist.py",
     ],
 )
-def test_sdist_has_what_pip_builds_and_what_tests_it(names, name):
+def test_the_sdist_has_what_pip_builds_and_the_tests(names, name):
     assert name in names
 
 
@@ -47,10 +47,10 @@ def test_sdist_has_what_pip_builds_and_what_tests_it(names, name):
         "third_party/debian/rules_cc/cc/defs.bzl",
     ],
 )
-def test_sdist_has_what_bazel_builds_with(names, name):
+def test_the_sdist_has_what_bazel_builds(names, name):
     assert name in names
 
 
-def test_sdist_has_nothing_that_was_built(names):
+def test_the_sdist_has_no_build_results(names):
     built = (".so", ".o", ".pyc", ".dylib")
     assert not [name for name in names if name.endswith(built) or name.startswith(".build/")]

@@ -1,4 +1,4 @@
-"""How `setup.py` builds the op library, leaves it out, and fails."""
+"""`setup.py` builds the op library, leaves it out, or fails."""
 
 import os
 import runpy
@@ -16,7 +16,7 @@ RUN_SETUP = (
 
 
 def build_wheel(prelude="", **environment):
-    """Runs `setup.py bdist_wheel` in the current folder; the finished process."""
+    """Runs `setup.py bdist_wheel` in the current folder and returns the finished process."""
     command = [sys.executable, "-c", prelude + RUN_SETUP, "-q", "bdist_wheel"]
     environment = {**os.environ, **environment}
     return subprocess.run(command, env=environment, capture_output=True, text=True)
@@ -36,13 +36,13 @@ def test_a_missing_compiler_is_an_error_that_says_what_to_do(source_tree):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere failures are messages")
-def test_on_linux_x86_64_failure_is_an_error_unasked(source_tree):
+def test_on_linux_x86_64_a_failed_build_is_an_error_by_default(source_tree):
     here = "import platform; platform.machine = lambda: 'x86_64'; "
     result = build_wheel(here, CXX="no-such-compiler", TFAE_BUILD_KERNELS="")
     assert result.returncode != 0
 
 
-def test_elsewhere_failure_is_one_message_and_a_wheel_of_python_alone(source_tree):
+def test_elsewhere_a_failed_build_gives_one_message_and_a_pure_python_wheel(source_tree):
     result = build_wheel(ELSEWHERE, CXX="no-such-compiler", TFAE_BUILD_KERNELS="")
     assert result.returncode == 0, result.stderr
     assert result.stderr.count("tfae is installed without its op library: no C++ compiler") == 1
@@ -51,7 +51,7 @@ def test_elsewhere_failure_is_one_message_and_a_wheel_of_python_alone(source_tre
     assert "tfae/ops/_tfae_ops.so" not in zipfile.ZipFile(wheel).namelist()
 
 
-def test_the_library_can_be_left_out_on_purpose(source_tree):
+def test_the_library_can_be_left_out(source_tree):
     result = build_wheel(CXX="no-such-compiler", TFAE_BUILD_KERNELS="0")
     assert result.returncode == 0, result.stderr
     wheel = only_wheel(source_tree)
@@ -66,7 +66,7 @@ def cuda(source_tree):
 
 
 @pytest.mark.slow
-def test_kernels_for_gpus_need_nvcc_where_they_are_asked_for(source_tree):
+def test_if_kernels_for_gpus_are_required_nvcc_is_needed(source_tree):
     result = build_wheel(NVCC="no-such-nvcc", TFAE_CUDA="1", TFAE_BUILD_KERNELS="1")
     assert result.returncode != 0
     assert "TFAE_CUDA is 1, but there is no no-such-nvcc" in result.stderr
@@ -97,7 +97,7 @@ esac
         ("60 70 75 80 86", ["sm_70", "sm_80", "compute_80"], ["9.0"]),
     ],
 )
-def test_code_is_made_for_the_gpus_that_nvcc_knows(
+def test_code_is_generated_for_the_gpus_that_nvcc_knows(
     cuda, monkeypatch, tmp_path, codes, built, missing
 ):
     nvcc = tmp_path / "nvcc"
@@ -139,15 +139,15 @@ def toolchain(setup_py, monkeypatch, tmp_path):
 
 
 def compiled(toolchain, capsys):
-    """Compiles both sources; the names of those that were not up to date."""
+    """Compiles both sources and returns the names of those that were not up to date."""
     capsys.readouterr()
-    time.sleep(0.02)  # file times are that coarse
+    time.sleep(0.02)  # file times are not more precise
     for source in ("one.cc", "two.cc"):
         toolchain.compile(source)
     return capsys.readouterr().out.replace("compiling ", "").split()
 
 
-def test_only_what_changed_is_compiled_again(toolchain, capsys, monkeypatch, tmp_path):
+def test_only_changed_sources_are_compiled_again(toolchain, capsys, monkeypatch, tmp_path):
     assert compiled(toolchain(), capsys) == ["one.cc", "two.cc"]
     assert compiled(toolchain(), capsys) == []
 

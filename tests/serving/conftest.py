@@ -1,6 +1,7 @@
-"""Exported models, and the two programs that run them without this package."""
+"""Exported models, and two programs that run them without this package."""
 
 import contextlib
+import hashlib
 import os
 import subprocess
 import sys
@@ -54,7 +55,7 @@ def small(model_class, **hyperparameters):
     ids=lambda m: m.__name__,
 )
 def model_class_at_length(request):
-    """Every class of model; two of them when there is no time."""
+    """Every class of model; all but two in slow tests."""
     return request.param
 
 
@@ -66,7 +67,7 @@ def make_model():
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory):
-    """Gives a model of a class and the folder of its export, made once."""
+    """Returns a model of a class and the folder of its export; each is made once."""
     made = {}
 
     def export(model_class):
@@ -81,10 +82,22 @@ def exported(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def conformance(tmp_path_factory):
-    """Compiles conformance.cc and gives what runs it on a model's folder."""
-    program = tmp_path_factory.mktemp("conformance") / "conformance"
+def conformance(request):
+    """Runs conformance.cc on a model's folder; it is compiled once for each of its versions."""
     package = Path(tf.__file__).parent
+    source = (HERE / "conformance.cc").read_bytes()
+    version = hashlib.sha256(source + f"{tf.__version__} {package}".encode()).hexdigest()[:16]
+    program = request.config.cache.mkdir("conformance") / version
+    if not program.exists():
+        _compile(HERE / "conformance.cc", program, package)
+
+    def run(directory):
+        return subprocess.run([program, directory], capture_output=True, text=True, timeout=120)
+
+    return run
+
+
+def _compile(source, program, package):
     command = [
         *os.environ.get("CXX", "g++").split(),
         "-std=c++17",
@@ -92,9 +105,9 @@ def conformance(tmp_path_factory):
         "-Wextra",
         "-Werror",
         *(flag.replace("-I", "-isystem", 1) for flag in tf.sysconfig.get_compile_flags()),
-        HERE / "conformance.cc",
+        source,
         "-o",
-        program,
+        program.with_suffix(".new"),
         f"-L{package}",
         f"-Wl,-rpath,{package}",
         "-Wl,--no-as-needed",
@@ -104,16 +117,12 @@ def conformance(tmp_path_factory):
     ]
     compiled = subprocess.run(command, capture_output=True, text=True)
     assert compiled.returncode == 0, compiled.stderr
-
-    def run(directory):
-        return subprocess.run([program, directory], capture_output=True, text=True, timeout=120)
-
-    return run
+    program.with_suffix(".new").rename(program)
 
 
 @pytest.fixture(scope="session")
 def serve():
-    """A context manager that serves a model's folder and gives the gRPC and the REST port."""
+    """A context manager that serves a model's folder; it yields the gRPC and the REST port."""
 
     @contextlib.contextmanager
     def serve(directory, batching=False):

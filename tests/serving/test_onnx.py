@@ -1,4 +1,4 @@
-"""ONNX Runtime gives what the model gives."""
+"""ONNX Runtime gives the answers of the model."""
 
 import resource
 from pathlib import Path
@@ -17,11 +17,11 @@ def test_a_file_gives_what_predict_gives(model_class_at_length, make_model, few_
     model = make_model(model_class_at_length)
     assert onnx(model, tmp_path / "model.onnx") == tmp_path / "model.onnx"
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    label = np.arange(len(few_digits)) % 2  # where it is asked for
+    label = np.arange(len(few_digits)) % 2  # if the model takes labels
     inputs = {i.name: {"x": few_digits, "label": label}[i.name] for i in session.get_inputs()}
     assert "x" in inputs
     expected = model.predict(inputs if "label" in inputs else few_digits, verbose=0)
-    for rows in (len(few_digits), 1):  # the batch is free
+    for rows in (len(few_digits), 1):  # a batch of any size
         (given,) = session.run(None, {name: array[:rows] for name, array in inputs.items()})
         # Sparse coding's solver stops within a tolerance of this size.
         np.testing.assert_allclose(given, expected[:rows], rtol=0, atol=1e-4)

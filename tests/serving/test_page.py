@@ -1,4 +1,4 @@
-"""What docs/serving.md tells an operator to do works."""
+"""The commands and files of docs/serving.md work."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""What a SavedModel answers is what the model answers, on stock TensorFlow alone."""
+"""A SavedModel gives the answers of its model, on stock TensorFlow alone."""
 
 import json
 import os
@@ -31,7 +31,7 @@ every_model = pytest.mark.parametrize(
 
 
 def loaded(directory, version=1):
-    """The signatures as functions of arrays to arrays."""
+    """Returns the signatures as functions that take and return arrays."""
     model = tf.saved_model.load(str(directory / str(version)))
 
     def function(signature):
@@ -71,7 +71,7 @@ def test_signatures_answer_what_the_model_answers(model_class, exported, few_dig
     assert_close(ask["score"](x=few_digits, **label)["anomaly_score"], model.anomaly_score(data))
 
 
-def test_a_variational_encoder_gives_the_log_variance_too(exported, few_digits):
+def test_a_variational_encoder_returns_the_log_variance_too(exported, few_digits):
     model, directory = exported(tfae.VariationalAutoencoder)
     expected = model.encoder(few_digits)[1]
     assert_close(loaded(directory)["encode"](x=few_digits)["log_variance"], expected)
@@ -93,7 +93,7 @@ def test_a_generated_row_is_a_function_of_its_own_seed(model_class, exported):
     np.testing.assert_array_equal(rows[0], rows[3])
 
 
-def test_a_classifier_gives_scores_and_classes(exported, few_digits):
+def test_a_classifier_returns_scores_and_classes(exported, few_digits):
     model, directory = exported(Classifier)
     ask = loaded(directory)
     assert set(ask) == {"serving_default", "classify", "encode"}
@@ -129,7 +129,7 @@ def test_numbers_on_the_wire_are_never_in_half_precision(make_model, tmp_path, p
     assert "float16" not in str([v.dtype for f in ask.values() for v in f.signature.outputs])
 
 
-def test_images_of_any_size_are_taken_where_the_network_takes_them(tmp_path):
+def test_images_of_any_size_are_accepted_if_the_network_accepts_them(tmp_path):
     x = keras.Input((None, None, 1))
     code = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(x))
     classifier = Classifier(keras.Model(x, code), num_classes=3)
@@ -149,7 +149,7 @@ def test_images_of_any_size_are_taken_where_the_network_takes_them(tmp_path):
         (tfae.ConditionalVariationalAutoencoder, "float32"),
     ],
 )
-def test_a_fitted_threshold_decides_beside_the_score(
+def test_a_fitted_threshold_adds_a_decision_to_the_score(
     model_class, policy, make_model, conformance, digits, tmp_path
 ):
     model = make_model(model_class, dtype=policy)
@@ -170,7 +170,7 @@ def test_a_fitted_threshold_decides_beside_the_score(
     assert result.returncode == 0, result.stderr
 
 
-def test_without_a_threshold_there_is_only_the_score(exported):
+def test_without_a_threshold_only_the_score_is_returned(exported):
     _, directory = exported(tfae.Autoencoder)
     assert set(loaded(directory)["score"].signature.structured_outputs) == {"anomaly_score"}
 
@@ -188,6 +188,7 @@ def test_it_runs_on_the_c_api_without_python_or_libraries_of_ours(
     assert result.stdout.endswith("passed\n")
 
 
+@pytest.mark.slow
 def test_convolutions_and_8_bit_images_run_there_too(conformance, tmp_path):
     model = tfae.VariationalAutoencoder.from_shape((8, 8, 1), 3, "conv", filters=(4, 8))
     saved_model(model, tmp_path / "m", uint8=True)
@@ -244,8 +245,8 @@ def test_stock_tensorflow_refuses_a_graph_with_the_op_which_is_why_it_is_never_e
 @pytest.mark.parametrize("architecture", ["mlp", pytest.param("conv", marks=pytest.mark.slow)])
 def test_weights_are_stored_once(architecture, tmp_path):
     model = tfae.VariationalAutoencoder.from_shape((28, 28, 1), 16, architecture=architecture)
-    model.compile(jit_compile=False)
-    model.train_on_batch(np.zeros((2, 28, 28, 1), "float32"))  # so that there are slots
+    model.compile(run_eagerly=True)
+    model.train_on_batch(np.zeros((2, 28, 28, 1), "float32"))  # so that the optimizer has slots
     folder = saved_model(model, tmp_path / "m")
     weights = sum(
         w.size * 4 for network in (model.encoder, model.decoder) for w in weights_of(network)
@@ -271,10 +272,12 @@ def read_warm_up(file):
     return [PredictionLog.FromString(record).predict_log for record in records]
 
 
-# The conformance program sees these two of every model, too.
+# The conformance program checks both for every model, too.
 
 
-def test_the_warm_up_asks_for_every_signature_one_row_and_several(model_class_at_length, exported):
+def test_the_warm_up_calls_every_signature_with_one_row_and_with_several(
+    model_class_at_length, exported
+):
     _, directory = exported(model_class_at_length)
     ask = loaded(directory)
     logs = read_warm_up(directory / "1" / "assets.extra" / "tf_serving_warmup_requests")
@@ -289,7 +292,7 @@ def test_the_warm_up_asks_for_every_signature_one_row_and_several(model_class_at
     assert asked == {(name, rows) for name in ask if name != "serving_default" for rows in (1, 4)}
 
 
-def test_rest_examples_have_the_answers_that_the_model_gives(model_class_at_length, exported):
+def test_rest_examples_contain_the_answers_of_the_model(model_class_at_length, exported):
     _, directory = exported(model_class_at_length)
     ask = loaded(directory)
     model = tf.saved_model.load(str(directory / "1"))
@@ -318,7 +321,7 @@ def nothing_is_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_version_that_exists_is_refused_and_stays(make_model, tmp_path):
+def test_a_version_that_exists_is_refused_and_left_as_it_is(make_model, tmp_path):
     model = make_model(tfae.Autoencoder)
     saved_model(model, tmp_path / "m", 3)
     before = {f: f.stat().st_mtime_ns for f in (tmp_path / "m").rglob("*")}
@@ -327,7 +330,7 @@ def test_a_version_that_exists_is_refused_and_stays(make_model, tmp_path):
     assert {f: f.stat().st_mtime_ns for f in (tmp_path / "m").rglob("*")} == before
 
 
-def test_a_further_version_leaves_what_an_operator_changed(make_model, tmp_path):
+def test_another_version_keeps_what_an_operator_has_changed(make_model, tmp_path):
     model = make_model(tfae.Autoencoder)
     saved_model(model, tmp_path / "m", 1)
     (tmp_path / "m" / "serving" / "models.config").write_text("mine")
@@ -344,7 +347,7 @@ def test_versions_are_positive_whole_numbers(make_model, tmp_path, version):
 
 
 @pytest.mark.usefixtures("nothing_is_written")
-def test_a_name_that_no_server_takes_is_refused(make_model, tmp_path):
+def test_a_name_that_no_server_accepts_is_refused(make_model, tmp_path):
     with pytest.raises(ValueError, match=r"of letters, digits.*received 'my model'"):
         saved_model(make_model(tfae.Autoencoder), tmp_path / "my model")
 
@@ -422,7 +425,7 @@ def test_only_stock_ops_are_in_the_graph(exported):
     [*(pytest.param(n, marks=pytest.mark.slow) for n in (100, 20_000)), 3_000],
     ids="{} bytes".format,
 )
-def test_a_full_disk_leaves_nothing(make_model, tmp_path, limit):
+def test_a_full_disk_leaves_no_files(make_model, tmp_path, limit):
     model = make_model(tfae.Autoencoder)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))  # no file grows beyond
@@ -475,7 +478,7 @@ def test_a_fitted_prior_is_exported_with_the_model(
         np.testing.assert_allclose(row, model.generate(1, seed=seed)[0], rtol=1e-5, atol=1e-6)
 
 
-# ---------------------------------------------------------------------------- what is no data
+# ---------------------------------------------------------------------------- invalid data
 
 
 @pytest.fixture(scope="module")
@@ -529,7 +532,7 @@ def test_every_shape_is_asserted_in_the_graph(with_threshold, signature, x, labe
 
 
 @pytest.mark.parametrize("label", [-2, 3])
-def test_a_label_that_is_no_class_is_refused_in_the_graph(with_threshold, few_digits, label):
+def test_a_label_that_is_not_a_class_is_refused_in_the_graph(with_threshold, few_digits, label):
     _, ask, _ = with_threshold
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"`label` must lie from -1 .* to 2\."):
         ask["encode"](few_digits[:2], np.array([0, label]))

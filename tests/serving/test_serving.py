@@ -1,8 +1,9 @@
-"""Clients of a server that knows nothing of this package get the model's answers."""
+"""A server that knows nothing of this package gives its clients the model's answers."""
 
 import importlib.util
 import json
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -74,7 +75,7 @@ def test_many_clients_at_once_get_the_answers_to_their_own_rows(served, digits):
 
 
 def run(directory, *command):
-    """What a command in the folder beside the versions prints."""
+    """Returns what a command prints, run in the folder beside the versions."""
     result = subprocess.run(
         command, cwd=directory / "serving", capture_output=True, text=True, timeout=60
     )
@@ -85,9 +86,15 @@ def run(directory, *command):
 SIGNATURES = ("decode", "encode", "generate", "reconstruct", "score")
 
 
-def test_the_grpc_client_beside_the_model_finds_every_answer_as_expected(served):
+def test_the_grpc_client_beside_the_model_finds_every_answer_as_expected(
+    served, monkeypatch, capsys
+):
+    """In this process: another one would only import TensorFlow again."""
     _, directory, port, _ = served
-    said = run(directory, sys.executable, "grpc_client.py", f"127.0.0.1:{port}")
+    monkeypatch.chdir(directory / "serving")
+    monkeypatch.setattr(sys, "argv", ["grpc_client.py", f"127.0.0.1:{port}"])
+    runpy.run_path("grpc_client.py", run_name="__main__")
+    said = capsys.readouterr().out
     for name in SIGNATURES:
         assert len(re.findall(rf"^{name}: .* as expected$", said, re.MULTILINE)) == 2
 
@@ -117,7 +124,7 @@ def test_the_curl_client_beside_the_model_prints_the_answers(served):
     )
 
 
-def test_a_rest_client_fails_where_an_answer_is_another_one(served, tmp_path):
+def test_a_rest_client_fails_if_an_answer_differs_from_the_recorded_one(served, tmp_path):
     _, directory, _, port = served
     shutil.copytree(directory, tmp_path / directory.name)
     examples = tmp_path / directory.name / "1" / "assets.extra" / "examples"
@@ -139,7 +146,7 @@ def test_a_rest_client_fails_where_an_answer_is_another_one(served, tmp_path):
 
 @pytest.fixture(scope="module")
 def python_client():
-    """The module of the client for REST."""
+    """The REST client as a module."""
     path = Path(tfae.export.__file__).parent / "clients" / "rest_client.py"
     spec = importlib.util.spec_from_file_location("rest_client", path)
     module = importlib.util.module_from_spec(spec)
@@ -147,7 +154,9 @@ def python_client():
     return module
 
 
-def test_the_python_client_gives_infinite_scores_and_the_reason_of_a_refusal(served, python_client):
+def test_the_python_client_returns_infinite_scores_and_the_reason_of_a_refusal(
+    served, python_client
+):
     _, directory, _, port = served
     url = f"http://127.0.0.1:{port}/v1/models/{directory.name}"
     assert python_client.predict(url, "score", {"x": np.full((1, 8, 8, 1), 9).tolist()}) == [np.inf]
@@ -155,7 +164,7 @@ def test_the_python_client_gives_infinite_scores_and_the_reason_of_a_refusal(ser
         python_client.predict(url, "score", {"x": np.zeros((1, 8, 8)).tolist()})
 
 
-def test_the_javascript_client_reads_infinity_and_not_inside_strings():
+def test_the_javascript_client_reads_infinity_but_leaves_strings_alone():
     if shutil.which("node") is None:
         pytest.skip("needs Node.js (Debian: apt install nodejs)")
     client = Path(tfae.export.__file__).parent / "clients" / "rest_client.mjs"
@@ -172,7 +181,7 @@ def test_the_javascript_client_reads_infinity_and_not_inside_strings():
 
 
 @pytest.mark.slow
-def test_a_model_with_a_threshold_is_warmed_up_asked_and_answered(
+def test_a_server_gives_the_decisions_of_a_model_with_a_threshold(
     make_model, serve, digits, tmp_path
 ):
     model = make_model(tfae.Autoencoder)
@@ -197,7 +206,7 @@ def test_a_model_with_a_threshold_is_warmed_up_asked_and_answered(
         assert given["anomaly_score"] == pytest.approx(expected["anomaly_score"], rel=1e-4)
 
 
-def test_the_clients_beside_the_model_need_nothing_of_ours():
+def test_the_clients_beside_the_model_do_not_need_this_package():
     clients = Path(tfae.export.__file__).parent / "clients"
     needed = {}
     for name in ("grpc_client.py", "rest_client.py"):
@@ -237,12 +246,12 @@ def test_the_commands_of_the_readme_beside_the_model_run(served):
         elif command[0] == "python":
             command[0] = sys.executable
         if command[1] == "grpc_client.py":
-            continue  # has a test of its own
+            continue  # has its own test
         if shutil.which(command[0]):
             assert run(directory, *command)
 
 
-def test_the_files_beside_the_versions_hold_for_a_second_version_of_8_bit_images(
+def test_the_files_beside_the_versions_stay_valid_for_a_second_version_of_8_bit_images(
     make_model, tmp_path
 ):
     model = make_model(tfae.Autoencoder)
@@ -302,7 +311,7 @@ def test_models_config_names_the_model_and_the_folder_of_its_versions(exported):
     assert config.model_platform == "tensorflow"
 
 
-def test_the_way_back_that_models_config_describes_is_one_that_a_server_reads(exported):
+def test_a_server_can_read_the_version_policy_that_models_config_describes(exported):
     _, directory = exported(tfae.Autoencoder)
     text = (directory / "serving" / "models.config").read_text()
     (policy,) = re.findall(r"`(model_version_policy .*)` into", text)
@@ -311,13 +320,13 @@ def test_the_way_back_that_models_config_describes_is_one_that_a_server_reads(ex
     assert list(config.model_version_policy.specific.versions) == [1]
 
 
-def test_batching_joins_rows_freely_and_splits_what_is_large(exported):
+def test_batching_takes_batches_of_any_size_and_splits_large_ones(exported):
     _, directory = exported(tfae.Autoencoder)
     text = (directory / "serving" / "batching.config").read_text()
     values = dict(re.findall(r"^(\w+) \{ value: (\w+) \}$", text, re.MULTILINE))
     assert values["enable_large_batch_splitting"] == "true"
     assert int(values["max_execution_batch_size"]) < int(values["max_batch_size"])
-    # The batch is free: padding to fixed sizes would be work for nothing.
+    # The model takes batches of any size, so padding them to fixed sizes would be wasted work.
     assert "allowed_batch_sizes" not in text
 
 
