@@ -336,6 +336,7 @@ def test_the_file_contains_what_an_app_needs(trained, unseen, tmp_path):
         "batch_size": 1,
         "quantize": "int8",
         "support": None,
+        "missing": None,
         "num_classes": None,
         "data_range": [0.0, 1.0],  # as seen; a Gaussian takes all numbers
         "score": [{"term": "gaussian", "scale": 0.5}, {"term": "gaussian_kl"}],
