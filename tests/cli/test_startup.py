@@ -49,7 +49,7 @@ def script(tmp_path):
         ("fit --help", "--false-positive-rate"),
         ("score --help", "print the oddest examples"),
         ("encode run --data nothing --out a.txt", "must be a file that ends in .npy"),
-        ("generate run --out a.txt", "must end in .png or .npy"),
+        ("generate run --out a.txt", "must end in .png, .npy"),
     ],
 )
 def test_help_and_mistyped_words_are_answered_without_the_heavy_packages(script, arguments, said):

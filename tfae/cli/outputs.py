@@ -68,7 +68,9 @@ def check_out(out: Path | None, overwrite: bool, endings: tuple[str, ...]) -> No
     if out is None:
         return
     if not out.name.lower().endswith(endings):
-        raise ValueError(f"--out must end in {' or '.join(endings)}; received {out}.")
+        *others, last = endings
+        known = f"{', '.join(others)} or {last}" if others else last
+        raise ValueError(f"--out must end in {known}; received {out}.")
     if out.exists() and not overwrite:
         raise ValueError(f"{out} exists already. Choose another --out, or add --overwrite.")
 
