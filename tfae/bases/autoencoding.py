@@ -1,6 +1,5 @@
 """The base class of all autoencoders: encode, decode and score, in graphs and on arrays."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any, Literal, overload
 
@@ -11,12 +10,11 @@ import tensorflow as tf
 from tfae import priors
 from tfae.arguments import between, whole_number
 from tfae.bases import tables
+from tfae.bases.codes import checked_codes, checked_label, drawn
 from tfae.bases.fitted_state import FittedState
-from tfae.bases.threshold import conformal_threshold
 from tfae.batches.batch import Batch, unpack
 from tfae.batches.contract import DataContract
 from tfae.batches.feeding import Inputs, checked_inputs
-from tfae.batches.labels import LabelRange
 from tfae.layers.seeds import random_seed
 from tfae.training import Trainer
 from tfae.training.batch_functions import BatchFunctions
@@ -235,12 +233,7 @@ class Autoencoding(Trainer):
         Returns:
             Codes `(n, latent_dim)`; the same as `encode` if the model's codes are deterministic.
         """
-        encoded = self.encode(x, batch_size, return_dict=True)
-        if "log_variance" not in encoded:
-            return encoded["code"]
-        rng = np.random.default_rng(random_seed() if seed is None else seed)
-        noise = rng.standard_normal(encoded["code"].shape, np.float32)
-        return encoded["code"] + np.exp(0.5 * encoded["log_variance"].astype(np.float32)) * noise
+        return drawn(self.encode(x, batch_size, return_dict=True), seed)
 
     def decode(self, z: Any, batch_size: int = 256, label: Any = None) -> np.ndarray:
         """Decodes codes into data space.
@@ -258,7 +251,7 @@ class Autoencoding(Trainer):
             ValueError: If `label` is not a class, or is given although the model is not
                 conditional.
         """
-        codes = self._codes_of_class(z, label)
+        codes = checked_codes(self, z, label)
         return self._map_batches("decode", self.decode_batch, codes, batch_size)
 
     def reconstruct(self, x: Any, batch_size: int = 256) -> Any:
@@ -301,9 +294,9 @@ class Autoencoding(Trainer):
         if label is None:
             label = self._labels_to_generate(n, seed)
         else:
-            label = self._checked_label(label, n)
+            label = checked_label(self, label, n)
         codes = prior.sample(n, tf.constant([seed, 0], tf.int64), label)
-        codes = self._codes_of_class(codes, label if self.conditional else None)
+        codes = checked_codes(self, codes, label if self.conditional else None)
         if not (self.schema is not None if sample is None else sample):
             x = self._map_batches("decode", self.decode_batch, codes, batch_size=256)
         else:
@@ -356,12 +349,8 @@ class Autoencoding(Trainer):
         Raises:
             ValueError: If no threshold has been fitted.
         """
-        if self.threshold is None:
-            raise ValueError(
-                "There is no threshold yet: call fit_threshold(x, false_positive_rate) with normal "
-                "data that was not used for training."
-            )
-        return ~(self.anomaly_score(x, batch_size) <= self.threshold)  # so NaN is an anomaly
+        self._fitted.check_threshold()
+        return self._fitted.exceed_threshold(self.anomaly_score(x, batch_size))
 
     # ------------------------------------------------------------------ fitted after training
 
@@ -454,9 +443,7 @@ class Autoencoding(Trainer):
         """
         false_positive_rate = between("false_positive_rate", false_positive_rate, 0, 1)
         scores = self.anomaly_score(x, batch_size)
-        self._fitted.threshold = conformal_threshold(scores, false_positive_rate)
-        self._fitted.false_positive_rate = false_positive_rate
-        return self._fitted.threshold
+        return self._fitted.fit_threshold(scores, false_positive_rate)
 
     def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)
@@ -474,23 +461,6 @@ class Autoencoding(Trainer):
         """Labels for `generate` if none are given; the first m of n are the same as m alone."""
         return None
 
-    def _checked_label(self, label: Any, n: int) -> tf.Tensor:
-        if self.num_classes is None:
-            raise ValueError(f"{type(self).__name__} has no classes; leave `label` out.")
-        if self.fitted_prior is not None and not self.conditional:
-            raise ValueError(
-                "The fitted density of codes has no classes; leave `label` out, or call "
-                "forget_prior() first."
-            )
-        label = np.asarray(label)
-        if label.shape not in ((), (n,)):
-            raise ValueError(
-                f"`label` must be one integer or {n} of them, one for each example; received "
-                f"shape {label.shape}."
-            )
-        label = LabelRange(self.num_classes).checked(np.broadcast_to(label, (n,)))
-        return tf.constant(label, tf.int64)
-
     def _prior_to_sample(self) -> priors.Prior:
         if self.sampling_prior is None:
             raise NotImplementedError(
@@ -503,32 +473,6 @@ class Autoencoding(Trainer):
         """Checks data before it is mapped; with `as_target`, also against the range of targets."""
         x = self._built_for(x)
         return checked_inputs(self.data_contract(), x, for_scores=as_target)
-
-    def _codes_of_class(self, z: Any, label: Any) -> Inputs:
-        """Checks codes, with the classes of an array of them if `label` is given."""
-        if label is not None:
-            if not self.conditional:
-                raise ValueError(f"{type(self).__name__} is not conditional; leave `label` out.")
-            if isinstance(z, tf.data.Dataset):
-                raise ValueError(
-                    "`label` goes with an array of codes; let a dataset give "
-                    '{"x": z, "label": label}.'
-                )
-            z = np.asarray(z)
-            z = {"x": z, "label": self._checked_label(label, len(z))}
-        return self._checked_codes(z)
-
-    def _checked_codes(self, z: Any) -> Inputs:
-        num_classes = self.num_classes if self.conditional else None
-        shape = self.code_shape
-        contract = dataclasses.replace(
-            self.data_contract(),
-            input_shape=shape,
-            support=None,
-            num_classes=num_classes,
-            missing=False,
-        )
-        return checked_inputs(contract, z, name="z")
 
     def _map_batches(
         self,

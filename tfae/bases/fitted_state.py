@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tfae import priors
+from tfae.bases.threshold import conformal_threshold
 
 
 class FittedState:
@@ -38,6 +39,24 @@ class FittedState:
         self.threshold = threshold
         self.false_positive_rate = false_positive_rate
         self.column_scores = column_scores
+
+    def fit_threshold(self, scores: np.ndarray, false_positive_rate: float) -> float:
+        """Fits the threshold to the scores of normal data `(n,)`, and returns it."""
+        self.threshold = conformal_threshold(scores, false_positive_rate)
+        self.false_positive_rate = false_positive_rate
+        return self.threshold
+
+    def check_threshold(self) -> None:
+        """Raises `ValueError` if no threshold has been fitted."""
+        if self.threshold is None:
+            raise ValueError(
+                "There is no threshold yet: call fit_threshold(x, false_positive_rate) with normal "
+                "data that was not used for training."
+            )
+
+    def exceed_threshold(self, scores: np.ndarray) -> np.ndarray:
+        """Returns which scores are those of anomalies: above the threshold, or NaN."""
+        return ~(scores <= self.threshold)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Returns the fitted arrays, with names such as "fitted_prior.gaussian.means"."""
