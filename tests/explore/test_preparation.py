@@ -31,6 +31,17 @@ def test_the_files_contain_the_examples_and_their_codes(prepared, vae, digits):
     assert [term["term"] for term in told["score"]] == ["bernoulli", "gaussian_kl"]
 
 
+def test_missing_values_are_shown_as_the_model_reconstructs_them(tmp_path):
+    x = np.random.default_rng(0).uniform(size=(16, 4)).astype("float32")
+    x[::2, 1] = np.nan
+    model = tfae.Autoencoder.from_shape((4,), 2, hidden_units=(), missing="mask", seed=0)
+    prepare(model, x, tmp_path, **NAMES)
+    examples = np.fromfile(tmp_path / "examples.f32", "<f4").reshape(x.shape)
+    expected = np.where(np.isnan(x), model.reconstruct(x), x)
+    np.testing.assert_allclose(examples, expected, rtol=1e-6)
+    np.testing.assert_allclose(about(tmp_path)["scores"], model.anomaly_score(x), rtol=1e-5)
+
+
 def with_scaled_codes(model, scales):
     kernel, bias = model.encoder.layers[-1].get_weights()
     model.encoder.layers[-1].set_weights([kernel * scales, bias * scales])

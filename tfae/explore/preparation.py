@@ -61,6 +61,7 @@ def prepare(
         known = np.full(len(x), -1) if labels is None else np.asarray(labels)
         inputs = {"x": x, "label": known}
     encoding = model.encode(inputs, return_dict=True)
+    scores = model.anomaly_score(inputs)
     codes = encoding["code"]
     if codes.ndim != 2:
         raise ValueError(
@@ -70,6 +71,8 @@ def prepare(
     file = folder / "model.tflite"
     export.tflite(model, file, validation=inputs, labels=class_names or ())
     metadata = read_metadata(file.read_bytes())
+    if np.isnan(x).any():  # the page has no missing values: it shows what the model makes of them
+        x = np.where(np.isnan(x), model.reconstruct(inputs), x)
     x.astype("<f4").tofile(folder / "examples.f32")
     codes.astype("<f4").tofile(folder / "codes.f32")
     is_image = len(shape) == 3 and shape[-1] in (1, 3)
@@ -91,7 +94,7 @@ def prepare(
         "numClasses": model.num_classes if model.conditional else None,
         "labels": None if labels is None else np.asarray(labels).tolist(),
         "classNames": None if class_names is None else list(class_names),
-        "scores": np.asarray(model.anomaly_score(inputs), np.float64).tolist(),
+        "scores": np.asarray(scores, np.float64).tolist(),
     }
     (folder / "about.json").write_text(json.dumps(about, allow_nan=False))
 
