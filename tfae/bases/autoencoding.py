@@ -14,6 +14,7 @@ from tfae.bases.codes import checked_codes, checked_label, drawn
 from tfae.bases.fitted_state import FittedState
 from tfae.batches.batch import Batch, unpack
 from tfae.batches.contract import DataContract
+from tfae.batches.elements import is_observed
 from tfae.batches.feeding import Inputs, checked_inputs
 from tfae.layers.seeds import random_seed
 from tfae.training import Trainer
@@ -52,6 +53,7 @@ class Autoencoding(Trainer):
     missing: str | None = None
     schema: Any = None
     prior_kinds: tuple[str, ...] = ("gaussian_mixture", "gaussian")
+    weighs_codes: bool = False  # Whether `impute` draws codes and weighs them by their likelihood.
 
     def __init__(self, seed: int | None = None, **kwargs):
         super().__init__(seed=seed, **kwargs)
@@ -168,6 +170,51 @@ class Autoencoding(Trainer):
         """
         raise NotImplementedError(f"{type(self).__name__} has no likelihood to draw data from.")
 
+    def impute_batch(
+        self,
+        batch: Batch,
+        num_samples: tf.Tensor,
+        seed: tf.Tensor,
+        num_imputations: int | None = None,
+    ) -> tf.Tensor:
+        """Fills what is missing in a batch of data; see `impute`.
+
+        Args:
+            batch: Of data, with NaN at what is missing.
+            num_samples: Number of codes to draw for each example, where codes are drawn.
+            seed: int64 `(2,)`.
+            num_imputations: Number of draws from p(missing | observed), or `None` for its mean.
+
+        Returns:
+            Data `(batch, ...)`, or `(batch, num_imputations, ...)`.
+        """
+        code = self.encode_batch(batch)["code"]
+        if num_imputations is None:
+            return self._filled(batch, self.decode_batch(batch._replace(x=code)))
+        return self._filled_with_draws(
+            batch, tf.repeat(code[:, None], num_imputations, axis=1), seed
+        )
+
+    def _filled_with_draws(self, batch: Batch, codes: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        """Fills data with draws of p(x | code) at codes `(batch, num_imputations, ...)`."""
+        dtype = tf.as_dtype(self.data_contract().dtype)
+
+        def draw(j: tf.Tensor) -> tf.Tensor:
+            code = batch._replace(x=tf.gather(codes, j, axis=1))
+            of_draw = tf.random.fold_in(seed, j, alg="philox")
+            return tf.cast(self.sample_decoded_batch(code, of_draw), dtype)
+
+        spec = tf.TensorSpec([None, *batch.x.shape[1:]], dtype)
+        draws = tf.map_fn(draw, tf.range(tf.shape(codes)[1]), fn_output_signature=spec)
+        return self._filled(batch, tf.experimental.numpy.moveaxis(draws, 0, 1))
+
+    def _filled(self, batch: Batch, values: tf.Tensor) -> tf.Tensor:
+        """The data of a batch with `values` `(batch, [imputations,] ...)` where it is missing."""
+        x, observed = batch.x, is_observed(batch.x, batch.mask)
+        if values.shape.rank > x.shape.rank:
+            x, observed = x[:, None], observed[:, None]
+        return tf.where(observed, x, tf.cast(values, x.dtype))
+
     def score_formula(self) -> list[dict[str, Any]] | None:
         """Describes the anomaly score as a sum of terms of `tfae.device`; `None` if it is none.
 
@@ -263,6 +310,78 @@ class Autoencoding(Trainer):
             "reconstruct", self.reconstruct_batch, self._checked(x), batch_size
         )
         return tables.table_like(self.schema, data, x)
+
+    def impute(
+        self,
+        x: Any,
+        num_samples: int | None = None,
+        seed: int | None = None,
+        num_imputations: int | None = None,
+        batch_size: int = 256,
+    ) -> Any:
+        """Fills missing values; observed values stay as they are.
+
+        A model with deterministic codes fills with the decoder's mean at the code. A variational
+        model draws codes from q(z | observed) and takes the mean of their decoded means, each
+        weighted by p(observed | z) p(z) / q(z | observed); with many draws it is the mean of
+        p(missing | observed) under the model.
+
+        Multiple imputation, with `num_imputations`, draws from p(missing | observed) instead:
+        a variational model resamples codes by those weights; every model then draws data from its
+        likelihood at the code.
+
+        Args:
+            x: Array `(n, ...)` with NaN at what is missing, a dictionary `{"x": x, "mask": mask}`,
+                or a batched `tf.data.Dataset` of either.
+            num_samples: Number of codes that a variational model draws for each example; 100 by
+                default, more come closer to its mean. Models with deterministic codes draw none.
+            seed: Integer; the same seed gives the same values, and the first m of n rows are those
+                of the first m of `x`. `None` draws one.
+            num_imputations: Number of draws for each example; `None` for the mean. The first m of
+                them do not depend on how many there are.
+            batch_size: Examples at a time, for arrays; the draws depend on it.
+
+        Returns:
+            Data `(n, ...)`, or `(num_imputations, n, ...)`. Arrays keep their observed values bit
+            for bit, also those in float64. A model with a schema gives a table for a table, or a
+            list of them, whose observed numbers are rounded as its encoding does.
+
+        Raises:
+            ValueError: If the model was not made with `missing="mask"`, a number is not positive,
+                or draws are wanted of a likelihood that is a plain error.
+            NotImplementedError: If draws are wanted of a model without a likelihood.
+
+        Reference:
+            Mattei and Frellsen, "MIWAE: Deep Generative Modelling and Imputation of Incomplete
+            Data Sets", 2019.
+        """
+        if self.missing is None:
+            raise ValueError(
+                "impute() fills what is missing, and this model takes no missing values. Make it "
+                "with missing='mask'."
+            )
+        samples = whole_number("num_samples", 100 if num_samples is None else num_samples, 1)
+        if num_imputations is not None:
+            num_imputations = whole_number("num_imputations", num_imputations, 1)
+        seed_of = seed_of_batch(random_seed() if seed is None else seed)
+        given, x = x, tables.encoded(self.schema, x)
+        checked = self._checked(x, as_target=self.weighs_codes)
+
+        def impute(batch: Batch, num_samples: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+            return self.impute_batch(batch, num_samples, seed, num_imputations)
+
+        filled = self._map_batches(
+            f"impute {num_imputations}",
+            impute,
+            checked,
+            batch_size,
+            lambda i: (tf.constant(samples), *seed_of(i)),
+        )
+        filled = filled if num_imputations is None else np.moveaxis(filled, 1, 0)
+        filled = _with_observed_of(x, checked.data, filled)
+        if num_imputations is not None and tables.is_table(self.schema, given):
+            return [tables.table_like(self.schema, one, given) for one in filled]
+        return tables.table_like(self.schema, filled, given)
 
     def generate(
         self, n: int, seed: int | None = None, label: Any = None, sample: bool | None = None
@@ -493,6 +612,15 @@ class Autoencoding(Trainer):
             label = keras.InputSpec(shape=(None,), dtype="int64")
             input_signature = [{"x": x, "label": label} if self.conditional else x]
         super().export(filepath, *args, input_signature=input_signature, **kwargs)
+
+
+def _with_observed_of(x: Any, checked: Batch | tf.data.Dataset, filled: np.ndarray) -> np.ndarray:
+    """Puts the observed values of an array in place of those that went through float32."""
+    if not isinstance(checked, Batch):
+        return filled
+    given = np.ma.getdata(x["x"] if isinstance(x, dict) else x)
+    missing = np.isnan(np.asarray(checked.x)).reshape(checked.x.shape)
+    return np.where(missing, filled, np.asarray(given).reshape(checked.x.shape))
 
 
 def seed_of_batch(seed: int) -> Callable[[int], tuple[tf.Tensor]]:

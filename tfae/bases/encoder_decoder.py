@@ -326,7 +326,11 @@ class EncoderDecoder(Autoencoding):
         return {"code": self._encoder_output(batch, training)}
 
     def decode_batch(self, batch: Batch, training: bool = False) -> tf.Tensor:
-        mean = self.likelihood.mean(self._decoder_output(batch, training))
+        return self._mean_of_output(self._decoder_output(batch, training))
+
+    def _mean_of_output(self, output: tf.Tensor) -> tf.Tensor:
+        """The mean of p(x | z) in the data's units, of the decoder's output at z."""
+        mean = self.likelihood.mean(output)
         return mean if self.scaling is None else self.scaling.inverse(mean)
 
     def sample_decoded_batch(self, batch: Batch, seed: tf.Tensor) -> tf.Tensor:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfae import priors
 from tfae.arguments import whole_number
 from tfae.bases.encoder_decoder import EncoderDecoder
+from tfae.bases.imputation import resampled, weighted_mean
 from tfae.batches.batch import Batch
 from tfae.batches.elements import is_observed
 from tfae.layers import GaussianSampling
@@ -40,6 +41,7 @@ class GaussianPosterior(EncoderDecoder):
     """
 
     _variational = True
+    weighs_codes = True
 
     def sample_posterior(self, num_samples: int = 1) -> None:
         """Sets the number of samples from q(z | x) per example.
@@ -201,6 +203,40 @@ class GaussianPosterior(EncoderDecoder):
             "log_likelihood", self._log_mean_weight, checked, batch_size, extra
         )
 
+    def _weighted_draw(
+        self, batch: Batch, mean: tf.Tensor, log_variance: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Draws a code from q(z | x) for each example.
+
+        Returns:
+            The codes, the decoder's output at them, and the log weights `(batch,)`,
+            log p(x | z) + log p(z) - log q(z | x), in which only what is observed of x counts.
+        """
+        noise = tf.random.stateless_normal(tf.shape(mean), seed, dtype=mean.dtype, alg="philox")
+        z = mean + tf.exp(0.5 * log_variance) * noise
+        output = self._decoder_output(batch._replace(x=z))
+        loss = self.reconstruction_loss(batch, output)
+        return z, output, -loss - self.log_ratio(z, mean, log_variance, seed)
+
+    def impute_batch(
+        self,
+        batch: Batch,
+        num_samples: tf.Tensor,
+        seed: tf.Tensor,
+        num_imputations: int | None = None,
+    ) -> tf.Tensor:
+        mean, log_variance = map(at_least_float32, self._encoder_output(batch))
+
+        def draw(seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            z, output, log_weight = self._weighted_draw(batch, mean, log_variance, seed)
+            return z, at_least_float32(self._mean_of_output(output)), log_weight
+
+        if num_imputations is None:
+            return self._filled(batch, weighted_mean(draw, num_samples, seed))
+        of_codes, of_data = tf.unstack(tf.random.split(seed, 2, alg="philox"))
+        codes = resampled(draw, num_samples, num_imputations, of_codes)
+        return self._filled_with_draws(batch, codes, of_data)
+
     def _log_mean_weight(
         self, batch: Batch, num_samples: tf.Tensor, first_draw: tf.Tensor
     ) -> tf.Tensor:
@@ -209,10 +245,7 @@ class GaussianPosterior(EncoderDecoder):
 
         def add_sample(i: tf.Tensor, log_sum: tf.Tensor) -> tuple:
             seed = first_draw + tf.stack([tf.zeros((), tf.int64), tf.cast(i, tf.int64)])
-            noise = tf.random.stateless_normal(tf.shape(mean), seed, dtype=mean.dtype, alg="philox")
-            z = mean + tf.exp(0.5 * log_variance) * noise
-            loss = self.reconstruction_loss(batch, self._decoder_output(batch._replace(x=z)))
-            log_weight = -loss - self.log_ratio(z, mean, log_variance, seed)
+            *_, log_weight = self._weighted_draw(batch, mean, log_variance, seed)
             return i + 1, tf.reduce_logsumexp(tf.stack([log_sum, log_weight]), axis=0)
 
         start = tf.fill([tf.shape(mean)[0]], tf.constant(-math.inf, mean.dtype))
