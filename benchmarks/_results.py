@@ -91,7 +91,10 @@ def once(name, key, compute):
     done = json.loads(unfinished.read_text()) if unfinished.exists() else {}
     _EARLIER.setdefault(name, done.get("minutes", 0.0))
     if key not in done:
-        done[key] = compute()
+        value = compute()
+        if unfinished.exists():  # another process may compute other cells meanwhile
+            done = json.loads(unfinished.read_text())
+        done[key] = value
         done["minutes"] = _minutes(name)
         new = unfinished.with_suffix(".new")
         new.write_text(json.dumps(done))

@@ -1,7 +1,6 @@
 """Autoencoders as scikit-learn transformers."""
 
 import copy
-import inspect
 import math
 import random
 from collections.abc import Callable, Sequence
@@ -11,20 +10,20 @@ import keras
 import numpy as np
 import scipy.sparse
 import tensorflow as tf
-from keras.optimizers.schedules import LearningRateSchedule
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, check_array, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from tfae.arguments import positive, whole_number
-from tfae.models import MODELS
+from tfae.arguments import whole_number
+from tfae.sklearn.building import builder_of, checked_rate, takes, without_state
+from tfae.sklearn.hyperparameters import WithHyperparameters
 from tfae.training import Trainer, set_learning_rate
 
-__all__ = ["Encoder"]
 
-
-class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class Encoder(
+    ClassNamePrefixFeaturesOutMixin, WithHyperparameters, TransformerMixin, BaseEstimator
+):
     """A scikit-learn transformer from data to an autoencoder's codes, or to a layer's activations.
 
     `fit` trains, `transform` encodes, `inverse_transform` decodes, and `score` is the negative mean
@@ -113,24 +112,6 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.verbose = verbose
         self._hyperparameters = hyperparameters
 
-    # ------------------------------------------------------------------ parameters
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Returns the parameters by name, including the hyperparameters that were given."""
-        return {**super().get_params(deep), **self._hyperparameters}
-
-    def set_params(self, **params) -> Self:
-        """Sets parameters of this estimator or hyperparameters of the model.
-
-        As in the constructor, an unknown hyperparameter raises only in `fit`.
-        """
-        names = super().get_params(deep=False)
-        own = {key: value for key, value in params.items() if key in names or "__" in key}
-        super().set_params(**own)
-        others = {key: value for key, value in params.items() if key not in own}
-        self._hyperparameters = {**self._hyperparameters, **others}
-        return self
-
     # ------------------------------------------------------------------ fit
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -199,9 +180,9 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             compiled = self.model.get_compile_config()
         else:
             latent_dim = 32 if self.latent_dim is None else self.latent_dim
-            hyperparameters = {k: _without_state(v) for k, v in self._hyperparameters.items()}
-            build = _builder(self.model)
-            if _takes(build, "seed"):
+            hyperparameters = {k: without_state(v) for k, v in self._hyperparameters.items()}
+            build = builder_of(self.model)
+            if takes(build, "seed"):
                 hyperparameters = {"seed": seed, **hyperparameters}
             model = build(shape, latent_dim, **hyperparameters)
             if not isinstance(model, Trainer):
@@ -213,7 +194,7 @@ class Encoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         else:
             model.compile(**options)
         if self.learning_rate is not None:
-            set_learning_rate(model.optimizer, _checked_rate(self.learning_rate))
+            set_learning_rate(model.optimizer, checked_rate(self.learning_rate))
         return model
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -329,40 +310,6 @@ def _shaped(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
             f"{math.prod(shape)}; see `input_shape`."
         )
     return rows.reshape(-1, *shape)
-
-
-def _builder(model: Any) -> Callable[..., keras.Model]:
-    """Returns the function that builds a model from shape, `latent_dim` and hyperparameters."""
-    if isinstance(model, str):
-        if model not in MODELS:
-            raise ValueError(f"`model` must be one of {', '.join(MODELS)}; received {model!r}.")
-        model = MODELS[model]
-    builder = getattr(model, "from_shape", None if isinstance(model, type) else model)
-    if isinstance(model, keras.layers.Layer) or not callable(builder):
-        raise ValueError(
-            "`model` must be a tfae model, a class with `from_shape` or its name, or a function "
-            f"build(input_shape, latent_dim, ...); received {model!r}."
-        )
-    return builder
-
-
-def _without_state(value: Any) -> Any:
-    """Copies a hyperparameter that is a layer: models must not share its weights or seeds."""
-    if isinstance(value, keras.layers.Layer):
-        return type(value).from_config(value.get_config())
-    return value
-
-
-def _checked_rate(rate: Any) -> float | LearningRateSchedule:
-    if isinstance(rate, LearningRateSchedule):
-        return type(rate).from_config(rate.get_config())  # some depend on their `fit`
-    return positive("learning_rate", rate)
-
-
-def _takes(function: Callable, name: str) -> bool:
-    """Whether a function takes a keyword argument of this name."""
-    parameters = inspect.signature(function).parameters
-    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 def _reseeded(config: Any, draw: random.Random) -> Any:
