@@ -127,12 +127,11 @@ def as_text(cells: Cells) -> pa.Array:
     array = cells.array
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
-    try:
-        return compute.cast(array, pa.string())
-    except pa.ArrowException:
+    if pa.types.is_nested(array.type) or pa.types.is_binary(array.type):
         raise ValueError(
             f"Column {cells.name!r} of {_table_of(cells)} holds {array.type}, but text is expected."
-        ) from None
+        )
+    return compute.cast(array, pa.string())
 
 
 def is_text(kind: pa.DataType) -> bool:

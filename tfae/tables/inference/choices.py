@@ -57,7 +57,12 @@ class Choices(NamedTuple):
                     f"`transforms` must be 'log' or 'quantile', for numeric columns; received "
                     f"{transform!r} for {name!r}."
                 )
-        for name in self.categories:
+        for name, categories in self.categories.items():
+            if len(set(categories)) < max(2, len(categories)):
+                raise ValueError(
+                    "`categories` must hold at least two different categories and none twice; "
+                    f"received {list(categories)} for {name!r}."
+                )
             if self.kind(name) not in ("binary", "categorical", "ordinal"):
                 raise ValueError(
                     f"`categories` are given for {name!r}, but `kinds` says {self.kind(name)!r}."

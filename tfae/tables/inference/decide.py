@@ -216,6 +216,12 @@ def _count(scan: Scan, tally: NumberTally) -> CountColumn:
 def _numeric(scan: Scan, tally: NumberTally) -> NumericColumn:
     moments = tally.moments
     note, deviation = "", moments.deviation
+    if not np.isfinite(deviation):
+        raise ValueError(
+            f"The numbers of the column {scan.name!r} lie between {tally.low:g} and "
+            f"{tally.high:g}, too far apart to standardise. Pass "
+            f"transforms={{{scan.name!r}: 'log'}}."
+        )
     if not deviation > abs(moments.mean) * 1e-12:
         note, deviation = "constant", 1.0
     elif not tally.transform:
@@ -291,7 +297,8 @@ def _type(scan: Scan) -> str:
     """The type of a column of a CSV file."""
     tally = scan.tally
     if isinstance(tally, NumberTally):
-        is_integer = tally.are_whole and not any(set(".,eE") & set(text) for text in scan.sample)
+        numbers = [text for text in scan.sample if re.search(r"\d", text)]
+        is_integer = tally.are_whole and not any(set(".,eE") & set(text) for text in numbers)
         return "int64" if is_integer and max(abs(tally.low), abs(tally.high)) < 2**53 else "double"
     if isinstance(tally, TimeTally):
         if scan.content == ISO:

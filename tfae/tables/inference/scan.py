@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _SAMPLE = 1000  # texts from which it is guessed what a column of them is
+_RARE = 0.001  # of the values; so few others are mistakes
 _CHOICES = ("categorical", "binary", "ordinal")
 
 
@@ -110,9 +111,7 @@ class Scan:
             self.tally = TimeTally()
 
     def _begin_text(self, cells: Cells) -> None:
-        present = as_text(cells).drop_null()
-        step = max(1, len(present) // _SAMPLE)
-        self.sample = present.take(list(range(0, len(present), step))).to_pylist()
+        self.sample = _sample(cells)
         found = guess(self.sample, cells.decimal)
         categories = self.choices.categories.get(self.name, ())
         if self.wanted in ("numeric", "count"):
@@ -146,10 +145,18 @@ class Scan:
             return False
         if self.wanted in _CHOICES:
             return True
-        present = as_text(cells).drop_null()
-        step = max(1, len(present) // _SAMPLE)
-        sample = present.take(list(range(0, len(present), step))).to_pylist()
+        sample, rows = _sample(cells), len(cells.array)
+        others = sum(guess([text], cells.decimal) != self.content for text in sample)
+        if others / len(sample) * rows < _RARE * (self.tally.present + rows):
+            return False
         return guess(sample, cells.decimal) in (TEXT, AMBIGUOUS)
+
+
+def _sample(cells: Cells) -> list[str]:
+    """Some of the texts that are not missing, evenly spaced."""
+    present = as_text(cells).drop_null()
+    step = max(1, len(present) // _SAMPLE)
+    return present.take(list(range(0, len(present), step))).to_pylist()
 
 
 def scan_table(table: Table, choices: Choices) -> list[Scan]:

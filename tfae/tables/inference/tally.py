@@ -34,10 +34,12 @@ class Moments:
     def add(self, values: np.ndarray) -> None:
         if not len(values):
             return
-        mean, total = float(values.mean()), self.count + len(values)
+        with np.errstate(over="ignore"):
+            mean, total = float(values.mean()), self.count + len(values)
         difference = mean - self.mean
-        self._squares += float(np.square(values - mean).sum())
-        self._squares += difference**2 * (self.count * len(values) / total)
+        with np.errstate(over="ignore"):
+            self._squares += float(np.square(values - mean).sum())
+        self._squares += difference * difference * (self.count * len(values) / total)
         self.mean += difference * (len(values) / total)
         self.count = total
 

@@ -183,9 +183,7 @@ class CsvTable(Table):
         import pyarrow as pa
         from pyarrow import compute
 
-        delimiter = self.dialect.delimiter.encode()
-        blanks = (b" " + delimiter, delimiter + b" ", b" \n", b" \r", b"\n ", b' "', b'" ')
-        if not (content.startswith(b" ") or any(blank in content for blank in blanks)):
+        if not _has_blanks_at_edges(content, self.dialect.delimiter):
             return columns
         missing = pa.array(self.missing, pa.string())
         trimmed = []
@@ -265,6 +263,18 @@ class CsvTable(Table):
             f"{place} is not {encoding} text: {error.reason}. Save the file as UTF-8, or pass its "
             "encoding, such as 'cp1252'."
         )
+
+
+def _has_blanks_at_edges(content: bytes, delimiter: str) -> bool:
+    """Whether any cell may begin or end with a blank."""
+    data = np.frombuffer(content, np.uint8)
+    blanks = np.flatnonzero(data == ord(" "))
+    if not len(blanks):
+        return False
+    edges = np.zeros(256, bool)
+    edges[[ord(character) for character in (delimiter, "\n", "\r", '"')]] = True
+    after = data[np.minimum(blanks + 1, len(data) - 1)]
+    return bool(blanks[0] == 0 or edges[data[blanks - 1]].any() or edges[after].any())
 
 
 def _check_options(delimiter: str | None, decimal: str | None, encoding: str) -> None:

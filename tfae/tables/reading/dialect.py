@@ -17,6 +17,8 @@ MISSING = ("", "NA", "N/A", "n/a", "nan", "NaN", "NAN", "null", "NULL", "Null", 
 MISSING_NUMBERS = ("na", "none", "None", "NONE", "-", "--", ".", "*")
 """Cells that are missing values in columns of numbers and times, too; else they may be names."""
 
+_MANY = 1000  # cells of a row that say enough about it
+_MISSING = {name.lower() for name in (*MISSING, *MISSING_NUMBERS)}
 _DELIMITERS = "\t;|,"
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
 
@@ -106,6 +108,7 @@ def is_header(
     decimal: str = ".",
 ) -> bool:
     """Whether the first row holds names. If in doubt it does not, so that no example is lost."""
+    first, second = first[:_MANY], second and second[:_MANY]
     if decimal == ",":
         first = [cell.replace(",", ".") for cell in first]
         second = second and [cell.replace(",", ".") for cell in second]
@@ -139,4 +142,4 @@ def is_number(cell: str) -> bool:
 
 
 def _is_missing(cell: str) -> bool:
-    return cell.strip().lower() in {name.lower() for name in (*MISSING, *MISSING_NUMBERS)}
+    return cell.strip().lower() in _MISSING
