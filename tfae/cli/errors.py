@@ -48,6 +48,7 @@ def one_line(error: BaseException) -> str:
 
 def in_terms_of_options(text: str, params: list[click.Parameter]) -> str:
     """Replaces the names of Python's arguments by those of the command's options."""
+    text = _kinds_as_options(text)
     for param in params:
         option = next((o for o in param.opts if o.startswith("--")), None)
         if option is None or not param.name:
@@ -59,8 +60,6 @@ def in_terms_of_options(text: str, params: list[click.Parameter]) -> str:
         text = re.sub(rf"(?<![\w.-]){name}=(?!\w)", option, text)
         if "_" in param.name:
             text = re.sub(rf"(?<![\w./-]){name}(?![\w./=-])", option, text)
-        if option == "--column":
-            text = _kinds_as_options(text)
         if option == "--scale":
             text = text.replace("Scale the data (", "Scale the data with --scale (")
     return text

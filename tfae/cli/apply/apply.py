@@ -57,6 +57,7 @@ def apply(
     overwrite: bool = False,
     batch_size: int = 256,
     split: str | None = None,
+    delimiter: str | None = None,
     watch: Callable[[Reader, Part, Result], None] | None = None,
     **options: Any,
 ) -> Applied:
@@ -70,6 +71,7 @@ def apply(
         overwrite: Whether it may replace a file.
         batch_size: How many examples the model takes at a time.
         split: Split of data that has several; `None` for the only one.
+        delimiter: What stands between the cells of a .csv file; `None` to find it out.
         watch: Is called with the result of each part.
         **options: Further arguments of the verb.
 
@@ -78,7 +80,7 @@ def apply(
     """
     model, config = read_run(run)
     verb.check(model)
-    reader = open_reader(data, model, config, split)
+    reader = open_reader(data, model, config, split, delimiter)
     preparation = Preparation(model, config, reader.dtype)
     compute = verb(model, preparation, reader, batch_size, **options)
     contract = model.data_contract()

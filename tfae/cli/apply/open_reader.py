@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 def open_reader(
-    data: str, model: keras.Model, config: dict[str, Any], split: str | None = None
+    data: str,
+    model: keras.Model,
+    config: dict[str, Any],
+    split: str | None = None,
+    delimiter: str | None = None,
 ) -> Reader:
     """Opens data for a run.
 
@@ -23,6 +27,7 @@ def open_reader(
         model: The run's model.
         config: The run's configuration.
         split: Split of data that has several.
+        delimiter: What stands between the cells of a .csv file; `None` to find it out.
 
     Raises:
         ValueError: If it is no data, or does not fit the run; the message says why.
@@ -45,7 +50,7 @@ def open_reader(
     if path.exists():
         from tfae.cli.apply.tables import TableReader
 
-        return TableReader(path, model, config, classes)
+        return TableReader(path, model, config, classes, delimiter)
     from tfae import data as datasets
     from tfae.cli.apply.named import NamedReader
 

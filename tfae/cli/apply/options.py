@@ -33,6 +33,11 @@ def of_applying(out_help: str) -> Any:
             help="Examples that the model takes at a time.",
         ),
         click.option("--split", help="Split of data that has several, such as test."),
+        click.option(
+            "--delimiter",
+            metavar="CHARACTER",
+            help="What stands between the cells of a .csv file.  [default: found out]",
+        ),
     )
 
     def decorate(function: Any) -> Any:

@@ -132,8 +132,10 @@ class Impute(Verb):
             )
 
     def __call__(self, part: Part, x: Any) -> Result:
-        samples, seed = self.options["samples"], self.options["seed"]
-        values = self.model.impute(x, num_samples=samples, seed=seed, batch_size=self.batch_size)
+        seed = self.options["seed"] + part.first
+        values = self.model.impute(
+            x, num_samples=self.options["samples"], seed=seed, batch_size=self.batch_size
+        )
         values = self.preparation.undo(values)
         is_missing = part.x != part.x  # NaN, for every type of numbers
         return Result(np.where(is_missing, values, part.x), {}, values, only_missing=True)

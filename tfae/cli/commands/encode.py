@@ -23,7 +23,13 @@ _ALLOWED = {
     "or .npy for the codes alone.  [default: beside the data, such as new.encoded.csv]"
 )
 def encode(
-    run: Path, data: str, out: Path | None, overwrite: bool, batch_size: int, split: str | None
+    run: Path,
+    data: str,
+    out: Path | None,
+    overwrite: bool,
+    batch_size: int,
+    split: str | None,
+    delimiter: str | None,
 ) -> None:
     """Write the codes of data in a file.
 
@@ -35,5 +41,14 @@ def encode(
     from tfae.cli.apply.report import report
     from tfae.cli.apply.verbs import Encode
 
-    applied = apply(Encode, run, data, out, overwrite=overwrite, batch_size=batch_size, split=split)
+    applied = apply(
+        Encode,
+        run,
+        data,
+        out,
+        overwrite=overwrite,
+        batch_size=batch_size,
+        split=split,
+        delimiter=delimiter,
+    )
     report(applied, "encoded", out)

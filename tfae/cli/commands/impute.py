@@ -22,9 +22,7 @@ _ALLOWED = {"table": TABLES, "array": (".npy",)}
 @click.option(
     "--samples",
     type=click.IntRange(1),
-    default=100,
-    show_default=True,
-    help="Samples for each example that a variational model weighs.",
+    help="Codes that a variational model draws for each example.  [default: the model's, 100]",
 )
 @seed("Seed of the samples.")
 def impute(
@@ -34,7 +32,8 @@ def impute(
     overwrite: bool,
     batch_size: int,
     split: str | None,
-    samples: int,
+    delimiter: str | None,
+    samples: int | None,
     seed: int,
 ) -> None:
     """Fill in the missing values of data.
@@ -60,6 +59,7 @@ def impute(
         overwrite=overwrite,
         batch_size=batch_size,
         split=split,
+        delimiter=delimiter,
         samples=samples,
         seed=seed,
     )

@@ -19,7 +19,13 @@ _ALLOWED = {"table": TABLES, "array": (".npy",), "images": ("",)}
     "[default: beside the data, such as new.reconstructed.csv]"
 )
 def reconstruct(
-    run: Path, data: str, out: Path | None, overwrite: bool, batch_size: int, split: str | None
+    run: Path,
+    data: str,
+    out: Path | None,
+    overwrite: bool,
+    batch_size: int,
+    split: str | None,
+    delimiter: str | None,
 ) -> None:
     """Write data as the model reconstructs it.
 
@@ -41,6 +47,7 @@ def reconstruct(
         overwrite=overwrite,
         batch_size=batch_size,
         split=split,
+        delimiter=delimiter,
         scores=kind == "images",
     )
     report(applied, "reconstructed", out)

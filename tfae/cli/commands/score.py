@@ -24,7 +24,13 @@ _ALLOWED = {
     "pictures of the scores by pixel.  [default: none, the oddest examples are printed]"
 )
 def score(
-    run: Path, data: str, out: Path | None, overwrite: bool, batch_size: int, split: str | None
+    run: Path,
+    data: str,
+    out: Path | None,
+    overwrite: bool,
+    batch_size: int,
+    split: str | None,
+    delimiter: str | None,
 ) -> None:
     """Score how anomalous data is, and print the oddest examples.
 
@@ -49,6 +55,7 @@ def score(
         overwrite=overwrite,
         batch_size=batch_size,
         split=split,
+        delimiter=delimiter,
         watch=oddest.watch,
         score_map=out is not None and not ending_of(out),
     )
