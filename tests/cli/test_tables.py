@@ -30,12 +30,10 @@ def test_training_tells_what_the_columns_are_and_keeps_it(tfae, bare, people):
     assert "column 'age'" in " ".join(shown.split())  # its numbers are no counts
     options = options.replace("age=count", "label=categorical")
     shown = tfae(f"train autoencoder --data {people} {options}").output
-    lines = {line.split()[0]: line.split()[1] for line in shown.splitlines() if line}
-    assert [lines[name] for name in ("age", "label", "joined")] == [
-        "numeric",
-        "categorical",
-        "time",
-    ]
+    lines = [line.split() for line in shown.splitlines() if line]
+    kinds = {words[0]: words[1] for words in lines if len(words) > 3}
+    found = [kinds[name] for name in ("age", "label", "joined")]
+    assert found == ["numeric", "categorical", "time"]
     assert "left out: 'city' ignored" in shown
     schema = TableSchema.from_json(Path("run/schema.json"))
     assert schema.column_names == ("age", "joined", "label")
@@ -82,6 +80,9 @@ def test_columns_find_each_other_by_name_in_any_kind_of_file(tfae, of_people, pe
     written = parquet.read_table("new.encoded.parquet")
     assert written.column_names == [*other.column_names, "code_0", "code_1"]
     assert written.select(other.column_names).equals(other)
+    tfae("encode run --data new.csv.gz --out typed.parquet")
+    typed = parquet.read_table("typed.parquet")["age"]
+    np.testing.assert_array_equal(typed.to_numpy(), table["age"].to_numpy())
     tfae("encode run --data new.csv.gz")
     with gzip.open("new.encoded.csv.gz", "rt") as file:
         assert file.readline() == "joined;member;age;name;city;code_0;code_1\n"
@@ -100,21 +101,6 @@ def test_a_reconstructed_table_has_the_columns_and_types_of_the_data(tfae, of_pe
     x = model.schema.encode(people, other_columns="ignore")
     expected = model.schema.decode(model.reconstruct(x))["age"].to_pylist()
     np.testing.assert_allclose(table["age"].to_pylist(), expected, rtol=1e-6)
-
-
-def test_holes_of_a_table_are_filled_and_nothing_else_changes(tfae, of_people, people):
-    text = people.read_text().replace("Ulm", "Rom", 1)  # a category that the run does not know
-    Path("new.csv").write_text(text)
-    shown = " ".join(tfae("impute run --data new.csv --samples 3 --seed 1").output.split())
-    assert "column 'city': 1 of 60 values are categories" in shown
-    before, after = rows_of("new.csv"), rows_of("new.imputed.csv")
-    changed = [(i, j) for i, row in enumerate(before) for j in range(6) if row[j] != after[i][j]]
-    assert changed == [
-        (i, j) for i, row in enumerate(before) for j in range(6) if row[j] in ("", "NA")
-    ]
-    filled = {j: {after[i][j] for i, of_cell in changed if of_cell == j} for j in (1, 2)}
-    assert filled[2] <= {"Bonn", "Ulm", "Trier"}
-    assert all(0 < float(age) < 100 for age in filled[1])
 
 
 def test_synthetic_rows_have_the_columns_of_the_table(tfae, of_people):

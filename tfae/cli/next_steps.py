@@ -27,6 +27,7 @@ def next_steps(run: Path, model: keras.Model) -> str:
     likelihood = " --importance-samples 100" if hasattr(model, "log_likelihood") else ""
     steps.append((f"tfae evaluate {name}{likelihood}", "on held-out data"))
     if decodes:
+        steps.append((f"tfae score {name} --data FILE", "other data: what is odd in it"))
         steps.append((f"tfae export {name}", "for TensorFlow Serving"))
     width = max(len(command) for command, _ in steps)
     lines = [f"  {command:{width}}  # {what}" for command, what in steps]

@@ -37,6 +37,8 @@ class Reader(abc.ABC):
         place: What `place_of` gives, such as "row" or "path"; the name of that column, too.
         counted: What the examples are called when they are counted: "rows", "images".
         delimiter: Between the cells of a .csv file that is written.
+        typed: Whether numbers that stand in text are to be given as numbers, for a file that has
+            types.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Reader(abc.ABC):
     place: str = "row"
     counted: str = "rows"
     delimiter: str = ","
+    typed: bool = False
 
     @abc.abstractmethod
     def parts(self, rows: int) -> Iterator[Part]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tfae.tables.cells import is_text
+from tfae.tables.cells import Cells, as_numbers, is_text
 from tfae.tables.columns import Column
 from tfae.tables.reading.dialect import MISSING
 
@@ -18,6 +19,15 @@ def missing_as_null(cells: Any) -> Any:
 
     missing = compute.is_in(cells, pa.array(MISSING))
     return compute.if_else(missing, pa.scalar(None, pa.string()), cells)
+
+
+def numbers(cells: Any, name: str, where: Callable[[int], str], decimal: str) -> Any:
+    """Returns text that holds numbers as an Arrow array of float64, null where one is missing."""
+    import pyarrow as pa
+
+    cells = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
+    values = as_numbers(Cells(cells, name, where, decimal))
+    return pa.array(values, mask=np.isnan(values))
 
 
 def like(values: Any, cells: Any, column: Column, decimal: str) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tfae.cli.apply.plain_columns import PlainColumns
 from tfae.cli.apply.reader import Part, Reader
-from tfae.cli.apply.table_cells import filled, like, missing_as_null, unknown_category
+from tfae.cli.apply.table_cells import filled, like, missing_as_null, numbers, unknown_category
 from tfae.data.mixed_table import find_label
 from tfae.tables import Report
 from tfae.tables.reading import Part as Rows
@@ -129,12 +129,12 @@ class TableReader(Reader):
     # ------------------------------------------------------------------ what is written
 
     def columns(self, part: Part) -> dict[str, Any]:
-        return dict(zip(self.table.names, part.kept.cells.columns, strict=True))
+        return self._typed(self._cells(part), part)
 
     def columns_of(
         self, part: Part, values: np.ndarray, only_missing: bool = False
     ) -> dict[str, Any]:
-        columns = self.columns(part)
+        columns = self._cells(part)
         decoded = self.schema.decode(values)
         for column in self.schema.columns:
             cells = columns[column.name]
@@ -143,9 +143,22 @@ class TableReader(Reader):
                 observed = ~np.isnan(part.x[:, column.slice]).any(axis=1)
                 new = filled(cells, new, observed | unknown_category(cells, column))
             columns[column.name] = new
-        return columns
+        return self._typed(columns, part)
 
     # ------------------------------------------------------------------ helpers
+
+    def _cells(self, part: Part) -> dict[str, Any]:
+        return dict(zip(self.table.names, part.kept.cells.columns, strict=True))
+
+    def _typed(self, columns: dict[str, Any], part: Part) -> dict[str, Any]:
+        """Turns text in columns of numbers into numbers, if that is wanted."""
+        if self.typed and self.table.is_text:
+            for column in self.schema.columns:
+                if column.kind in ("numeric", "count"):
+                    cells = missing_as_null(columns[column.name])
+                    where, decimal = part.kept.where, self.table.decimal
+                    columns[column.name] = numbers(cells, column.name, where, decimal)
+        return columns
 
     def _labels(self, cells: pa.Table) -> np.ndarray | None:
         if not self._classes or self._label not in self.table.names:

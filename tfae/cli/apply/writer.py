@@ -63,7 +63,8 @@ class _ToTable(Writer):
     def __init__(self, path: Path, reader: Reader):
         super().__init__(path, reader)
         ending = ending_of(path)
-        if ending == ".parquet":
+        reader.typed = ending == ".parquet"
+        if reader.typed:
             self._writer: _Parquet | _Csv = _Parquet(path)
         else:
             self._writer = _Csv(path, "\t" if ending.startswith(".tsv") else reader.delimiter)

@@ -45,7 +45,8 @@ def list_() -> None:
         shown(f"Prepared in {folder}: {', '.join(_prepared(folder)) or 'none'}."),
     )
     table.add_row("a folder", "Images (.png, .jpg, .bmp, .gif); subfolders are classes.")
-    table.add_row("a file", ".npy, .npz or .csv.")
+    table.add_row("a table", ".csv (.tsv, .csv.gz) or .parquet, or a folder of these.")
+    table.add_row("an array", ".npy or .npz.")
     console.print(table)
 
 
