@@ -1,4 +1,4 @@
-"""`tfae encode RUN`, and what the commands on data share: their files, old and new."""
+"""`tfae encode RUN`, and what the commands on data share: the files that they read and write."""
 
 import os
 from pathlib import Path
@@ -22,9 +22,9 @@ def numbers(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def of_numbers(make, table):
+def of_numbers(make, of_table):
     """A run on an array of six columns, in the folder "run"."""
-    return make(f"autoencoder --data {table} {TINY}")
+    return make(of_table["autoencoder"])
 
 
 def left_in(folder):
@@ -47,7 +47,7 @@ def test_codes_of_an_array_go_into_an_array_beside_it_or_into_a_table(tfae, of_n
     np.testing.assert_allclose(written["code_1"], expected[:, 1], rtol=1e-6)
 
 
-def test_a_file_is_read_in_parts_and_what_is_computed_does_not_depend_on_them(
+def test_a_file_is_read_in_parts_which_do_not_change_the_results(
     tfae, of_numbers, numbers, monkeypatch
 ):
     tfae(f"encode run --data {numbers} --out whole.npy")
@@ -80,7 +80,7 @@ def test_archives_and_arrays_of_any_layout_are_read(tfae, of_numbers, numbers):
     assert "has train, test" in " ".join(shown.split())
 
 
-def test_nothing_is_overwritten_unless_asked(tfae, of_numbers, numbers):
+def test_files_are_only_replaced_with_overwrite(tfae, of_numbers, numbers):
     Path("codes.npy").write_text("precious")
     shown = tfae(f"encode run --data {numbers} --out codes.npy", exit_code=2).output
     assert "codes.npy exists already. Choose another --out, or add --overwrite" in shown
@@ -95,7 +95,7 @@ def test_nothing_is_overwritten_unless_asked(tfae, of_numbers, numbers):
 
 
 @pytest.mark.parametrize("end", [ValueError("no more"), KeyboardInterrupt()])
-def test_what_ends_early_leaves_nothing_behind(tfae, of_numbers, numbers, monkeypatch, end):
+def test_a_command_that_ends_early_leaves_no_files(tfae, of_numbers, numbers, monkeypatch, end):
     def fail(self, x, batch_size):
         if len(os.listdir()) > 1:  # a part has been written beside the file
             raise end
@@ -163,14 +163,14 @@ def test_images_are_listed_by_their_paths(tfae, make, photos):
         (np.diag([1.0, 1, np.inf, 1, 1, 1]), "row 2: element 2 is infinite"),
     ],
 )
-def test_an_array_that_does_not_fit_is_told_where_and_why(tfae, of_numbers, array, said):
+def test_an_array_that_does_not_fit_is_refused_with_place_and_reason(tfae, of_numbers, array, said):
     np.save("new.npy", array)
     shown = " ".join(tfae("encode run --data new.npy", exit_code=2).output.split())
     assert f"new.npy{'' if 'row' not in said else ','} {said}" in shown
     assert left_in(".") == ["new.npy", "run"]
 
 
-def test_a_damaged_array_is_told(tfae, of_numbers, numbers):
+def test_a_damaged_array_is_reported(tfae, of_numbers, numbers):
     Path("cut.npy").write_bytes(numbers.read_bytes()[:-100])
     shown = " ".join(tfae("encode run --data cut.npy", exit_code=2).output.split())
     assert "cut.npy is damaged: it ends in row 25 of 30" in shown
@@ -189,7 +189,7 @@ def test_a_damaged_array_is_told(tfae, of_numbers, numbers):
         ("impute run --data photos", "Images have no missing values"),
     ],
 )
-def test_where_results_go_is_checked_before_anything_is_read(tfae, tmp_path, arguments, said):
+def test_the_output_path_is_checked_before_anything_is_read(tfae, tmp_path, arguments, said):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "1.png").touch()
     (tmp_path / "new.npy").touch()
