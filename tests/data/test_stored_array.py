@@ -35,7 +35,7 @@ def batches(path, memory_limit, **arguments):
         {"binarize": "dynamic", "drop_remainder": True},
     ],
 )
-def test_from_disk_is_as_from_memory(file, arguments):
+def test_data_from_disk_equals_data_from_memory(file, arguments):
     path, _ = file
     from_disk, from_memory = (batches(path, limit, **arguments) for limit in (0, 10**9))
     assert len(from_disk) == len(from_memory)
@@ -62,7 +62,7 @@ def test_every_dtype(tmp_path, dtype):
         np.testing.assert_array_equal(batch, x.astype(np.float32))
 
 
-def test_what_does_not_lie_row_by_row_is_read_at_once(tmp_path):
+def test_arrays_not_stored_row_by_row_are_read_at_once(tmp_path):
     x = np.random.default_rng(0).random((20, 3)).astype(np.float32)
     np.save(tmp_path / "fortran.npy", np.asfortranarray(x))
     np.savez_compressed(tmp_path / "compressed.npz", x=x)
@@ -99,7 +99,7 @@ def _resident():
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS")) * 1000
 
 
-def test_not_finite_values_are_found_in_any_part(tmp_path, monkeypatch):
+def test_values_that_are_not_finite_are_found_in_any_part(tmp_path, monkeypatch):
     monkeypatch.setattr(data.examples, "_PART", 64)
     x = np.ones((100, 4))
     x[70, 1], x[90] = np.nan, 1e300
@@ -109,7 +109,7 @@ def test_not_finite_values_are_found_in_any_part(tmp_path, monkeypatch):
             data.find(tmp_path / "x.npy", memory_limit=limit)
 
 
-def test_a_file_that_is_cut_is_named(tmp_path):
+def test_a_truncated_file_is_named(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((100, 4), np.uint8))
     content = (tmp_path / "x.npy").read_bytes()
     examples = StoredArray(tmp_path / "x.npy", locate(tmp_path / "x.npy"), (4,))
@@ -118,7 +118,7 @@ def test_a_file_that_is_cut_is_named(tmp_path):
         list(examples.parts())
 
 
-def test_a_damaged_header_is_told_as_such(tmp_path):
+def test_a_damaged_header_is_reported_as_such(tmp_path):
     # What the fuzzer of the readers found: errors of tokenize, of seek, and of zipfile.
     np.savez(tmp_path / "x.npz", x=np.zeros((3, 2)))
     whole = (tmp_path / "x.npz").read_bytes()

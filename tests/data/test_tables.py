@@ -89,7 +89,7 @@ def test_damaged_files_are_named(tmp_path, pixels):
             data.load(path)
 
 
-def test_content_decides_between_npy_and_npz(tmp_path, pixels):
+def test_the_content_tells_npy_from_npz(tmp_path, pixels):
     np.savez(tmp_path / "x.npz", x=pixels, y=np.arange(len(pixels)))
     np.save(tmp_path / "y.npy", pixels)
     (tmp_path / "x.npz").rename(tmp_path / "x.npy")
@@ -99,13 +99,13 @@ def test_content_decides_between_npy_and_npz(tmp_path, pixels):
         assert only_batch(tmp_path / "y.npz", memory_limit=limit).shape == pixels.shape
 
 
-def test_arrays_that_are_left_out_are_told(tmp_path):
+def test_arrays_that_are_left_out_are_reported(tmp_path):
     np.savez(tmp_path / "x.npz", x=np.ones((3, 2)), y=np.arange(3), weights=np.ones(3))
     with pytest.warns(UserWarning, match=r"Left out of .*x\.npz: weights\."):
         data.find(tmp_path / "x.npz")
 
 
-def test_members_that_are_no_arrays_are_named(tmp_path):
+def test_members_that_are_not_arrays_are_named(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
         archive.writestr("x", b"hello")
     with pytest.raises(ValueError, match=r"x\.npz: 'x' is not an array"):
@@ -119,7 +119,7 @@ def test_values_too_large_for_float32_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["[x]*.npy", "b\udcff.npy", "a b.npy"])
-def test_names_of_files_may_be_anything(tmp_path, name):
+def test_any_file_name_is_accepted(tmp_path, name):
     np.save(tmp_path / name, np.ones((3, 2), np.uint8))
     for limit in (0, 10**9):
         assert only_batch(str(tmp_path / name), memory_limit=limit).shape == (3, 2)
@@ -217,7 +217,7 @@ def test_csv_dialects(tmp_path, text):
 
 
 @pytest.mark.parametrize("names", ["0,1,2", "1,2,3", "2019,2020,2021", "1990,2000,2020"])
-def test_a_header_of_numbers_is_no_example_and_told(tmp_path, names):
+def test_a_header_of_numbers_is_reported_and_is_not_an_example(tmp_path, names):
     with pytest.warns(UserWarning, match=rf"\({names.replace(',', ', ')}\) .*`header`"):
         assert csv(tmp_path, names + "\n0.5,1.5,2.5\n3.5,4.5,5.5\n").shape == (2, 3)
     assert csv(tmp_path, names + "\n0.5,1.5,2.5\n", header=False).shape == (2, 3)
@@ -227,7 +227,7 @@ def test_a_header_of_numbers_is_no_example_and_told(tmp_path, names):
     "text",
     ["0,1\n1,0", "5,1,2\n.5,.5,.5", "1,5,7\n2,5,7", "0\n1", "0.,1.,2.\n1,2,3", "1,1,2\n.5,.5,.5"],
 )
-def test_a_first_line_of_numbers_is_else_an_example(tmp_path, text):
+def test_otherwise_a_first_line_of_numbers_is_an_example(tmp_path, text):
     assert len(csv(tmp_path, text)) == 2
     assert len(csv(tmp_path, text, header=True)) == 1
 
@@ -248,13 +248,13 @@ def test_a_first_line_that_ends_in_a_class_is_not_lost(tmp_path):
 
 
 @pytest.mark.parametrize("names", [",a,b", ",0,1", '"",a,b'])
-def test_pandas_index_is_left_out_and_told(tmp_path, names):
+def test_the_index_of_pandas_is_left_out_and_reported(tmp_path, names):
     with pytest.warns(UserWarning, match=r"t\.csv: its first column"):
         x = csv(tmp_path, names + "\n0,5,6\n1,7,8\n")
     np.testing.assert_array_equal(x, [[5, 6], [7, 8]])
 
 
-def test_a_column_y_is_told_and_can_be_declined(tmp_path):
+def test_a_column_y_is_reported_and_need_not_be_the_label(tmp_path):
     text = "x,y\n1,2\n3,4\n"
     with pytest.warns(UserWarning, match="column 'y'.*label_column='none'"):
         assert csv(tmp_path, text).shape == (2, 1)
