@@ -139,6 +139,8 @@ class Classifier(Trainer):
         return {"classification_loss": loss}
 
     def data_contract(self) -> LabelContract:
+        if self._contract is None:
+            raise ValueError("The classifier is not built yet: call it on data once.")
         return self._contract
 
     def fit(

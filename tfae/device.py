@@ -114,7 +114,7 @@ class DeviceModel:
             raise ValueError(f"All inputs must have the same number of rows; received {sizes}.")
         n = next(iter(sizes.values()))
         outputs = runner.get_output_details()
-        results = {name: [] for name in outputs}
+        results: dict[str, list[np.ndarray]] = {name: [] for name in outputs}
         batch_size = self.metadata["batch_size"]
         for start in range(0, n, batch_size):
             batch = {name: array[start : start + batch_size] for name, array in rows.items()}

@@ -60,15 +60,16 @@ def of_constructor(cls: type) -> dict[str, Hyperparameter]:
             break
         networks.update(getattr(owner, "network_names", ()))
         if "__init__" in vars(owner):
-            for hyperparameter in _declared(owner.__init__, owner, _NAMED):
+            constructor = vars(owner)["__init__"]
+            for hyperparameter in _declared(constructor, owner, _NAMED):
                 found.setdefault(hyperparameter.name, hyperparameter)
-            if not _passes_on(owner.__init__):
+            if not _passes_on(constructor):
                 break
     hidden = networks | {"self"}
     return {name: value for name, value in found.items() if name not in hidden}
 
 
-def of_networks(cls: type) -> dict[str, Hyperparameter]:
+def of_networks(cls: type[Any]) -> dict[str, Hyperparameter]:
     """Returns the hyperparameters that a model's `from_shape` passes to its `_networks`."""
     declared = _declared(cls._networks, cls._networks, _NAMED[1:])
     return {hyperparameter.name: hyperparameter for hyperparameter in declared}
@@ -101,7 +102,7 @@ class Sorted(typing.NamedTuple):
     of_constructor: dict[str, Any]
 
 
-def sort(cls: type, architecture: str, given: dict[str, Any]) -> Sorted:
+def sort(cls: type[Any], architecture: str, given: dict[str, Any]) -> Sorted:
     """Checks the names of the arguments given to `from_shape`, and sorts the arguments.
 
     An argument that is declared in two places goes to both. The model's own defaults for the

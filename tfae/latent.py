@@ -73,16 +73,16 @@ def traverse(code: Any, dimension: int, values: Sequence[float]) -> np.ndarray:
     Raises:
         ValueError: If `code` or `values` has another shape, or there is no such dimension.
     """
-    code, values = np.asarray(code, np.float32), np.asarray(values, np.float32)
-    if code.ndim != 1 or values.ndim != 1:
+    start, path = np.asarray(code, np.float32), np.asarray(values, np.float32)
+    if start.ndim != 1 or path.ndim != 1:
         raise ValueError(
-            f"`code` must have shape (latent_dim,) and `values` (n,); received {code.shape} and "
-            f"{values.shape}."
+            f"`code` must have shape (latent_dim,) and `values` (n,); received {start.shape} and "
+            f"{path.shape}."
         )
-    if whole_number("dimension", dimension, 0) >= len(code):
-        raise ValueError(f"`dimension` must be 0 to {len(code) - 1}; received {dimension}.")
-    codes = np.tile(code, (len(values), 1))
-    codes[:, dimension] = values
+    if whole_number("dimension", dimension, 0) >= len(start):
+        raise ValueError(f"`dimension` must be 0 to {len(start) - 1}; received {dimension}.")
+    codes = np.tile(start, (len(path), 1))
+    codes[:, dimension] = path
     return codes
 
 

@@ -175,7 +175,7 @@ def latent_map(
     axes = figure.add_subplot()
     size = float(np.clip(12 * math.sqrt(1000 / max(len(codes), 1)), 2, 12))
     if labels is None:
-        axes.scatter(*codes.T, s=size, alpha=0.7, linewidths=0)
+        axes.scatter(codes[:, 0], codes[:, 1], s=size, alpha=0.7, linewidths=0)
     else:
         _scatter_classes(figure, axes, codes, np.asarray(labels), class_names, size)
     axes.set_xlabel(names[0])
@@ -208,7 +208,8 @@ def _scatter_classes(
     order = np.concatenate([order[labels[order] == -1], order[labels[order] != -1]])
     for part in np.array_split(order, min(20, max(1, len(order)))):
         for label in np.unique(labels[part]):
-            axes.scatter(*codes[part[labels[part] == label]].T, s=size, **styles[label])
+            x, y = codes[part[labels[part] == label]].T
+            axes.scatter(x, y, s=size, **styles[label])
     if len(classes) <= 30:
         legend = {"fontsize": 8, "frameon": False, "markerscale": 1.5}
         figure.legend(loc="outside right upper", **legend)

@@ -65,7 +65,8 @@ def test_generated_data_is_compared_in_a_space_of_features(own_run, tfae, monkey
 
 def test_a_measurement_that_the_model_does_not_allow_is_explained(tfae, make, of_table):
     make(of_table["autoencoder"])
-    assert "fit_prior" in tfae("evaluate run --features data", exit_code=2).output
+    output = tfae("evaluate run --features data", exit_code=2).output
+    assert "tfae fit run --prior gaussian_mixture" in " ".join(output.split())
     shown = tfae("evaluate run --importance-samples 3", exit_code=2).output
     assert "no log-likelihood to estimate" in shown
 

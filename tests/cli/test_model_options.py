@@ -115,13 +115,41 @@ def test_hyperparameters_have_the_types_and_texts_of_the_constructor():
         ("filters", "8", "mlp", "--filters belongs to the architecture conv, not to 'mlp'"),
         ("beta", "LinearDown:steps=3", "mlp", "no 'LinearDown'; there are.*LinearWarmUp"),
         ("beta", "LinearWarmUp:3", "mlp", "LinearWarmUp:name=value,name=value; received '3'"),
-        ("beta", "LinearWarmUp:stops=3", "mlp", "LinearWarmUp takes steps, start, end"),
+        ("beta", "LinearWarmUp:stops=3", "mlp", "no 'stops'; it takes steps, start, end"),
+        ("beta", "LinearWarmUp", "mlp", "LinearWarmUp needs 'steps'; it takes steps, start, end"),
+        ("beta", "LinearWarmUp:steps=0", "mlp", "^--beta LinearWarmUp:steps=0: `steps` must be"),
+        ("hidden_units", "4,,4", "mlp", "--hidden-units must be a whole number; received ''"),
+        ("likelihood", "Gaussian:scale=x", "mlp", "^--likelihood Gaussian:scale=x: `scale` must"),
+        ("likelihood", "GaussianCorruption", "mlp", "no 'GaussianCorruption'; there are Abs"),
+        ("likelihood", "Gaussian(scale=1)", "mlp", "written NAME:argument=value; there are"),
+        ("corruption", "masking:rate=3", "mlp", r"MaskingCorruption:rate=3: `rate` must lie in"),
+        ("corruption", "Gaussian", "mlp", "no 'Gaussian'; there are .*GaussianCorruption"),
+        ("prior", "Uniform:low=1,high=0", "mlp", "`low` must be a number below `high`"),
+        ("kernel_initializer", "RandomNormal:stddev=x", "mlp", "RandomNormal takes mean, stddev"),
     ],
 )
 def test_values_that_do_not_fit_are_explained(name, text, architecture, message):
     hyperparameter = model_options(package.VariationalAutoencoder)[name]
     with pytest.raises(ValueError, match=message):
         hyperparameter.parse(text, architecture)
+
+
+def test_a_short_name_can_have_arguments():
+    found = model_options(package.DenoisingAutoencoder)
+    corruption = found["corruption"].parse("masking:rate=0.5", "mlp")
+    assert corruption == "MaskingCorruption:rate=0.5"
+    sparsity = model_options(package.SparseAutoencoder)["sparsity"].parse("top_k:k=2", "mlp")
+    assert sparsity == "TopK:k=2"
+    likelihood = found["likelihood"].parse("student_t:scale=learned", "mlp")
+    assert likelihood == "StudentT:scale=learned"
+
+
+def test_a_name_that_two_kinds_have_is_that_of_the_option():
+    found = model_options(package.WassersteinAutoencoder)
+    prior = objects.make("Gaussian", found["prior"].objects)
+    assert isinstance(prior, package.priors.Gaussian)
+    likelihood = objects.make("Gaussian", found["likelihood"].objects)
+    assert isinstance(likelihood, package.losses.Gaussian)
 
 
 def test_objects_are_made_from_text():

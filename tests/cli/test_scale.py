@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tfae as package
-from tfae.cli.data_options import load_split, open_data
+from tfae.cli.data_options import open_data
 from tfae.cli.new_model import new_model, scaling_of_model
 
 SMALL = "--latent-dim 2 --hidden-units 8 --epochs 1 --likelihood squared_error --out run"
@@ -55,16 +55,6 @@ def test_the_model_scales_data_in_its_own_units(own_units, scale):
     np.testing.assert_allclose(model.encode(x), plain.encode(scaled), rtol=1e-4, atol=1e-4)
 
 
-def test_under_minmax_data_is_clipped_to_the_training_range_in_its_own_units(own_units):
-    _, x = own_units
-    config = config_of(own_units, "minmax")
-    scaling_of_model(config, open_data(config["data"]))
-    of_data = config["data"]  # as it is stored with the run
-    dataset = load_split(open_data(of_data), of_data, "test", 50, shuffle=False)
-    expected = np.clip(x[:50] * np.float32(1.5), x.min(0), x.max(0))
-    np.testing.assert_allclose(next(dataset.as_numpy_iterator()), expected, rtol=1e-5)
-
-
 @pytest.fixture
 def standardized(make, own_units):
     """The data of a run with --scale standard, which lies in the folder "run"."""
@@ -89,31 +79,12 @@ def test_other_data_is_measured_in_its_own_units(tfae, standardized):
     assert other["loss"] == pytest.approx(own["loss"], rel=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("model", "options", "note"),
-    [
-        ("sparse-coding", {"scale": "standard"}, "with this model --scale standard is not kept"),
-        (
-            "autoencoder",
-            {"scale": "minmax", "binarize": "threshold"},
-            "with data that is binarized --scale minmax is not kept",
-        ),
-    ],
-)
-def test_data_is_scaled_outside_models_that_cannot_do_it(own_units, model, options, note, capsys):
-    config = config_of(own_units, model=model, **options)
-    assert scaling_of_model(config, open_data(config["data"])) is None
-    assert note in " ".join(capsys.readouterr().out.split())
-    of_data = config["data"]
-    assert "scaled_by" not in of_data
-    batch = next(load_split(open_data(of_data), of_data, "train", 200).as_numpy_iterator())
-    assert np.abs(batch).max() < 6
-
-
 def test_a_scaling_that_the_likelihood_does_not_accept_is_refused_as_such(tfae, own_units):
     shutil.copy(own_units[0], "d.npz")
     command = SMALL.replace("--likelihood squared_error", "")
     output = tfae(f"train autoencoder --data d.npz --scale standard {command}", exit_code=2).output
     shown = " ".join(output.split())
-    assert "--scale standard gives values below 0 and above 1" in shown
+    assert (
+        "--scale standard gives values below 0 and above 1, which --likelihood Bernoulli" in shown
+    )
     assert "add --likelihood gaussian or squared_error, or choose --scale minmax" in shown

@@ -663,18 +663,3 @@ def test_numbers_outside_the_support_are_reported_as_an_anomaly(browser, many_di
         "own.csv holds 1.5 for column 2, which must lie from 0 to 1: no data of this model, so an "
         "anomaly."
     )
-
-
-def test_own_files_are_not_offered_where_they_would_be_refused(
-    browser, serve, prepared, own_image, tmp_path
-):
-    for file in prepared.iterdir():
-        content = file.read_bytes().replace(b'"ownScale": null', b'"ownScale": "minmax"')
-        (tmp_path / file.name).write_bytes(content)
-    page = Visitor(browser, serve(tmp_path))
-    hidden = "['#choose', '#own-offer'].map((s) => document.querySelector(s).hidden)"
-    assert page.browser.evaluate(hidden) == [True, True]
-    before = page.browser.evaluate("document.querySelector('#notice').hidden")
-    drop(page, own_image[0])
-    assert page.browser.evaluate("document.querySelector('#notice').hidden") == before
-    assert page.browser.evaluate("document.documentElement.dataset.example") == "Example 1"

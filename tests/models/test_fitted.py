@@ -145,6 +145,13 @@ def test_the_threshold_is_the_score_at_the_conformal_rank(n, rate, threshold):
     assert conformal_threshold(scores, rate) == threshold
 
 
+def test_infinite_scores_count_as_above_the_threshold():
+    scores = np.array([1.0, 2, 3, 4, 5, 6, 7, 8, np.inf])
+    assert conformal_threshold(scores, 0.2) == 8
+    with pytest.raises(ValueError, match="1 of 9 normal examples have an infinite score"):
+        conformal_threshold(scores, 0.1)
+
+
 def test_new_examples_exceed_the_threshold_at_most_at_the_promised_rate():
     rng = np.random.default_rng(0)
     scores = rng.standard_cauchy((20_000, 25))

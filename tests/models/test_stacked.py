@@ -356,6 +356,13 @@ class _StopAfter(keras.callbacks.Callback):
 # ---------------------------------------------------------------------------- classifier
 
 
+def test_a_classifier_is_not_told_of_likelihoods():
+    classifier = stack().classifier(3)
+    with pytest.raises(ValueError, match="defines its own loss: leave `loss`") as error:
+        classifier.compile("adam", "sparse_categorical_crossentropy")
+    assert "likelihood" not in str(error.value)
+
+
 @pytest.mark.parametrize("head", ["softmax", "svm"])
 def test_a_classifier_with_either_head_classifies_digits(flat, labels, head):
     classifier = stack((64, 32), "relu", compiled=False).classifier(10, head)

@@ -266,6 +266,7 @@ def test_an_encoder_without_two_heads_of_equal_shape_is_refused():
     decoder = keras.Model(code, dense(8)(code))
     encoders = {
         r"one tensor \(None, 2\)": keras.Model(x, dense(2)(x)),
+        "a dict": keras.Model(x, {"mean": dense(2)(x), "log_variance": dense(2)(x)}),
         r"\[\(None, 2\), \(None, 3\)\]": keras.Model(x, [dense(2)(x), dense(3)(x)]),
         r"\(None, 2\), \(None, 2\), \(None, 2\)": keras.Model(x, [dense(2)(x) for _ in range(3)]),
     }

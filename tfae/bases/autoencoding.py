@@ -1,7 +1,7 @@
 """The base class of all autoencoders: encode, decode and score, in graphs and on arrays."""
 
 from collections.abc import Callable
-from typing import Any, Literal, overload
+from typing import Any, Literal, Self, overload
 
 import keras
 import numpy as np
@@ -561,8 +561,25 @@ class Autoencoding(Trainer):
                 `1 / false_positive_rate - 1` are needed.
         """
         false_positive_rate = between("false_positive_rate", false_positive_rate, 0, 1)
-        scores = self.anomaly_score(x, batch_size)
-        return self._fitted.fit_threshold(scores, false_positive_rate)
+        return self.fit_threshold_to_scores(self.anomaly_score(x, batch_size), false_positive_rate)
+
+    def fit_threshold_to_scores(
+        self, scores: np.ndarray, false_positive_rate: float = 0.01
+    ) -> float:
+        """Does the same as `fit_threshold`, given the scores of normal data.
+
+        Args:
+            scores: Results of `anomaly_score`, `(n,)`; infinite for data out of the model's range.
+            false_positive_rate: As for `fit_threshold`.
+
+        Returns:
+            The threshold.
+
+        Raises:
+            ValueError: As for `fit_threshold`, or if more scores are infinite than the rate allows.
+        """
+        false_positive_rate = between("false_positive_rate", false_positive_rate, 0, 1)
+        return self._fitted.fit_threshold(np.asarray(scores), false_positive_rate)
 
     def save_own_variables(self, store: Any) -> None:
         super().save_own_variables(store)
@@ -573,6 +590,17 @@ class Autoencoding(Trainer):
         arrays = {key: store[key] for key in store.keys()}  # noqa: SIM118 - an HDF5 group
         self._fitted = FittedState.pop_from(arrays)
         super().load_own_variables(arrays)
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> Self:
+        return cls(
+            **{
+                key: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
+                if isinstance(value, dict)
+                else value
+                for key, value in config.items()
+            }
+        )
 
     # ------------------------------------------------------------------ helpers
 

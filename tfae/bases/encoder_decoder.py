@@ -16,7 +16,7 @@ from tfae.batches.batch import Batch
 from tfae.batches.contract import DataContract
 from tfae.batches.elements import checked_missing, filled, is_observed
 from tfae.layers import corruption as corruptions
-from tfae.layers.scaling import Scaling
+from tfae.layers.scaling import Scaling, checked_scaling
 from tfae.layers.seeds import random_seed, seed_unseeded
 from tfae.losses import likelihoods
 from tfae.networks import ARCHITECTURES
@@ -29,12 +29,6 @@ from tfae.networks.compatibility import (
 )
 from tfae.networks.layer_outputs import feature_model
 from tfae.networks.open_output import check_output_is_open
-
-
-def _checked_scaling(scaling: Scaling | None) -> Scaling | None:
-    if scaling is not None and not isinstance(scaling, Scaling):
-        raise ValueError(f"`scaling` must be a tfae.layers.Scaling; received {scaling!r}.")
-    return scaling
 
 
 class EncoderDecoder(Autoencoding):
@@ -76,7 +70,7 @@ class EncoderDecoder(Autoencoding):
     attribute_checks: ClassVar[dict[str, Callable]] = {
         "likelihood": likelihoods.get,
         "corruption": corruptions.get,
-        "scaling": _checked_scaling,
+        "scaling": checked_scaling,
         "missing": checked_missing,
         "schema": tables.checked_schema,
     }
@@ -201,7 +195,7 @@ class EncoderDecoder(Autoencoding):
         given = hyperparameters.sort(cls, architecture, options)
         seed = given.of_constructor.get("seed")
         seed = random_seed() if seed is None else seed
-        build = functools.partial(
+        build: functools.partial[Any] = functools.partial(
             ARCHITECTURES[architecture],
             variational=cls._variational,
             missing=given.of_constructor.get("missing") is not None,
@@ -526,14 +520,3 @@ class EncoderDecoder(Autoencoding):
             "schema": keras.saving.serialize_keras_object(self.schema),
             "seed": self.seed,
         }
-
-    @classmethod
-    def from_config(cls, config: dict, custom_objects: dict | None = None) -> Self:
-        return cls(
-            **{
-                key: keras.saving.deserialize_keras_object(value, custom_objects=custom_objects)
-                if isinstance(value, dict)
-                else value
-                for key, value in config.items()
-            }
-        )

@@ -67,7 +67,11 @@ class GaussianPosterior(EncoderDecoder):
     def _checked_code(self, encoded: Any) -> keras.KerasTensor:
         shapes = [tuple(t.shape) for t in encoded] if isinstance(encoded, list | tuple) else None
         if shapes is None or len(shapes) != 2 or shapes[0] != shapes[1]:
-            given = shapes if shapes is not None else f"one tensor {tuple(encoded.shape)}"
+            given = shapes or (
+                f"a {type(encoded).__name__}"
+                if isinstance(encoded, dict)
+                else f"one tensor {tuple(encoded.shape)}"
+            )
             raise ValueError(
                 "`encoder` of a variational model must have two heads of the same shape, "
                 f"(mean, log_variance); it gives {given}. End it in two Dense(latent_dim) layers: "

@@ -13,7 +13,7 @@ def conformal_threshold(scores: np.ndarray, false_positive_rate: float) -> float
         false_positive_rate: In (0, 1).
 
     Raises:
-        ValueError: If there are too few scores, or one is NaN.
+        ValueError: If there are too few scores, one is NaN, or the threshold would be infinite.
 
     Reference:
         Laxhammar and Falkman, "Conformal Prediction for Distribution-Independent Anomaly Detection
@@ -33,4 +33,11 @@ def conformal_threshold(scores: np.ndarray, false_positive_rate: float) -> float
             f"A false-positive rate of {false_positive_rate:g} needs at least {needed} normal "
             f"examples; received {n}."
         )
-    return float(np.partition(scores, rank - 1)[rank - 1])
+    threshold = float(np.partition(scores, rank - 1)[rank - 1])
+    if math.isinf(threshold):
+        raise ValueError(
+            f"{int(np.isinf(scores).sum())} of {n} normal examples have an infinite score, since "
+            "they are out of the model's range: more than a false-positive rate of "
+            f"{false_positive_rate:g} allows."
+        )
+    return threshold

@@ -46,7 +46,9 @@ class LabelRange(NamedTuple):
         is_flat = shape.is_compatible_with([None]) or shape.is_compatible_with([None, 1])
         if not dtype.is_integer or not is_flat:
             advice = ""
-            if shape.rank == 2:
+            if dtype == tf.string:
+                advice = f" Number the classes: numpy.unique({self.name}, return_inverse=True)[1]."
+            elif shape.rank == 2:
                 advice = f" One-hot labels become integers: numpy.argmax({self.name}, axis=1)."
             raise ValueError(f"{self} Received {dtype.name} of shape {tuple(shape)}.{advice}")
 

@@ -56,7 +56,9 @@ def check_number_type(name: str, dtype: Any) -> None:
         return
     name_of_dtype = dtype.name if isinstance(dtype, tf.DType) else str(dtype)
     advice = ""
-    if np.dtype(numpy_dtype).kind in "OSU":
+    if np.dtype(numpy_dtype).kind in "OSU" and name in ("label", "y"):
+        advice = f" Number the classes: numpy.unique({name}, return_inverse=True)[1]."
+    elif np.dtype(numpy_dtype).kind in "OSU":
         advice = " Convert it with numpy.asarray(..., dtype='float32')."
     raise ValueError(
         f"`{name}` must be an array of numbers; received dtype {name_of_dtype}.{advice}"

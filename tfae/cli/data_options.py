@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,10 @@ import click
 
 from tfae.cli.data_kinds import kind_of
 from tfae.cli.errors import in_terms_of_options
+from tfae.cli.shared_options import Number
 
 if TYPE_CHECKING:
+    import keras
     import tensorflow as tf
 
     from tfae import data
@@ -51,7 +54,7 @@ class Scale(click.ParamType):
             number = float(value)
         except ValueError:
             number = 0.0
-        if not 0 < number < float("inf"):
+        if not 1e-30 < number < 1e30:  # its inverse is a float32
             self.fail(
                 f"{value!r} is not auto, none, minmax, standard, or a positive number.",
                 param,
@@ -90,7 +93,7 @@ DATA = (
     ),
     click.Option(
         ["--validation-split"],
-        type=click.FloatRange(0, 1, max_open=True),
+        type=Number(0, 1, max_open=True),
         help="Fraction of the training examples to hold out for validation.  [default: 0.1, or "
         "none if the data has its own validation split]",
     ),
@@ -172,6 +175,8 @@ def open_data(config: dict[str, Any]) -> data.Source:
     A table is read as numbers if it holds nothing else. Otherwise, or if "kinds" of columns are
     given, a schema of its columns is found out, unless "schema" holds one.
     """
+    if not config["data"]:
+        raise ValueError("--data is empty: give a name or a path.")
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always", UserWarning)
         source = _opened(config)
@@ -203,36 +208,64 @@ def _opened(config: dict[str, Any]) -> data.Source:
 
 
 def load_split(
-    source: data.Source, config: dict[str, Any], split: str, batch_size: int, **kwargs: Any
-) -> Any:
-    """Returns the dataset of a split, as the options in `data_config` ask for it.
+    model: keras.Model,
+    source: data.Source,
+    config: dict[str, Any],
+    split: str,
+    batch_size: int,
+    *,
+    all_rows: bool = False,
+    **kwargs: Any,
+) -> tf.data.Dataset:
+    """Returns the dataset of a split, as the options in `data_config` and the model ask for it.
 
-    If the model itself scales the data ("scaled_by"), the data stays in its own units; with --scale
-    minmax it is clipped to the range of the training data.
+    A model that scales its data itself gets it in its own units, without the examples that are out
+    of its range.
+
+    Args:
+        model: The run's model.
+        source: The data; of the run, or other data of the same kind.
+        config: The data's options.
+        split: The split.
+        batch_size: Examples in a batch.
+        all_rows: Whether this is the training data, of which none is left out: values out of the
+            range are refused.
+        **kwargs: Other arguments of `Source.load`.
     """
-    by_model = config.get("scaled_by") == "model"
-    dataset = source.load(
+    import tensorflow as tf
+
+    from tfae import data
+    from tfae.cli.out_of_range import leave_out, num_outside, range_of
+
+    by_model = getattr(model, "scaling", None)
+    scale = config["scale"]
+    if by_model is not None and not config["binarize"]:
+        scale = None
+    elif by_model is not None and not all_rows:  # that of the run, also for other data
+        scale = data.Scaling(by_model.shift, by_model.factor)
+    dataset = loaded = source.load(
         split,
         batch_size,
         validation_split=config["validation_split"],
         binarize=config["binarize"],
-        scale=None if by_model else config["scale"],
+        scale=scale,
         **kwargs,
     )
-    return _clipped(dataset, *config["clip"]) if by_model and config.get("clip") else dataset
+    limits = range_of(model)
+    num_left_out = 0 if all_rows else num_outside(model, source, config, split)
+    if by_model is not None and config["binarize"]:
+        dataset = dataset.map(lambda batch: _with_x(batch, by_model.inverse))
+    elif num_left_out and limits is not None:
+        left = source.describe(split, config["validation_split"]).num_examples - num_left_out
+        size = tf.data.experimental.assert_cardinality(-(-left // batch_size))
+        dataset = leave_out(dataset, *limits, batch_size=batch_size).apply(size)
+    dataset.tfae_epoch = loaded.tfae_epoch  # the number of the pass, which determines the order
+    return dataset
 
 
-def _clipped(dataset: tf.data.Dataset, low: Any, high: Any) -> tf.data.Dataset:
-    import tensorflow as tf
-
-    def clip(batch: Any) -> Any:
-        x = batch["x"] if isinstance(batch, dict) else batch
-        x = tf.clip_by_value(tf.cast(x, tf.float32), tf.constant(low), tf.constant(high))
-        return {**batch, "x": x} if isinstance(batch, dict) else x
-
-    clipped = dataset.map(clip)
-    clipped.tfae_epoch = dataset.tfae_epoch  # the number of the pass, which determines the order
-    return clipped
+def _with_x(batch: Any, change: Callable) -> Any:
+    """Changes the data of a batch, with labels or without."""
+    return {**batch, "x": change(batch["x"])} if isinstance(batch, dict) else change(batch)
 
 
 def unseen_split(source: data.Source, config: dict[str, Any]) -> str:

@@ -63,7 +63,13 @@ def _pictures(
     description = source.describe(split, config["data"]["validation_split"])
     batch = next(
         load_split(
-            source, config["data"], split, _SHOWN, shuffle=False, labels=description.has_labels
+            model,
+            source,
+            config["data"],
+            split,
+            _SHOWN,
+            shuffle=False,
+            labels=description.has_labels,
         ).as_numpy_iterator()
     )
     x, label = (batch["x"], batch["label"]) if description.has_labels else (batch, None)

@@ -13,6 +13,7 @@ from tfae import data
 from tfae.cli.console import console
 from tfae.cli.data_options import load_split
 from tfae.cli.history import History
+from tfae.cli.out_of_range import num_outside
 from tfae.cli.partial_run import PartialRun
 from tfae.cli.progress import ShowProgress
 
@@ -40,15 +41,22 @@ def train_epochs(
     common = {"batch_size": training["batch_size"], "labels": of_data["labels"]}
     seed = training["seed"]
     validation = None
-    if of_data["validation_split"] or "validation" in source.splits:
-        validation = load_split(source, of_data, "validation", **common, seed=seed)
+
+    def training_data() -> tf.data.Dataset:
+        return load_split(model, source, of_data, "train", **common, seed=seed, all_rows=True)
+
+    x = training_data()
+    is_held_out = of_data["validation_split"] or "validation" in source.splits
+    # If training data is out of range, `fit` says so, and nothing is said about other data.
+    if is_held_out and not num_outside(model, source, of_data, "train", quiet=True):
+        validation = load_split(model, source, of_data, "validation", **common, seed=seed)
     if training.get("pretrain_epochs") and not history:
-        _pretrain(model, load_split(source, of_data, "train", **common, seed=seed), training, run)
+        _pretrain(model, training_data(), training, run)
     log = run.log(history)
     progress = ShowProgress(console, training["epochs"], len(history))
     try:
         model.fit(
-            load_split(source, of_data, "train", **common, seed=seed),
+            x,
             epochs=training["epochs"],
             initial_epoch=len(history),
             validation_data=validation,

@@ -21,16 +21,25 @@ class Refused(click.ClickException):
         click.echo(f"Error: {click.format_filename(self.format_message())}", err=True, file=file)
 
 
+class OptionError(ValueError):
+    """An error whose message names the options already."""
+
+
 class Command(click.Command):
     """A command whose error messages name its options instead of Python's arguments."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (*_BAD_INPUT, *_errors_of_tensorflow()) as error:
+        except Exception as error:
+            if not isinstance(error, (*_BAD_INPUT, *_errors_of_tensorflow())):
+                raise
             if ctx.find_root().params.get("debug"):
                 traceback.print_exc()
-            raise Refused(in_terms_of_options(one_line(error), self.params)) from error
+            text = one_line(error)
+            if not isinstance(error, OptionError):
+                text = in_terms_of_options(text, self.params)
+            raise Refused(text) from error
 
 
 def one_line(error: BaseException) -> str:
@@ -43,6 +52,12 @@ def one_line(error: BaseException) -> str:
         text = asserted[1].replace("\\'", "'")
     elif raised and (isinstance(error, _errors_of_tensorflow()) or "in user code:" in text):
         text = raised[-1]
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        text = f"{click.format_filename(error.filename)}: {error.strerror}."
+    if isinstance(error, _errors_of_tensorflow()):
+        text = re.sub(r"\{\{function_node .*?\}\}|\[\[\{\{node .*?\]\]|\[Op:.*", "", text)
+        if "OOM" in text or "resource exhausted" in text.lower():
+            text = f"This takes more memory than there is: {text.strip()}. Choose smaller numbers."
     return " ".join(text.split()) or type(error).__name__
 
 
@@ -60,13 +75,23 @@ def in_terms_of_options(text: str, params: list[click.Parameter]) -> str:
         text = re.sub(rf"(?<![\w.-]){name}=(?!\w)", option, text)
         if "_" in param.name:
             text = re.sub(rf"(?<![\w./-]){name}(?![\w./=-])", option, text)
+        text = text.replace(f"received {option} ", "received ")
+        for other in param.secondary_opts:
+            text = text.replace(f"{option} False", other)
         if option == "--scale":
             text = text.replace("Scale the data (", "Scale the data with --scale (")
-    return text
+        if option == "--image-size":
+            text = re.sub(r"--image-size [\[(](\d+), (\d+)[\])]", r"--image-size \1x\2", text)
+            text = text.replace("--image-size (height, width)", "--image-size HEIGHTxWIDTH")
+    text = re.sub(r"(?<![\w.-])likelihood='(\w+)'", r"--likelihood \1", text)
+    text = re.sub(r"--likelihood '(\w+)'", r"--likelihood \1", text)
+    text = text.replace("shape (None, ", "shape (n, ").replace("received (None, ", "received (n, ")
+    return text.replace("`x` ", "the data " if not text.startswith("`x`") else "The data ")
 
 
 def _kinds_as_options(text: str) -> str:
     """Replaces advice to pass kinds of columns in Python, as `TableSchema` gives it."""
+    text = text.replace("`kinds` names", "--column or --ignore names")
     kind = r"kinds=\{'?(?P<name>.*?)'?: '(?P<kind>\w+)'\}(?: to TableSchema\.infer)?"
     return re.sub(rf"(?:pass )?{kind}", r"train with --column '\g<name>=\g<kind>'", text)
 

@@ -70,3 +70,13 @@ def replace_model(folder: Path, model: keras.Model) -> None:
     """
     with atomic_write((folder / "model.keras").resolve(), replace=True) as path:
         model.save(path)
+
+
+def why_not_generating(run: Path, model: keras.Model) -> str:
+    """Says why a model without a distribution over codes generates no data, and what to do."""
+    if not hasattr(model, "sampling_prior"):
+        return f"{type(model).__name__} cannot generate data: it has no codes to draw."
+    return (
+        f"{type(model).__name__} has no distribution over codes to draw from; fit one with "
+        f"`tfae fit {run} --prior {model.prior_kinds[0]}`."
+    )

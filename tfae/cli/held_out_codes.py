@@ -24,7 +24,9 @@ def held_out_codes(
         raise ValueError(f"{type(model).__name__} has no codes to decode.")
     source, of_data = open_data(config["data"]), config["data"]
     split = held_out_split(source, of_data)
-    dataset = load_split(source, of_data, split, 256, labels=of_data["labels"], shuffle=False)
+    dataset = load_split(
+        model, source, of_data, split, 256, labels=of_data["labels"], shuffle=False
+    )
     sample = evaluation.random_sample(dataset, number, seed)
     codes = model.encode(sample)
     if codes.ndim != 2:

@@ -18,6 +18,7 @@ from tfae.cli.history import History, write_history
 from tfae.cli.interrupts import sigterm_as_ctrl_c
 from tfae.cli.json_files import write_json
 from tfae.cli.measuring import measure
+from tfae.cli.model_names import model_class
 from tfae.cli.new_model import new_model, scaling_of_model
 from tfae.cli.partial_run import PartialRun
 
@@ -59,6 +60,13 @@ def make_run(
     if config["data"]["validation_split"] is None:
         config["data"]["validation_split"] = 0.0 if "validation" in source.splits else 0.1
     description = source.describe("train", config["data"]["validation_split"])
+    if config["data"]["labels"] and not description.has_labels:
+        who = "--labels" if not model_class(config["model"]).conditional else "This model"
+        raise ValueError(
+            f"{who} needs labels, but {source.name!r} has none. They come from class subfolders of "
+            "images, an array 'y' in an .npz file, or a column 'label' (or --label-column) of a "
+            ".csv file."
+        )
     scaling = scaling_of_model(config, source)
     config["data"] |= _how_it_was_read(config["data"], source)
     with run.claimed({**config, **circumstances()}, interrupted), sigterm_as_ctrl_c():
@@ -81,7 +89,7 @@ def _how_it_was_read(of_data: dict[str, Any], source: data.Source) -> dict[str, 
     if source.schema is not None:
         return {"schema": source.schema.get_config()}
     read = {"dtype": str(source.examples(split).dtype), "columns": columns and list(columns)}
-    if of_data.get("scaled_by") != "model" and of_data["scale"] is not None:
+    if of_data["scale"] == "auto":  # the model has any other
         read["scaling"] = source.scaling(of_data["scale"], of_data["validation_split"]).get_config()
     return read
 

@@ -39,7 +39,7 @@ def measure(
     """
     batch_size, of_data = config["training"]["batch_size"], config["data"]
     dataset = load_split(
-        source, of_data, split, batch_size, labels=of_data["labels"], shuffle=False
+        model, source, of_data, split, batch_size, labels=of_data["labels"], shuffle=False
     )
     values = evaluation.measure(
         model, dataset, importance_samples=importance_samples, features=features, seed=seed
@@ -47,7 +47,9 @@ def measure(
     if hasattr(model, "encode") and _can_be_probed(source, split):
         sides = []
         for part in ("train", split):
-            labelled = load_split(source, of_data, part, batch_size, labels=True, shuffle=False)
+            labelled = load_split(
+                model, source, of_data, part, batch_size, labels=True, shuffle=False
+            )
             sample = evaluation.random_sample(labelled, _PROBED, seed)
             codes = model.encode(sample["x"])  # a conditional model must not see the labels
             sides += [codes.reshape(len(codes), -1), sample["label"]]

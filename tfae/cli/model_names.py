@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from typing import Any
 
 import tfae
 
@@ -31,7 +32,7 @@ def resolve(name: str) -> str | None:
     return matching[0] if len(matching) == 1 else None
 
 
-def model_class(command: str) -> type:
+def model_class(command: str) -> type[Any]:
     """Returns the class that a command name stands for."""
     return getattr(tfae, command_names()[command])
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import collections.abc
 import dataclasses
 import inspect
+import re
 import types
 import typing
 from collections.abc import Iterator
 from typing import Any
 
 from tfae import hyperparameters
-from tfae.cli.objects import is_object, make
+from tfae.cli.errors import OptionError
+from tfae.cli.objects import classes, is_object, make, spelled_out
 from tfae.hyperparameters import REQUIRED, Hyperparameter
 from tfae.losses.likelihoods import LIKELIHOODS, Likelihood
 from tfae.networks import ARCHITECTURES
 
 _NOT_OPTIONS = {"seed", "name", "dtype", "scaling"}  # every run has `--seed` and `--scale`
+_NAME = re.compile(r"[\w.+-]*")  # a name or a number
 _SIMPLE = (bool, int, float, str)
 _TYPE_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
 
@@ -31,7 +34,7 @@ class ModelOption:
         defaults: The default for each architecture; under `None` if it is the same for all.
         types: Simple types that its value can have.
         sequence: Whether the value can be a sequence of these.
-        objects: Whether the value can be an object; see `tfae.cli.objects`.
+        objects: Classes of the objects that it can be; see `tfae.cli.objects`.
     """
 
     name: str
@@ -39,7 +42,7 @@ class ModelOption:
     defaults: dict[str | None, Any]
     types: tuple[type, ...]
     sequence: bool
-    objects: bool
+    objects: tuple[type, ...]
 
     @property
     def required(self) -> bool:
@@ -65,20 +68,32 @@ class ModelOption:
         The text of an object is only checked, and is returned as it is.
 
         Raises:
-            ValueError: If the value does not have a type that the argument takes.
+            OptionError: If the value does not have a type that the argument takes.
         """
         if architecture not in self.defaults and None not in self.defaults:
-            raise ValueError(
+            raise OptionError(
                 f"{self.option} belongs to the architecture {' or '.join(self.defaults)}, not to "
                 f"{architecture!r}."
             )
-        if self.objects and is_object(text):
-            make(text)
-            return text
+        if self.objects:
+            text = spelled_out(text, self.objects, self.name)
+            if is_object(text) or not _NAME.fullmatch(text):
+                return self._parse_object(text)
         default = self.defaults.get(architecture, self.defaults.get(None))
         if self.sequence and not isinstance(default, int | float | str):
-            return tuple(self._parse_one(part) for part in text.split(",") if part.strip())
+            parts = text.split(",") if text.strip() else ()
+            return tuple(self._parse_one(part) for part in parts)
         return self._parse_one(text)
+
+    def _parse_object(self, text: str) -> str:
+        try:
+            if not is_object(text):
+                names = ", ".join(classes(self.objects))
+                raise ValueError(f"objects are written NAME:argument=value; there are {names}.")
+            make(text, self.objects)
+        except ValueError as error:
+            raise OptionError(f"{self.option} {text}: {error}") from error
+        return text
 
     def _parse_one(self, text: str) -> Any:
         text = text.strip()
@@ -93,7 +108,7 @@ class ModelOption:
         names = [_TYPE_NAMES[simple] for simple in self.types]
         names += ["an object (NAME:argument=value)"] if self.objects else []
         wanted = " or ".join(names)
-        raise ValueError(f"{self.option} must be {wanted}; received {text!r}.")
+        raise OptionError(f"{self.option} must be {wanted}; received {text!r}.")
 
 
 def model_options(cls: type) -> dict[str, ModelOption]:
@@ -112,7 +127,7 @@ def model_options(cls: type) -> dict[str, ModelOption]:
             defaults={**known.defaults, **new.defaults},
             types=tuple(t for t in _SIMPLE if t in (*known.types, *new.types)),
             sequence=known.sequence or new.sequence,
-            objects=known.objects or new.objects,
+            objects=tuple(dict.fromkeys((*known.objects, *new.objects))),
         )
     return found
 
@@ -122,7 +137,7 @@ def has_architectures(cls: type) -> bool:
     return hasattr(cls, "from_shape")
 
 
-def has_optimizer(cls: type) -> bool:
+def has_optimizer(cls: type[Any]) -> bool:
     """Whether `compile` takes an optimizer; some models minimise without one."""
     optimizer = inspect.signature(cls.compile).parameters["optimizer"]
     return optimizer.annotation not in (None, "None")  # these mean that it only takes `None`
@@ -156,23 +171,27 @@ def _names(hint: Any) -> str:
     return f" All names: {', '.join(LIKELIHOODS)}."
 
 
-def _kinds(hint: Any) -> tuple[tuple[type, ...], bool, bool]:
-    """Returns the simple types that a type hint allows, and whether sequences and objects."""
+def _kinds(hint: Any) -> tuple[tuple[type, ...], bool, tuple[type, ...]]:
+    """Returns what a type hint allows: simple types, whether sequences, classes of objects."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint in _SIMPLE:
-        return (hint,), False, False
+        return (hint,), False, ()
     if origin is typing.Literal:
-        return tuple(dict.fromkeys(type(a) for a in arguments)), False, False
+        return tuple(dict.fromkeys(type(a) for a in arguments)), False, ()
     if origin in (list, tuple, collections.abc.Sequence):
-        return _kinds(arguments[0])[0], True, False
+        return _kinds(arguments[0])[0], True, ()
     if origin in (typing.Union, types.UnionType):
         parts = [_kinds(argument) for argument in arguments if argument is not type(None)]
         return (
             tuple(t for t in _SIMPLE if any(t in simple for simple, _, _ in parts)),
             any(sequence for _, sequence, _ in parts),
-            any(objects for _, _, objects in parts),
+            tuple(kind for _, _, objects in parts for kind in objects),
         )
-    return (), False, True
+    return (
+        (),
+        False,
+        () if hint is collections.abc.Callable else (hint,),
+    )
 
 
 def _as_text(value: Any) -> str:

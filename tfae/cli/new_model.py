@@ -8,8 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfae import data, hyperparameters, layers
-from tfae.cli.console import console
+from tfae import data, layers
 from tfae.cli.model_names import model_class
 from tfae.cli.model_options import has_architectures, model_options
 from tfae.cli.objects import make
@@ -21,11 +20,9 @@ _LARGEST_EXAMPLE = 2_000_000  # numbers; built-in networks have 340 to 1,000 wei
 def scaling_of_model(config: dict[str, Any], source: data.Source) -> layers.Scaling | None:
     """Returns the scaling that becomes a part of the model, which then works in the data's units.
 
-    `None` if the data is scaled before the model sees it: for --scale auto, for data that is
-    binarized, and for models that have no scaling.
+    `None` for --scale auto, which is scaled before the model sees it: all images of a kind alike.
     """
     of_data = config["data"]
-    has_scaling = "scaling" in hyperparameters.of_constructor(model_class(config["model"]))
     if of_data["scale"] in (None, "auto"):
         return None
     if source.schema is not None:
@@ -33,17 +30,7 @@ def scaling_of_model(config: dict[str, Any], source: data.Source) -> layers.Scal
             f"--scale {of_data['scale']} is for arrays and tables of numbers. {source.name} has "
             "columns of several kinds, or missing values, and each column is scaled by its kind."
         )
-    if of_data["binarize"] or not has_scaling:
-        reason = "data that is binarized" if has_scaling else "this model"
-        console.print(
-            f"Note: with {reason} --scale {of_data['scale']} is not kept in the model. Scale what "
-            "you give to it and to its exports in the same way."
-        )
-        return None
     found = source.scaling(of_data["scale"], of_data["validation_split"])
-    of_data["scaled_by"] = "model"
-    if found.clip:
-        of_data["clip"] = [found.unscale(np.float32(end)).tolist() for end in (0, 1)]
     return layers.Scaling(found.shift, found.factor)
 
 
@@ -67,7 +54,11 @@ def new_model(
     training = config["training"]
     keras.utils.set_random_seed(training["seed"])  # for the initial weights
     cls = model_class(config["model"])
-    options = {key: make(value) for key, value in config["hyperparameters"].items()}
+    kinds = {key: option.objects for key, option in model_options(cls).items()}
+    options = {
+        key: make(value, kinds[key]) if kinds.get(key) else value
+        for key, value in config["hyperparameters"].items()
+    }
     options["seed"] = training["seed"]
     if scaling is not None:
         options["scaling"] = scaling
@@ -86,16 +77,29 @@ def new_model(
         )
     else:
         model = cls(**options)
-    support = model.data_contract().support if model.built else None
-    of_data = config.get("data", {})
-    is_standard = of_data.get("scale") == "standard" and not of_data.get("binarize")
-    if support is not None and is_standard:
-        raise ValueError(
-            "--scale standard gives values below 0 and above 1, which --likelihood bernoulli does "
-            "not take: add --likelihood gaussian or squared_error, or choose --scale minmax."
-        )
+    _check_scale(model, config.get("data", {}))
     compile_model(model, training.get("learning_rate"))
     return model
+
+
+def _check_scale(model: keras.Model, of_data: dict[str, Any]) -> None:
+    """Raises `ValueError` if the likelihood does not take what `--scale` makes of the data."""
+    scale = of_data.get("scale")
+    likelihood = getattr(model, "likelihood", None)
+    if scale in (None, "auto") or likelihood is None:
+        return
+    name = type(likelihood).__name__
+    if np.any(likelihood.integers):
+        raise ValueError(
+            f"--likelihood {name} is for integers, which --scale {scale} would make fractions: "
+            "leave --scale out, or choose --likelihood gaussian."
+        )
+    is_standard = scale == "standard" and not of_data.get("binarize")
+    if is_standard and likelihood.support is not None:
+        raise ValueError(
+            f"--scale standard gives values below 0 and above 1, which --likelihood {name} does "
+            "not take: add --likelihood gaussian or squared_error, or choose --scale minmax."
+        )
 
 
 def _check_size(shape: tuple[int, ...]) -> None:

@@ -60,8 +60,14 @@ class PartialRun:
                 not to be resumed, or was started with other options.
         """
         self._check_absent()
-        self.out.parent.mkdir(parents=True, exist_ok=True)
-        self.folder.mkdir(exist_ok=True)
+        try:
+            self.out.parent.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ValueError(
+                f"--out {self.out} cannot be created: {error.filename}: {error.strerror}. Choose "
+                "another folder."
+            ) from error
         with contextlib.ExitStack() as lock:
             try:
                 lock.enter_context(locked(self.folder / "lock"))

@@ -49,7 +49,8 @@ class ShowProgress(keras.callbacks.ProgbarLogger):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         names = ("loss", "val_loss")
-        losses = "  ".join(f"{name} {logs[name]:.4g}" for name in names if name in logs)
+        values = {name: logs[name] for name in names if name in logs} if logs else {}
+        losses = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
         self._progress.update(self._task, completed=epoch + 1, losses=losses)
         self._line = f"epoch {epoch + 1}/{self._epochs}  {losses}"
         if not self._console.is_terminal and time.monotonic() - self._printed > 5:

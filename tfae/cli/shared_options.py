@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ class _TextPath(click.Path):
     """A path that TensorFlow's file functions can use, too: they only support UTF-8."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if value == "":
+            self.fail("The path is empty.", param, ctx)
         path = super().convert(value, param, ctx)
         try:
             str(path).encode()
@@ -32,14 +35,30 @@ OVERWRITE = click.option(
 
 def count(*names: str, default: int, help: str, least: int = 1) -> Any:
     """Returns an option for a whole number that is not below `least`."""
-    return click.option(
-        *names, type=click.IntRange(least), default=default, show_default=True, help=help
-    )
+    return click.option(*names, type=Whole(least), default=default, show_default=True, help=help)
 
 
 def seed(what: str) -> Any:
     """Returns the option `--seed`, whose help text is `what`."""
     return click.option("--seed", type=SEED, default=0, show_default=True, help=what)
+
+
+class Whole(click.IntRange):
+    """A whole number in a range."""
+
+    name = "integer"
+
+
+class Number(click.FloatRange):
+    """A finite number in a range."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
 
 
 class _Seed(click.ParamType):

@@ -6,7 +6,6 @@ They are in memory, or are read when they are needed.
 from __future__ import annotations
 
 import abc
-import functools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -149,7 +148,9 @@ class InMemory(ReadByRow):
         label = on_host(self.label)
         if self.x.nbytes <= _COPIED:
             x = on_host(self.x)
-            take = functools.partial(tf.gather, x)
+
+            def take(rows: tf.Tensor) -> tf.Tensor:
+                return tf.gather(x, rows)
         else:
 
             def take(rows: tf.Tensor) -> tf.Tensor:
@@ -190,7 +191,7 @@ def count_classes(label: np.ndarray | None, class_names: tuple[str, ...] | None)
     return len(class_names) if class_names else int(label.max(initial=-1)) + 1
 
 
-def on_host(array: np.ndarray | None) -> tf.Tensor | None:
+def on_host(array: np.ndarray | None) -> Any:
     """Returns the array as a tensor in host memory, where tf.data reads it; `None` for `None`."""
     if array is None:
         return None

@@ -38,8 +38,8 @@ def as_numbers(
         if known or values is texts:
             found = np.unique(texts[is_labelled]).tolist()
             names = (*known, *(name for name in found if name not in known))
-            numbers = {"": -1, **{name: number for number, name in enumerate(names)}}
-            return np.array([numbers[text] for text in texts.tolist()], np.int64), names
+            number_of = {"": -1, **{name: number for number, name in enumerate(names)}}
+            return np.array([number_of[text] for text in texts.tolist()], np.int64), names
     if known:
         raise ValueError(f"{origin}: the labels are numbers here, but names in the training split.")
     if values.dtype.kind not in "biuf" or not (values == np.floor(values)).all():

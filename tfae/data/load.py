@@ -16,6 +16,7 @@ from tfae.data.digits import read_digits
 from tfae.data.image_file import SUFFIXES
 from tfae.data.images import read_folder
 from tfae.data.mixed_table import read_mixed
+from tfae.data.scaling import Scaling
 from tfae.data.source import Source
 from tfae.data.tables import read_csv
 from tfae.data.tfds import catalogue, read_tfds
@@ -38,7 +39,7 @@ def load(
     drop_remainder: bool = False,
     validation_split: float = 0.0,
     binarize: str | None = None,
-    scale: str | float | None = "auto",
+    scale: str | float | Scaling | None = "auto",
     image_size: tuple[int, int] | None = None,
     channels: int | None = None,
     label_column: str | int | bool | None = None,
@@ -73,13 +74,14 @@ def load(
             `"train"`. They are chosen at random, but are the same for every `seed`.
         binarize: `None`; `"threshold"`: 1 where x is at least 0.5; `"static"`: each value is drawn
             once, 1 with probability x (Larochelle and Murray, 2011); `"dynamic"`: drawn anew in
-            every pass (Salakhutdinov and Murray, 2008).
+            every pass (Salakhutdinov and Murray, 2008). Values that `scale="minmax"` or a `Scaling`
+            brings outside [0, 1] count as the nearer end.
         scale: `"auto"`: unsigned 8-bit integers are divided by 255 and unsigned 16-bit integers by
             65,535. Images in wider integers are divided by 255 if their values lie in 0 to 255.
             Everything else stays as it is. `None`: nothing is scaled. A number: x is divided by it.
-            `"minmax"`: each feature's range in the training split becomes [0, 1]; values outside of
-            it are clipped. `"standard"`: each feature gets mean 0 and standard deviation 1 in the
-            training split.
+            `"minmax"`: each feature's range in the training split becomes [0, 1], so that other
+            splits may exceed it. `"standard"`: each feature gets mean 0 and standard deviation 1 in
+            the training split. A `tfae.data.Scaling`: that one.
         image_size: (height, width) to resize images to; needed if their sizes differ.
         channels: 1 for grey and 3 for colour images; `None` for images as stored, which for a
             folder means colour if any image has it.
@@ -158,13 +160,15 @@ def find(
     name = os.fspath(name_or_path)
     if not name:
         raise ValueError("name_or_path is empty.")
+    if "://" in name:
+        raise ValueError(f"{name!r} is a URL. Download it, and pass the path of the file.")
     path = Path(name_or_path).expanduser()
     if schema is not None:
         known = None if schema == "infer" else schema
         read = read_mixed(path, known, memory_limit, kinds, label_column, header)
         return Source(name, read[0], memory_limit, read[1])
     of_tables = {"label_column": label_column, "header": header}
-    _check_use(name, path, image_size=image_size, channels=channels, **of_tables)
+    _check_use(name, path, data_dir=data_dir, image_size=image_size, channels=channels, **of_tables)
     if name == "digits":
         splits = read_digits()
     elif path.is_dir():
@@ -183,10 +187,16 @@ def _check_use(name: str, path: Path, **options: Any) -> None:
     """Raises `ValueError` for an option that does not apply to this kind of data."""
     is_table = is_csv_file(path)
     is_array = name == "digits" or path.is_file()
+    kinds_of_data = {
+        "data_dir": ("names of TensorFlow Datasets", not (is_array or path.is_dir())),
+        "label_column": ("tables (.csv)", is_table),
+        "header": ("tables (.csv)", is_table),
+        "image_size": ("images in folders or by name", not is_array),
+        "channels": ("images in folders or by name", not is_array),
+    }
     for option, value in options.items():
-        is_of_tables = option in ("label_column", "header")
-        if value is not None and (not is_table if is_of_tables else is_array):
-            kinds = "tables (.csv)" if is_of_tables else "images in folders or by name"
+        kinds, applies = kinds_of_data[option]
+        if value is not None and not applies:
             raise ValueError(f"{option}={value!r} is for {kinds}, not for {name!r}.")
 
 

@@ -15,18 +15,16 @@ NAMES = ("auto", "minmax", "standard")
 
 
 class Scaling(NamedTuple):
-    """Computes `(x - shift) * factor` in float32, clipped to [0, 1] if asked.
+    """Computes `(x - shift) * factor` in float32.
 
     `Source.scaling` fits one to the training examples.
 
     Attributes:
         shift, factor: float32 numbers, or arrays of the shape of one example; no factor is zero.
-        clip: Whether results are clipped to [0, 1].
     """
 
     shift: np.ndarray | np.float32 = np.float32(0)
     factor: np.ndarray | np.float32 = np.float32(1)
-    clip: bool = False
 
     def scale(self, x: Any) -> Any:
         """Scales stored numbers `(n, *shape)` to float32; a tensor gives a tensor."""
@@ -35,15 +33,10 @@ class Scaling(NamedTuple):
             x -= self.shift
         if np.any(self.factor != 1):
             x *= self.factor
-        if not self.clip:
-            return x
-        return tf.clip_by_value(x, 0.0, 1.0) if tf.is_tensor(x) else np.clip(x, 0, 1, out=x)
+        return x
 
     def unscale(self, x: Any) -> Any:
-        """Converts scaled numbers `(n, *shape)` back to the units they are stored in; float32.
-
-        Values that were clipped are not restored.
-        """
+        """Converts scaled numbers `(n, *shape)` back to the units they are stored in; float32."""
         x = tf.cast(x, tf.float32) if tf.is_tensor(x) else np.array(x, np.float32)
         return x / self.factor + self.shift
 
@@ -52,14 +45,13 @@ class Scaling(NamedTuple):
         return {
             "shift": np.asarray(self.shift).tolist(),
             "factor": np.asarray(self.factor).tolist(),
-            "clip": self.clip,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Scaling:
         """Makes the scaling whose `get_config` returned `config`."""
         shift, factor = (np.array(config[name], np.float32)[()] for name in ("shift", "factor"))
-        return cls(shift, factor, config["clip"])
+        return cls(shift, factor)
 
 
 def fit_scaling(scale: str | float | None, examples: Examples) -> Scaling:
@@ -78,21 +70,21 @@ def fit_scaling(scale: str | float | None, examples: Examples) -> Scaling:
         return Scaling(factor=np.float32(1 / positive("scale", scale)))
     if not isinstance(scale, str) or scale not in NAMES:
         raise ValueError(
-            f"`scale` must be one of {', '.join(map(repr, NAMES))}, None or a positive number to "
-            f"divide by; received {scale!r}."
+            f"`scale` must be one of {', '.join(map(repr, NAMES))}, None, a positive number to "
+            f"divide by or a Scaling; received {scale!r}."
         )
     if scale == "auto":
         return Scaling(factor=np.float32(1 / _largest_pixel(examples)))
     if scale == "minmax":
         low, high = extremes(examples)
-        return _scaling(low, high - low, clip=True)
+        return _scaling(low, high - low)
     return _scaling(*moments(examples))
 
 
-def _scaling(shift: np.ndarray, divisor: np.ndarray, clip: bool = False) -> Scaling:
+def _scaling(shift: np.ndarray, divisor: np.ndarray) -> Scaling:
     # A feature that never changes, or changes too little for float32, becomes zero.
     divisor = np.where(divisor > np.finfo(np.float32).tiny, divisor, 1)
-    return Scaling(shift.astype(np.float32), (1 / divisor).astype(np.float32), clip)
+    return Scaling(shift.astype(np.float32), (1 / divisor).astype(np.float32))
 
 
 def _largest_pixel(examples: Examples) -> int:

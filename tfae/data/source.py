@@ -94,12 +94,16 @@ class Source:
             self._splits[origin].column_names,
         )
 
-    def scaling(self, scale: str | float | None = "auto", validation_split: float = 0.0) -> Scaling:
+    def scaling(
+        self, scale: str | float | Scaling | None = "auto", validation_split: float = 0.0
+    ) -> Scaling:
         """Returns the scaling that `load` applies for the same arguments.
 
         It is fitted to the training examples, without those that `validation_split` holds out. If
         the data has no training split, it is fitted to its first split.
         """
+        if isinstance(scale, Scaling):
+            return scale
         split = "train" if "train" in self._splits else next(iter(self._splits))
         key = (repr(scale), validation_split)
         if key not in self._scalings:
@@ -122,7 +126,7 @@ class Source:
         drop_remainder: bool = False,
         validation_split: float = 0.0,
         binarize: str | None = None,
-        scale: str | float | None = "auto",
+        scale: str | float | Scaling | None = "auto",
     ) -> tf.data.Dataset:
         """Makes a dataset; the arguments are those of `tfae.data.load`."""
         if batch_size is not None:
@@ -133,12 +137,12 @@ class Source:
         examples = self._examples(origin)
         if labels and not examples.has_labels:
             raise ValueError(
-                f"labels=True, but {self.name!r} has none. Labels come from class subfolders of "
-                "images, an array 'y' in an .npz file, or a column 'label' (or label_column) of a "
-                ".csv file."
+                f"labels=True needs labels, but {self.name!r} has none. Labels come from class "
+                "subfolders of images, an array 'y' in an .npz file, or a column 'label' (or "
+                "label_column) of a .csv file."
             )
         scaling = self.scaling(scale, validation_split)
-        if binarize:
+        if binarize and not (scale == "minmax" or isinstance(scale, Scaling)):
             binarization.check_probabilities(examples, scaling, binarize)
         if binarize == "static":  # before any are held out, so that each keeps its own draw
             examples = binarization.drawn_once(examples, scaling, seed)

@@ -125,8 +125,8 @@ def _label_index(
     if label_column is False or label_column == "none":
         return None
     is_index = isinstance(label_column, int) and not isinstance(label_column, bool)
-    if is_index and -width <= label_column < width:
-        return label_column % width
+    if is_index and -width <= int(label_column) < width:
+        return int(label_column) % width
     known = f"the columns {', '.join(names)}" if names else f"{width} columns and no header"
     raise ValueError(f"label_column={label_column!r} is not in {path}, which has {known}.")
 

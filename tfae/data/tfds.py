@@ -47,6 +47,13 @@ def read_tfds(
         builder = tfds.builder(name, data_dir=data_dir)
     except AssertionError as error:  # a version or config that does not exist
         raise ValueError(f"The data set {name!r} cannot be opened: {_end_of(error)}") from error
+    except ValueError as error:
+        if "Parsing builder name" not in str(error):
+            raise
+        raise ValueError(
+            f"{name!r} is not the name of a data set, which is written name, name/config, "
+            "name:version or name/config:version."
+        ) from error
     if not builder.is_prepared():
         _prepare(builder, name)
     return _Splits(builder, Content(builder.info, name, image_size, channels))

@@ -59,7 +59,7 @@ class Content:
         if x.shape.rank == 3 and x.shape[-1] != self.shape[-1]:
             convert = tf.image.grayscale_to_rgb if self.shape[-1] == 3 else _to_grey
             x = convert(x)
-        label = record[self.label_key] if self.has_labels else -1
+        label = -1 if self.label_key is None else record[self.label_key]
         return tf.ensure_shape(x, self.shape), tf.cast(label, tf.int64)
 
 
@@ -194,7 +194,7 @@ def _choose_keys(info: Any, name: str) -> tuple[str, str | None]:
         and np.dtype(feature.np_dtype).kind in "biuf"
         and len(feature.shape) > 0
     )
-    if not is_numeric:
+    if x_key is None or not is_numeric:
         raise ValueError(
             f"The data set {name!r} has no image or array of numbers to learn from; its features "
             f"are {', '.join(features)}."

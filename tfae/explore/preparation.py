@@ -33,7 +33,6 @@ def prepare(
     run: str,
     data: str,
     column_names: Sequence[str] | None = None,
-    own_scale: str | None = None,
     server_reason: str | None = None,
 ) -> None:
     """Writes the files of the page: model.tflite, about.json, and examples and codes as float32.
@@ -46,7 +45,6 @@ def prepare(
         class_names: Name of each class number.
         column_names: Name of each column, if the data is a table.
         run, data: Names that the page shows for them.
-        own_scale: The scaling of the data, if it cannot be applied to other data.
         server_reason: Why the server must run the model, or `None` to try the browser first.
 
     Raises:
@@ -79,7 +77,6 @@ def prepare(
     about = {
         "run": run,
         "data": data,
-        "ownScale": own_scale,
         "serverReason": server_reason,
         "model": type(model).__name__,
         "shape": shape,

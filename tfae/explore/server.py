@@ -180,10 +180,10 @@ class _Handler(SimpleHTTPRequestHandler):
 
 def _content_security_policy() -> str:
     """Makes the policy by which the page loads nothing from elsewhere, and runs only its files."""
-    import_map = re.search(
+    (import_map,) = re.findall(
         r'<script type="importmap">(.*?)</script>', (PAGE / "index.html").read_text(), re.DOTALL
     )
-    digest = base64.b64encode(hashlib.sha256(import_map[1].encode()).digest()).decode()
+    digest = base64.b64encode(hashlib.sha256(import_map.encode()).digest()).decode()
     return (
         "default-src 'self'; img-src 'self' blob: data:; "
         f"script-src 'self' 'wasm-unsafe-eval' 'sha256-{digest}'; "

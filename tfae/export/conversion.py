@@ -3,7 +3,7 @@
 import contextlib
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ def convert(
             raise _named(error, model) from error
 
 
-def _function(signature: Signature, batch_size: int) -> Callable:
+def _function(signature: Signature, batch_size: int) -> Any:
     specs = [
         tf.TensorSpec([batch_size, *spec.shape[1:]], spec.dtype, spec.name)
         for spec in signature.inputs
@@ -76,7 +76,7 @@ def _function(signature: Signature, batch_size: int) -> Callable:
     return tf.function(signature.function, input_signature=specs, autograph=False)
 
 
-def _has_control_flow(function: Callable) -> bool:
+def _has_control_flow(function: Any) -> bool:
     graph = function.get_concrete_function().graph.as_graph_def()
     bodies = [graph.node, *(inner.node_def for inner in graph.library.function)]
     return any(re.fullmatch("(Stateless)?(While|If)", node.op) for body in bodies for node in body)

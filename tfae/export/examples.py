@@ -64,7 +64,8 @@ def split(examples: Examples, at_least: int) -> tuple[Examples, Examples | None]
     held_out = np.arange(len(examples["x"])) % HELD_OUT == HELD_OUT - 1
     if not held_out.any() or np.sum(~held_out) < at_least:
         return examples, None
-    return tuple({k: v[rows] for k, v in examples.items()} for rows in (~held_out, held_out))
+    calibrating = {name: array[~held_out] for name, array in examples.items()}
+    return calibrating, {name: array[held_out] for name, array in examples.items()}
 
 
 def random(model: Autoencoding, number: int = 64) -> Examples:

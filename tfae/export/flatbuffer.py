@@ -45,7 +45,7 @@ def single_operators(content: bytes) -> dict[str, bytes]:
     """Makes a file with a single operator for each kind of operator in the first graph."""
     model = _unpacked(content)
     graph = model.subgraphs[0]
-    files = {}
+    files: dict[str, bytes] = {}
     for operator in graph.operators:
         small = copy.copy(graph)
         small.operators = [operator]

@@ -3,8 +3,8 @@
 import contextlib
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -104,7 +104,7 @@ def saved_model(
 _OPTIONS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # nothing is trained
 
 
-def _example(name: str, function: Callable, inputs: Arrays) -> Example:
+def _example(name: str, function: Any, inputs: Arrays) -> Example:
     """Runs a signature on made-up inputs, and checks the shapes of its outputs."""
     rows = len(next(iter(inputs.values())))
     try:

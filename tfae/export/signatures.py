@@ -64,10 +64,10 @@ def signatures(
 
     def of_data(function: Callable[[Batch], Outputs]) -> Callable[..., Outputs]:
         def of_tensors(x: tf.Tensor, *others: tf.Tensor) -> Outputs:
-            others = iter(others)
-            mask = next(others) if with_mask else None
+            rest = iter(others)
+            mask = next(rest) if with_mask else None
             x = tf.cast(x, dtype)
-            return function(Batch(x / 255 if divide else x, label=next(others, None), mask=mask))
+            return function(Batch(x / 255 if divide else x, label=next(rest, None), mask=mask))
 
         return of_tensors
 

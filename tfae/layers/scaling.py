@@ -87,3 +87,10 @@ class Scaling(CheckedAttributes, keras.layers.Layer):
             "shift": self.shift.tolist(),
             "factor": self.factor.tolist(),
         }
+
+
+def checked_scaling(scaling: Scaling | None) -> Scaling | None:
+    """Returns the argument `scaling` of a model, or raises `ValueError` for anything else."""
+    if scaling is not None and not isinstance(scaling, Scaling):
+        raise ValueError(f"`scaling` must be a tfae.layers.Scaling; received {scaling!r}.")
+    return scaling

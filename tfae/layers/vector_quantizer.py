@@ -69,6 +69,8 @@ class VectorQuantizer(CheckedAttributes, keras.layers.Layer):
         self.seed = seed
         self.seeds = keras.random.SeedGenerator(seed)
 
+    built: bool  # Keras sets it
+
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the codebook for inputs `(batch, ..., size)`."""
         if self.built:

@@ -48,8 +48,8 @@ def inverse_multiquadratic_kernel(
     Reference:
         Tolstikhin et al., "Wasserstein Auto-Encoders", 2018.
     """
-    scales = scales if isinstance(scales, list | tuple) else [scales]
-    return tf.add_n([scale / (scale + distances) for scale in scales])
+    given = scales if isinstance(scales, Sequence) else [scales]
+    return tf.add_n([scale / (scale + distances) for scale in given])
 
 
 def squared_mmd(

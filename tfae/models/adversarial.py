@@ -150,7 +150,7 @@ class AdversarialAutoencoder(EncoderDecoder):
     def _check_networks(self, input_shape: Sequence[int | None]) -> None:
         super()._check_networks(input_shape)
         self._contract = dataclasses.replace(
-            self._contract, num_classes=self.num_classes, expects_labels=False
+            self.data_contract(), num_classes=self.num_classes, expects_labels=False
         )
         class_size = self.num_classes + 1 if self._is_conditioned else 0
         width = self.latent_dim + class_size

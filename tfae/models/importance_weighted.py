@@ -119,7 +119,7 @@ def _with_scaled_gradient(z: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor]
     The gradient through a sample must be scaled by the sample's weight, which is known only after
     decoding. The gradient of the decoder's variables is not scaled.
     """
-    factors = []
+    factors: list[tf.Tensor] = []
 
     @tf.custom_gradient
     def scaled(z: tf.Tensor) -> tuple:

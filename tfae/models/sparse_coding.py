@@ -15,6 +15,7 @@ from tfae.bases.autoencoding import Autoencoding
 from tfae.batches.batch import Batch, unpack
 from tfae.batches.contract import DataContract
 from tfae.batches.elements import checked_missing, filled, is_observed
+from tfae.layers.scaling import Scaling, checked_scaling
 from tfae.ops.atom_updates import (
     Descent,
     Replacement,
@@ -68,6 +69,8 @@ class SparseCoding(Autoencoding):
         missing: `"mask"` if NaN in the data is a missing value, `None` if it is an error. Codes are
             then solved for, and atoms updated, on the observed elements alone. A patch that becomes
             an atom has its reconstruction where it is not observed.
+        scaling: A `tfae.layers.Scaling(shift, factor)`, which scales patches for the model and is
+            undone in what it decodes. Atoms and objective are those of the scaled patches.
         seed: Integer that determines the choice of patches and the order of the data; `None` draws
             one.
         **kwargs: Passed to `keras.Model`. Under mixed precision codes are solved for in float32.
@@ -90,6 +93,7 @@ class SparseCoding(Autoencoding):
     attribute_checks: ClassVar[dict[str, Callable]] = {
         "tolerance": checked_by(positive, "tolerance"),
         "missing": checked_missing,
+        "scaling": checked_scaling,
     }
 
     def __init__(
@@ -99,6 +103,7 @@ class SparseCoding(Autoencoding):
         atom_update: Literal["gradient", "replace"] = "gradient",
         tolerance: float = 1e-6,
         missing: str | None = None,
+        scaling: Scaling | None = None,
         seed: int | None = None,
         **kwargs,
     ):
@@ -111,6 +116,7 @@ class SparseCoding(Autoencoding):
         self.atom_update = atom_update
         self.tolerance = tolerance
         self.missing = missing
+        self.scaling = scaling
         penalty = positive("penalty", penalty)
         self._update = _UPDATES[atom_update](self.num_atoms, penalty, dtype=self.dtype_policy)
         self._random = keras.random.SeedGenerator(self.seed)
@@ -180,7 +186,7 @@ class SparseCoding(Autoencoding):
     # ------------------------------------------------------------------ in the graph
 
     def _flat(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor | None]:
-        """Data with zeros at what is missing, and the mask, both `(batch, dimension)`.
+        """Scaled data with zeros at what is missing, and the mask, both `(batch, dimension)`.
 
         The mask is `None` for a model without missing values.
         """
@@ -190,7 +196,8 @@ class SparseCoding(Autoencoding):
                 "whole patches as `sample_weight`."
             )
         shape = [-1, self._atoms.shape[1]]
-        x = tf.cast(tf.reshape(batch.x, shape), self._dtype)
+        x = batch.x if self.scaling is None else self.scaling(batch.x)
+        x = tf.cast(tf.reshape(x, shape), self._dtype)
         if self.missing is None:
             return x, None
         mask = None if batch.mask is None else is_observed(batch.x, batch.mask)
@@ -220,7 +227,8 @@ class SparseCoding(Autoencoding):
 
     def decode_batch(self, batch: Batch, training: bool = False) -> tf.Tensor:
         x = tf.matmul(tf.cast(batch.x, self._dtype), self._atoms.value)
-        return tf.reshape(x, [-1, *self._contract.input_shape])
+        x = tf.reshape(x, [-1, *self._contract.input_shape])
+        return x if self.scaling is None else self.scaling.inverse(x)
 
     def anomaly_score_batch(self, batch: Batch) -> tf.Tensor:
         return self._solve(*self._flat(batch)).objective
@@ -299,7 +307,9 @@ class SparseCoding(Autoencoding):
         Returns:
             Codes `(n, num_atoms)`.
         """
-        return super().encode(x, batch_size, return_dict)
+        if return_dict:
+            return super().encode(x, batch_size, return_dict=True)
+        return super().encode(x, batch_size)
 
     # ------------------------------------------------------------------ learning
 
@@ -443,6 +453,7 @@ class SparseCoding(Autoencoding):
             "atom_update": self.atom_update,
             "tolerance": self.tolerance,
             "missing": self.missing,
+            "scaling": keras.saving.serialize_keras_object(self.scaling),
             "seed": self.seed,
         }
 
@@ -458,7 +469,10 @@ def _infinity(shape: Sequence[int], dtype: str) -> tf.Tensor:
     return tf.fill(shape, tf.cast(math.inf, dtype))
 
 
-_UPDATES = {"gradient": Descent, "replace": Replacement}
+_UPDATES: dict[str, type[Descent] | type[Replacement]] = {
+    "gradient": Descent,
+    "replace": Replacement,
+}
 _FORGETTING = 6.0  # A batch's weight in the statistics grows with this power of its number.
 _PATCHES_PER_ATOM_UNTIL_DEAD = 10
 _TRAINING_TOLERANCE = 1e-3

@@ -104,7 +104,7 @@ class VectorQuantizedVariationalAutoencoder(EncoderDecoder):
 
     @classmethod
     def _networks(
-        cls, build: Callable, input_shape: Sequence[int], latent_dim: int
+        cls, build: functools.partial, input_shape: Sequence[int], latent_dim: int
     ) -> tuple[keras.Model, keras.Model]:
         if "hidden_units" not in build.keywords and build.func is conv:
             build = functools.partial(build, hidden_units=None)  # fully convolutional: a grid

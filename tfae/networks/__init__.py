@@ -7,10 +7,17 @@ that returns `(encoder, decoder)`, listed in `ARCHITECTURES`. With `missing` the
 builds the third network of an adversarial model.
 """
 
+from collections.abc import Callable
+
+import keras
+
 from tfae.networks.conv import conv
 from tfae.networks.discriminator import discriminator
 from tfae.networks.mlp import mlp
 
-ARCHITECTURES = {"mlp": mlp, "conv": conv}
+ARCHITECTURES: dict[str, Callable[..., tuple[keras.Model, keras.Model]]] = {
+    "mlp": mlp,
+    "conv": conv,
+}
 
 __all__ = ["ARCHITECTURES", "conv", "discriminator", "mlp"]

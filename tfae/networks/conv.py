@@ -6,8 +6,9 @@ from typing import Any
 
 import keras
 
+from tfae.arguments import whole_number
 from tfae.layers.depth_to_space import DepthToSpace
-from tfae.networks.checks import checked_sizes
+from tfae.networks.checks import checked_activation, checked_sizes
 from tfae.networks.heads import code_head
 from tfae.networks.layers import Layers, informed
 
@@ -67,6 +68,9 @@ def conv(
         )
     (latent_dim,) = checked_sizes("latent_dim", [latent_dim])
     filters = checked_sizes("filters", filters)
+    kernel_size = whole_number("kernel_size", kernel_size, 1)
+    activation = checked_activation("activation", activation)
+    code_activation = checked_activation("code_activation", code_activation)
     layers = Layers(kernel_initializer, dtype, seed)
 
     def dense(units: int, *, name: str) -> keras.layers.Layer:

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from tfae.networks.checks import checked_sizes
+from tfae.networks.checks import checked_activation, checked_sizes
 from tfae.networks.layers import Layers
 
 
@@ -34,6 +34,7 @@ def discriminator(
     """
     sizes = checked_sizes("sizes", sizes)
     hidden_units = checked_sizes("discriminator_units", hidden_units)
+    activation = checked_activation("activation", activation)
     layers = Layers("glorot_uniform", dtype, seed)
     code = keras.Input((sum(sizes),), name="code")
     logits, start = [], 0

@@ -87,7 +87,8 @@ def _collect(
     wanted: Callable[[keras.layers.Layer], bool] = lambda layer: True,
 ) -> dict[str, keras.KerasTensor]:
     """Outputs of the wanted layers of `model` as functions of `model.inputs`."""
-    outputs, times = {}, Counter()
+    outputs: dict[str, keras.KerasTensor] = {}
+    times: Counter[str] = Counter()
     for layer, inputs, results in calls_of_layers(model):
         if isinstance(layer, keras.layers.InputLayer):
             continue

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from tfae.networks.checks import checked_sizes
+from tfae.networks.checks import checked_activation, checked_sizes
 from tfae.networks.heads import code_head
 from tfae.networks.layers import Layers, informed
 
@@ -51,6 +51,8 @@ def mlp(
     input_shape = checked_sizes("input_shape", input_shape)
     (latent_dim,) = checked_sizes("latent_dim", [latent_dim])
     hidden_units = checked_sizes("hidden_units", hidden_units)
+    activation = checked_activation("activation", activation)
+    code_activation = checked_activation("code_activation", code_activation)
     layers = Layers(kernel_initializer, dtype, seed)
 
     def dense(units: int, activation: Any = None, *, name: str) -> keras.layers.Layer:

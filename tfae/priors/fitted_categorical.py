@@ -71,9 +71,11 @@ class FittedCategorical(Prior):
     @property
     def parameters(self) -> dict[str, np.ndarray]:
         """The constructor's arguments by name."""
-        code_shape = np.array(self.code_shape, np.int64)
-        arrays = {"probabilities": self.probabilities, "codebook": self.codebook}
-        return {**arrays, "code_shape": code_shape}
+        return {
+            "probabilities": np.asarray(self.probabilities),
+            "codebook": np.asarray(self.codebook),
+            "code_shape": np.array(self.code_shape, np.int64),
+        }
 
     def sample(
         self, n: int | tf.Tensor, seed: tf.Tensor, label: tf.Tensor | None = None

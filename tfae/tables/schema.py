@@ -372,7 +372,7 @@ class TableSchema:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TableSchema) and self.get_config() == other.get_config()
 
-    __hash__ = None  # type: ignore[assignment]  # two may be equal without being the same
+    __hash__ = None  # two may be equal without being the same
 
     def __repr__(self) -> str:
         names = ", ".join(self.column_names[:6]) + (", ..." if len(self.columns) > 6 else "")

@@ -35,8 +35,9 @@ class EarlyStop(keras.callbacks.Callback):
         return self.waited >= self.patience
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        if logs["val_loss"] < self.best:
-            self.best, self.waited = float(logs["val_loss"]), 0
+        loss = float((logs or {})["val_loss"])
+        if loss < self.best:
+            self.best, self.waited = loss, 0
             self.best_weights = self.model.get_weights()
         else:
             self.waited += 1

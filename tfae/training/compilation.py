@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -138,7 +138,7 @@ def _is_keras_random_layer(layer: keras.layers.Layer) -> bool:
     return type(layer).__module__.startswith("keras.") and bool(seed_generators(layer))
 
 
-def steps_per_program(callbacks: object, element_spec: object) -> int:
+def steps_per_program(callbacks: Any, element_spec: Any) -> int:
     """Resolves `steps_per_execution="auto"`.
 
     Several steps run as one program unless a callback uses the hooks of single batches.

@@ -106,7 +106,7 @@ class FusedSteps:
             return self._function(spec, xla=False)
         return function
 
-    def _function(self, spec: Any, xla: bool) -> Callable:
+    def _function(self, spec: Any, xla: bool) -> Any:
         key = (repr(spec), xla)
         if key not in self._traced:
             run = tf.function(self._run, jit_compile=xla or None)

@@ -60,7 +60,7 @@ class LossWeight:
 
     def config(self, model: keras.Model) -> float | dict:
         """Returns the value for `get_config`."""
-        value = self.__get__(model)
-        if isinstance(value, LearningRateSchedule):
-            return keras.saving.serialize_keras_object(value)
-        return value
+        schedule = getattr(model, f"_{self._name}_schedule")
+        if schedule is not None:
+            return keras.saving.serialize_keras_object(schedule)
+        return getattr(model, self._name)

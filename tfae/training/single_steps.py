@@ -62,7 +62,7 @@ class SingleSteps:
                 function = self._function(batch, xla=False)
         return function(batch)
 
-    def _function(self, batch: Any, xla: bool) -> Callable:
+    def _function(self, batch: Any, xla: bool) -> Any:
         # One trace for all batch sizes.
         specs = keras.tree.map_structure(
             lambda t: None if t is None else tf.TensorSpec([None, *t.shape[1:]], t.dtype), batch

@@ -164,10 +164,15 @@ class Trainer(keras.Model):
             ValueError: If `loss` or `loss_weights` is given.
         """
         if loss is not None or loss_weights is not None:
+            advice = ""
+            if hasattr(self, "likelihood"):
+                advice = (
+                    " Choose the reconstruction loss with the constructor's `likelihood`, and the "
+                    "weights of terms there too."
+                )
             raise ValueError(
-                f"{type(self).__name__} defines its own loss: choose the reconstruction loss with "
-                "the constructor's `likelihood`, and the weights of terms there too. "
-                f"Received loss={loss!r}, loss_weights={loss_weights!r}; leave both out."
+                f"{type(self).__name__} defines its own loss: leave `loss` and `loss_weights` out; "
+                f"received loss={loss!r}, loss_weights={loss_weights!r}.{advice}"
             )
         if steps_per_execution != "auto":
             steps_per_execution = whole_number("steps_per_execution", steps_per_execution, 1)

@@ -95,7 +95,7 @@ def apply(
     ):
         for part in reader.parts(_rows_a_part(reader, batch_size)):
             x = preparation.apply(part.x, part.first)
-            check_part(contract, part, x, reader, may_miss)
+            check_part(contract, part, x, reader, may_miss, verb.any_range)
             result = compute(part, _with_labels(model, part, x))
             writer.append(part, result)
             if watch is not None:

@@ -117,7 +117,8 @@ class ArrayWriter:
     def __init__(self, path: Path):
         self._file = path.open("wb")
         self._file.write(bytes(_HEADER))
-        self._rows, self._of_rows = 0, None
+        self._rows = 0
+        self._of_rows: Any = None
 
     def append(self, array: np.ndarray) -> None:
         """Appends rows `(n, ...)`, of the same dtype and shape in each call."""

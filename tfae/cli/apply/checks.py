@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 
 def check_part(
-    contract: DataContract, part: Part, x: np.ndarray, reader: Reader, may_miss: bool
+    contract: DataContract,
+    part: Part,
+    x: np.ndarray,
+    reader: Reader,
+    may_miss: bool,
+    any_range: bool = False,
 ) -> None:
     """Checks the values of a part of the data.
 
@@ -23,6 +28,7 @@ def check_part(
         x: Its data as the model takes it, `(n, *shape)`.
         reader: The data, for messages.
         may_miss: Whether NaN stands for a missing value that the model takes.
+        any_range: Whether values out of the likelihood's range are left to the command.
 
     Raises:
         ValueError: If a value cannot be used; the message says where the first one is, and what to
@@ -42,7 +48,7 @@ def check_part(
         return
     low, high = contract.support
     outside = (x < low) | (x > high)
-    if outside.any():
+    if outside.any() and not any_range:
         at = _first(outside)
         low, high = (float(np.broadcast_to(end, x.shape[1:])[at[1:]]) for end in (low, high))
         bounds = f"at least {low:g}" if np.isinf(high) else f"from {low:g} to {high:g}"

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tfae.cli.data_kinds import ending_of
-from tfae.cli.shared_options import OVERWRITE, PATH, RUN
+from tfae.cli.shared_options import OVERWRITE, PATH, RUN, Whole
 
 
 def of_applying(out_help: str) -> Any:
@@ -27,7 +27,7 @@ def of_applying(out_help: str) -> Any:
         OVERWRITE,
         click.option(
             "--batch-size",
-            type=click.IntRange(1),
+            type=Whole(1),
             default=256,
             show_default=True,
             help="Examples that the model takes at a time.",
@@ -66,6 +66,8 @@ def checked_out(
         ValueError: If it has another ending, is the data itself, or exists and is not to be
             overwritten.
     """
+    if not data:
+        raise ValueError("--data is empty: give a name or a path.")
     source = Path(data).expanduser()
     if out is None:
         out = _default(source, allowed, done)

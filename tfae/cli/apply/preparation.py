@@ -28,26 +28,31 @@ class Preparation:
 
     def __init__(self, model: keras.Model, config: dict[str, Any], dtype: np.dtype):
         of_data = config["data"]
-        self._scaling = _scaling(of_data, dtype)
-        self._clip = of_data.get("clip")
+        by_model = getattr(model, "scaling", None)
+        self._is_by_model = by_model is not None
+        if by_model is None:
+            self._scaling = _scaling(of_data, dtype)
+        else:
+            self._scaling = Scaling(by_model.shift, by_model.factor)
         self._binarize, self._seed = of_data["binarize"], config["training"]["seed"]
         self._dtype = dtype
         self._may_miss = getattr(model, "missing", None) == "mask"
 
     def apply(self, x: np.ndarray, first: int) -> np.ndarray:
         """Prepares examples as they are stored, `(n, *shape)`, of which `first` come before."""
+        if self._is_by_model and not self._binarize:
+            return np.asarray(x, np.float32)
         x = self._scaling.scale(x)
-        if self._clip:
-            x = np.clip(x, *(np.float32(end) for end in self._clip))
         if self._binarize == "threshold":
             x = binarize.threshold(x).numpy()
         elif self._binarize:
             x = binarize.bernoulli(x, self._seed, 0, np.int64(first)).numpy()
-        return x
+        return self._scaling.unscale(x) if self._is_by_model else x
 
     def undo(self, x: np.ndarray) -> np.ndarray:
         """Converts what the model gives, `(n, *shape)`, to the units and type of the data."""
-        x = self._scaling.unscale(x)
+        if not self._is_by_model:
+            x = self._scaling.unscale(x)
         if self._dtype.kind in "iu":
             ends = np.iinfo(self._dtype)
             x = np.clip(np.rint(x.astype(np.float64)), ends.min, ends.max)
@@ -57,9 +62,9 @@ class Preparation:
 
 
 def _scaling(of_data: dict[str, Any], dtype: np.dtype) -> Scaling:
-    """Returns the scaling that comes before the model, which may have one of its own."""
+    """Returns the scaling that comes before a model that has none of its own."""
     scale = of_data["scale"]
-    if of_data.get("scaled_by") == "model" or scale is None:
+    if scale is None:
         return Scaling()
     if scale == "auto" and (dtype.kind in "fb" or (dtype.kind == "u" and dtype.itemsize <= 2)):
         return Scaling(factor=np.float32(1 / np.iinfo(dtype).max if dtype.kind == "u" else 1))

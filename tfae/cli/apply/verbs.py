@@ -43,9 +43,11 @@ class Verb:
 
     Attributes:
         doing: What the command does, for the progress bar.
+        any_range: Whether it has an answer for values out of the likelihood's range.
     """
 
     doing = ""
+    any_range = False
 
     def __init__(
         self,
@@ -81,18 +83,27 @@ class Encode(Verb):
 class Score(Verb):
     """The anomaly scores: `anomaly_score`, `is_anomaly`, and `worst_column` if rows are flat.
 
-    With `score_map=True` also the score of each element.
+    With `score_map=True` also the score of each element. Examples with a value out of the
+    likelihood's range have an infinite score, as they have in exports.
     """
 
     doing = "scoring"
+    any_range = True
 
     def __call__(self, part: Part, x: Any) -> Result:
+        x, outside = _within_range(self.model, x)
         columns = scores(self.model, x, self.batch_size)
+        if outside.any():
+            is_outside = outside.reshape(len(outside), -1).any(axis=1)
+            columns["anomaly_score"] = np.where(is_outside, np.inf, columns["anomaly_score"])
+            if "is_anomaly" in columns:
+                columns["is_anomaly"] = columns["is_anomaly"] | is_outside
         is_flat = len(self.reader.shape) == 1
         score_map = None
         by_model = getattr(self.model, "schema", None) is not None
         if (is_flat and not by_model) or self.options.get("score_map"):
             score_map = self.model.anomaly_map(x, self.batch_size)
+            score_map = np.where(outside, np.inf, score_map)
         if is_flat:
             # A model of a table knows what is usual for each column.
             columns["worst_column"] = (
@@ -147,3 +158,17 @@ def scores(model: keras.Model, x: Any, batch_size: int) -> dict[str, np.ndarray]
     if model.threshold is None:
         return {"anomaly_score": score}
     return {"anomaly_score": score, "is_anomaly": ~(score <= model.threshold)}
+
+
+def _within_range(model: keras.Model, x: Any) -> tuple[Any, np.ndarray]:
+    """Moves values into the likelihood's range; also returns which were outside, `(n, *shape)`."""
+    array = x["x"] if isinstance(x, dict) else x
+    support = model.data_contract().support
+    if support is None:
+        return x, np.zeros(array.shape, bool)
+    low, high = (np.asarray(end, np.float32) for end in support)
+    outside = (array < low) | (array > high)
+    if not outside.any():
+        return x, outside
+    array = np.where(outside, np.clip(array, low, high), array)
+    return {**x, "x": array} if isinstance(x, dict) else array, outside

@@ -200,7 +200,8 @@ class _Csv:
 
 class _Parquet:
     def __init__(self, path: Path):
-        self._path, self._writer = path, None
+        self._path = path
+        self._writer: Any = None
 
     def append(self, columns: Mapping[str, Any]) -> None:
         import pyarrow

@@ -46,7 +46,7 @@ def evaluate(
 
     The numbers are also written to RUN/evaluation.json, unless --data is given.
     """
-    from tfae.cli.finished_run import changing, read_run
+    from tfae.cli.finished_run import changing, read_run, why_not_generating
     from tfae.cli.json_files import read_json, write_json
     from tfae.cli.measuring import measure
     from tfae.cli.model_file import load_model
@@ -56,15 +56,12 @@ def evaluate(
     if not data and file.exists():
         read_json(file)  # before measuring, which takes a while
     of_data = config["data"]
-    of_data.update({k: v for k, v in (("data", data), ("data_dir", data_dir)) if v})
-    scaled = of_data["scale"] in ("minmax", "standard") and of_data.get("scaled_by") != "model"
-    if data and scaled:
-        raise ValueError(
-            f"The run scales its data by --scale {of_data['scale']}, with statistics of its own "
-            "training data, which cannot be applied to other data here."
-        )
+    if data or data_dir:
+        of_data.update(data=data or of_data["data"], data_dir=data_dir)
     if data:
         of_data["validation_split"] = 0.0  # none of it was used in training
+    if features is not None and getattr(model, "sampling_prior", None) is None:
+        raise ValueError(f"--features compares generated data. {why_not_generating(run, model)}")
     source = open_data(of_data)
     split = split or held_out_split(source, of_data)
     space = features if features in (None, "data") else load_model(Path(features))

@@ -13,7 +13,7 @@ import click
 from tfae.cli.console import console, shown
 from tfae.cli.data_options import held_out_split, load_split, open_data
 from tfae.cli.errors import Command
-from tfae.cli.shared_options import RUN
+from tfae.cli.shared_options import RUN, Whole
 
 if TYPE_CHECKING:
     import keras
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @RUN
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=Whole(0, 65535),
     default=0,
     help="Port to listen on, on this machine only.  [default: a free one]",
 )
@@ -73,6 +73,7 @@ def _prepare(model: keras.Model, config: dict[str, Any], folder: Path, **names: 
     # Shuffled, because data may come class by class, but always in the same order.
     batch = next(
         load_split(
+            model,
             source,
             of_data,
             split,
@@ -82,8 +83,6 @@ def _prepare(model: keras.Model, config: dict[str, Any], folder: Path, **names: 
         ).as_numpy_iterator()
     )
     x, labels = (batch["x"], batch["label"]) if description.has_labels else (batch, None)
-    by_data = of_data["scale"] in ("minmax", "standard") and getattr(model, "scaling", None) is None
-    own_scale = of_data["scale"] if by_data else None
     prepare(
         model,
         x,
@@ -92,7 +91,6 @@ def _prepare(model: keras.Model, config: dict[str, Any], folder: Path, **names: 
         description.class_names,
         column_names=description.column_names,
         data=f"{Path(source.name).name} {split}",
-        own_scale=own_scale,
         **names,
     )
 

@@ -11,7 +11,7 @@ from tfae.cli.console import console, shown, table_of
 from tfae.cli.data_options import held_out_split, load_split, open_data
 from tfae.cli.errors import Command
 from tfae.cli.outputs import check_out
-from tfae.cli.shared_options import OVERWRITE, PATH, RUN
+from tfae.cli.shared_options import OVERWRITE, PATH, RUN, Whole
 
 if TYPE_CHECKING:
     import keras
@@ -41,7 +41,7 @@ _MOST_EXAMPLES = 1000  # for calibration, and for measuring
 )
 @click.option(
     "--version",
-    type=click.IntRange(1),
+    type=Whole(1),
     help="Version number of a saved-model.  [default: one more than the highest in the folder]",
 )
 @click.option("--uint8", is_flag=True, help="Make a saved-model take 8-bit images and scale them.")
@@ -75,7 +75,7 @@ def export(
     overwrite: bool,
 ) -> None:
     """Write a trained model for servers, devices or other programs."""
-    of_format = {
+    of_format: dict[tuple[str, ...], dict[str, Any]] = {
         ("saved-model",): {"--version": version, "--uint8": uint8},
         ("tflite",): {"--quantize": quantize, "--float-io": float_io, "--allow": allow},
         ("tflite", "onnx"): {"--overwrite": overwrite},
@@ -89,6 +89,8 @@ def export(
     if format_ != "saved-model":
         out = out or run / "export" / f"{run.resolve().name}{ending}"
         check_out(out, overwrite, (ending,))
+    elif out is not None and out.exists() and not out.is_dir():
+        raise ValueError(f"--out of a saved-model is a folder; {out} is a file.")
 
     from tfae import export as exports
     from tfae.cli.finished_run import read_run
@@ -100,7 +102,7 @@ def export(
     elif format_ == "tflite":
         bounds = _bounds(allow)
         with console.status("Reading data for calibrating and measuring"):
-            examples = _examples(config)
+            examples = _examples(model, config)
         with console.status("Converting and measuring"):
             report = exports.tflite(
                 model, out, quantize, float_io=float_io, allow=bounds, **examples
@@ -149,19 +151,21 @@ def _saved_model(
     console.print(f"How to serve it: {shown(out / 'serving' / 'README.md')}")
 
 
-def _examples(config: dict[str, Any]) -> dict[str, Any]:
+def _examples(model: keras.Model, config: dict[str, Any]) -> dict[str, Any]:
     """Returns what a .tflite file is calibrated on and measured on, and the class names."""
     of_data = config["data"]
     source = open_data(of_data)
     split = held_out_split(source, of_data)
     description = source.describe(split, of_data["validation_split"])
     return {
-        "calibration": _first(source, of_data, "train"),
-        "validation": _first(source, of_data, split),
+        "calibration": _first(model, source, of_data, "train"),
+        "validation": _first(model, source, of_data, split),
         "labels": description.class_names or (),
     }
 
 
-def _first(source: data.Source, of_data: dict[str, Any], split: str) -> np.ndarray:
-    dataset = load_split(source, of_data, split, _MOST_EXAMPLES, shuffle=False)
+def _first(
+    model: keras.Model, source: data.Source, of_data: dict[str, Any], split: str
+) -> np.ndarray:
+    dataset = load_split(model, source, of_data, split, _MOST_EXAMPLES, shuffle=False)
     return next(dataset.as_numpy_iterator())

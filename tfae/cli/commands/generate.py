@@ -39,7 +39,7 @@ def generate(
     overwrite: bool,
 ) -> None:
     """Draw new examples from a trained model."""
-    from tfae.cli.finished_run import read_run
+    from tfae.cli.finished_run import read_run, why_not_generating
 
     model, config = read_run(run)
 
@@ -47,7 +47,7 @@ def generate(
     from tfae.cli.apply.writer import write_rows
 
     if getattr(model, "sampling_prior", None) is None:
-        raise ValueError(_why_not(run, model))
+        raise ValueError(why_not_generating(run, model))
     of_class = None if label is None else _class_number(run, model, config, label)
     examples = model.generate(number, seed=seed, label=of_class, sample=sample or None)
     default = run / "generated" / "samples"
@@ -61,15 +61,6 @@ def generate(
     shape = examples.shape[1:]
     out = write_examples(examples, out, default, shape, pictures.image_grid, overwrite)
     console.print(f"{number} examples{which} of shape {shape}, seed {seed}: [bold]{shown(out)}[/]")
-
-
-def _why_not(run: Path, model: keras.Model) -> str:
-    if not hasattr(model, "sampling_prior"):
-        return f"{type(model).__name__} cannot generate data: it has no codes to draw."
-    return (
-        f"{type(model).__name__} has no distribution over codes to draw from; fit one with "
-        f"`tfae fit {run} --prior {model.prior_kinds[0]}`."
-    )
 
 
 def _class_number(run: Path, model: keras.Model, config: dict[str, Any], label: str) -> int:

@@ -9,7 +9,7 @@ import click
 from tfae.cli.apply.options import checked_out, of_applying
 from tfae.cli.data_kinds import TABLES, kind_of
 from tfae.cli.errors import Command
-from tfae.cli.shared_options import seed
+from tfae.cli.shared_options import Whole, seed
 
 _ALLOWED = {"table": TABLES, "array": (".npy",)}
 
@@ -21,7 +21,7 @@ _ALLOWED = {"table": TABLES, "array": (".npy",)}
 )
 @click.option(
     "--samples",
-    type=click.IntRange(1),
+    type=Whole(1),
     help="Codes that a variational model draws for each example.  [default: the model's, 100]",
 )
 @seed("Seed of the samples.")

@@ -12,7 +12,7 @@ from tfae.cli.console import console, measurements, shown
 from tfae.cli.data_options import DATA, data_config
 from tfae.cli.errors import Command
 from tfae.cli.next_steps import next_steps
-from tfae.cli.shared_options import PATH, SEED
+from tfae.cli.shared_options import PATH, SEED, Number, Whole
 
 _TRAINING = (
     click.Option(
@@ -24,14 +24,14 @@ _TRAINING = (
     ),
     click.Option(
         ["--epochs"],
-        type=click.IntRange(1),
+        type=Whole(1),
         default=20,
         show_default=True,
         help="Passes over the training data.",
     ),
     click.Option(
         ["--batch-size"],
-        type=click.IntRange(1),
+        type=Whole(1),
         default=128,
         show_default=True,
         help="Examples in a training step.",
@@ -44,7 +44,7 @@ _TRAINING = (
 _OF_OPTIMIZERS = (
     click.Option(
         ["--learning-rate"],
-        type=click.FloatRange(0, min_open=True),
+        type=Number(0, min_open=True),
         help="Learning rate of the optimizer of encoder and decoder.  [default: that of the "
         "model's `compile`, usually 1e-3]",
     ),
@@ -52,7 +52,7 @@ _OF_OPTIMIZERS = (
 _OF_STACKS = (
     click.Option(
         ["--pretrain-epochs"],
-        type=click.IntRange(0),
+        type=Whole(0),
         default=10,
         show_default=True,
         help="Epochs of pre-training for each layer, before training the whole model; 0 for none.",
@@ -107,13 +107,14 @@ def _command_for(name: str) -> click.Command:
         architecture = options.get("architecture")
         given = {key: options[key] for key in own if options[key] is not None}
         training = {key: options[key] for key in _KEPT if key in options}
+        of_data = data_config(options)
+        of_data["labels"] |= cls.conditional
         config = {
             "model": name,
             "hyperparameters": {k: own[k].parse(v, architecture) for k, v in given.items()},
-            "data": data_config(options),
+            "data": of_data,
             "training": {**training, "architecture": architecture},
         }
-        config["data"]["labels"] |= cls.conditional
         _train(config, out, resume)
 
     options = [
@@ -147,9 +148,7 @@ def _of_architectures() -> tuple[click.Option, ...]:
 
     names = list(ARCHITECTURES)
     return (
-        click.Option(
-            ["--latent-dim"], type=click.IntRange(1), required=True, help="Size of the code."
-        ),
+        click.Option(["--latent-dim"], type=Whole(1), required=True, help="Size of the code."),
         click.Option(
             ["--architecture"],
             type=click.Choice(names),

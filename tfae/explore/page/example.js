@@ -125,7 +125,7 @@ export class ExampleCard {
     const hint = $("#drop-here");
     document.addEventListener("dragover", (event) => {
       event.preventDefault();
-      if (this.about.ownScale === null) hint.classList.add("ready");
+      hint.classList.add("ready");
     });
     document.addEventListener("dragleave", (event) => {
       if (!event.relatedTarget) hint.classList.remove("ready");
@@ -134,7 +134,7 @@ export class ExampleCard {
       event.preventDefault();
       hint.classList.remove("ready");
       const [file] = event.dataTransfer.files;
-      if (file && this.about.ownScale === null) this.#useFile(file);
+      if (file) this.#useFile(file);
     });
   }
 }

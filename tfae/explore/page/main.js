@@ -35,7 +35,6 @@ function introduce(about) {
     + `${dimensions > 1 ? "s" : ""} · ${about.data}`;
   if (!about.isImage) $("#own-kind").textContent = "a file of numbers";
   // Data that cannot be scaled like the model's is not offered.
-  $("#own-offer").hidden = $("#choose").hidden = about.ownScale !== null;
 }
 
 async function floats(url) {

@@ -42,6 +42,7 @@ class Column(abc.ABC):
     kind: ClassVar[str]
     default_likelihood: ClassVar[Likelihood]
     start: int = 0
+    is_text: bool = False  # whether a category is text
 
     def __init__(
         self,
@@ -133,7 +134,7 @@ class Column(abc.ABC):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Column) and self.get_config() == other.get_config()
 
-    __hash__ = None  # type: ignore[assignment]  # two may be equal without being the same
+    __hash__ = None  # two may be equal without being the same
 
     def __repr__(self) -> str:
         return f"<{self.kind} column {self.name!r}: {self.describe()}>"

@@ -69,7 +69,7 @@ class Scan:
                 self.empty_rows += len(cells.array)
                 return
             self._begin(cells)
-            if self.problem:
+            if self.problem or self.tally is None:
                 return
             self.tally.missing += self.empty_rows
         try:
