@@ -34,7 +34,7 @@ def test_the_example_of_a_page_draws_and_prints_what_the_page_shows(page, tmp_pa
     names = examples.run(page, tmp_path)
     if examples.output(page) is not None:
         printed, shown = (
-            re.split(r"([-\d.]*\d)", text)
+            re.split(r"(-?\d+(?:\.\d+)?)", text)
             for text in (capsys.readouterr().out, examples.output(page))
         )
         assert [part.split() for part in printed[::2]] == [part.split() for part in shown[::2]]

@@ -196,7 +196,7 @@ def _is_count(tally: NumberTally) -> bool:
         return False
     common = max(0.01, 0.5 / len(tally.values.counts)) * tally.present
     tail = tally.moments.mean + 2.5 * tally.moments.deviation
-    return tally.zeros >= common and tally.high >= max(tail, 5)
+    return tally.zeros >= common and tally.high >= max(tail, 4)
 
 
 def _count(scan: Scan, tally: NumberTally) -> CountColumn:
