@@ -379,3 +379,14 @@ def test_the_learning_rate_of_an_adversarial_model_is_that_of_its_reconstruction
     optimizers = (encoder.model_.optimizer, encoder.model_.generator_optimizer)
     rates = [float(optimizer.learning_rate) for optimizer in optimizers]
     assert rates == pytest.approx([5e-3, 3e-4], rel=1e-5)
+
+
+def test_nan_is_a_missing_value_with_the_models_option_and_refused_without_it(rows):
+    holes = np.where(np.random.default_rng(0).random(rows.shape) < 0.2, np.nan, rows)
+    encoder = quick(missing="mask").fit(holes)
+    assert np.isfinite(encoder.transform(holes)).all()
+    assert np.isfinite(encoder.score(holes))
+    again = quick(encoder.model_, prefit=True)
+    np.testing.assert_array_equal(again.fit(holes).transform(holes), encoder.transform(holes))
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        quick().fit(holes)

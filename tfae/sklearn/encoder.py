@@ -66,9 +66,10 @@ class Encoder(
             its initial weights depend on Keras' global seed.
         verbose: 0, 1 or 2, as for Keras' `fit`.
         **hyperparameters: Further arguments of the class's `from_shape` or of the function, such
-            as `architecture`, `hidden_units`, `likelihood` or `beta`. They are parameters of this
-            estimator like the others: `get_params` lists those that were given, and `set_params`
-            and grid searches can set any of them.
+            as `architecture`, `hidden_units`, `likelihood` or `beta`; with `missing="mask"`, NaN in
+            `X` is a missing value. They are parameters of this estimator like the others:
+            `get_params` lists those that were given, and `set_params` and grid searches can set any
+            of them.
 
     Attributes:
         model_: The trained tfae model.
@@ -269,7 +270,15 @@ class Encoder(
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
+        tags.input_tags.allow_nan = self._takes_nan
         return tags
+
+    @property
+    def _takes_nan(self) -> bool:
+        """Whether NaN in `X` is a missing value for the model."""
+        options = self._hyperparameters
+        missing = getattr(self.model, "missing", None) if self.prefit else options.get("missing")
+        return missing is not None
 
 
 _NOT_FITTED = (
@@ -288,7 +297,8 @@ def _rows(estimator: Encoder, X: Any, reset: bool) -> np.ndarray:
         if not isinstance(X, tf.RaggedTensor) and getattr(X, "ndim", 2) > 2:
             X = np.asarray(X)
             X = X.reshape(len(X), math.prod(X.shape[1:]))
-        return validate_data(estimator, X, reset=reset, dtype=np.float32)
+        finite = "allow-nan" if estimator._takes_nan else True
+        return validate_data(estimator, X, reset=reset, dtype=np.float32, ensure_all_finite=finite)
     except ValueError as error:
         if "setting an array element with a sequence" not in str(error):
             raise
