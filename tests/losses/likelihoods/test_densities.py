@@ -137,7 +137,7 @@ def test_the_continuous_bernoulli_is_smooth_around_one_half(logit):
     output = tf.constant([[logit]])
     with tf.GradientTape() as tape:
         tape.watch(output)
-        found = ContinuousBernoulli().loss([[0.25]], output)
+        found = ContinuousBernoulli().loss(tf.constant([[0.25]]), output)
     x, t = np.linspace(0, 1, 20_001), np.float64(np.float32(logit))
     weight = np.exp(t * x)
     log_normaliser = np.log(np.trapezoid(weight, x))
