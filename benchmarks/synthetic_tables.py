@@ -157,11 +157,14 @@ def _association(table, a, b, discrete):
 def _area(drawn, test, train, discrete, target):
     """Area under the ROC curve on the test rows of trees that learned from the drawn rows."""
     inputs = [name for name in test.column_names if name != target]
-    known = {name: sorted(set(train[name].to_pylist())) for name in discrete}
+    known = {
+        name: {value: i for i, value in enumerate(sorted(set(train[name].to_pylist())))}
+        for name in discrete
+    }
 
     def numbers(table):
         columns = [
-            np.array([known[name].index(value) for value in table[name].to_pylist()], float)
+            np.array([known[name].get(value, np.nan) for value in table[name].to_pylist()], float)
             if name in discrete
             else table[name].to_numpy().astype(float)
             for name in inputs

@@ -8,6 +8,7 @@ TensorFlow and Keras.
     anomalous = model.is_anomaly(x)
 """
 
+import datetime
 import json
 import math
 import os
@@ -41,6 +42,8 @@ def read_metadata(content: bytes) -> dict:
         threshold          scores above it, and NaN, are anomalous; null if none was fitted
         false_positive_rate  fraction of normal data above the threshold; null if none was fitted
         labels             names of the classes, in order
+        schema             what the columns of the model's tables hold, see `encode_table`; null if
+                           it takes no tables
 
     Raises:
         ValueError: If this is not a .tflite file, or has no such entry.
@@ -136,7 +139,8 @@ class DeviceModel:
         """Encodes data.
 
         Args:
-            x: Data `(n, ...)`; for a model with missing values, NaN where they are.
+            x: Data `(n, ...)`; for a model with missing values, NaN where they are. For a model of
+                tables also a table, see `encode_table`. The methods below take it, too.
             **label: `label=integers (n,)`, for a conditional model; -1 where unknown. The methods
                 below take it, too.
 
@@ -146,10 +150,12 @@ class DeviceModel:
         Raises:
             ValueError: If `x` has the wrong shape, NaN, or values outside the model's support.
         """
-        return self.run("encode", **self._inputs(self._checked(x)), **label)
+        return self.run("encode", **self._inputs(self._checked(self._encoded(x))), **label)
 
     def decode(self, code: np.ndarray, **label: np.ndarray) -> np.ndarray:
         """Decodes codes `(n, latent_dim)` into data `(n, ...)`.
+
+        For a model of tables, `decode_table(model.metadata["schema"], data)` makes rows of it.
 
         Raises:
             ValueError: If `code` has the wrong shape, or holds NaN or infinity.
@@ -159,9 +165,15 @@ class DeviceModel:
         return self.run("decode", code=code, **label)["x"]
 
     def reconstruct(self, x: np.ndarray, **label: np.ndarray) -> np.ndarray:
-        """Encodes and decodes data `(n, ...)`; raises what `encode` raises."""
-        inputs = self._inputs(self._checked(x))
-        return self.run("reconstruct", **inputs, **label)["reconstruction"]
+        """Encodes and decodes data `(n, ...)`; a table gives a dictionary of columns.
+
+        Raises what `encode` raises.
+        """
+        inputs = self._inputs(self._checked(self._encoded(x)))
+        reconstruction = self.run("reconstruct", **inputs, **label)["reconstruction"]
+        return (
+            decode_table(self.metadata["schema"], reconstruction) if is_table(x) else reconstruction
+        )
 
     def anomaly_score(self, x: np.ndarray, **label: np.ndarray) -> np.ndarray:
         """Returns scores `(n,)` of data `(n, ...)`; higher is more anomalous.
@@ -173,7 +185,7 @@ class DeviceModel:
         Raises:
             ValueError: If the model's score has no formula, or `x` has the wrong shape.
         """
-        x = np.asarray(x)
+        x = np.asarray(self._encoded(x))
         valid = self._are_data(x)
         clean = np.where(valid.reshape(-1, *[1] * (x.ndim - 1)), x, 0)
         encoding = self.run("encode", **self._inputs(clean), **label)
@@ -193,6 +205,13 @@ class DeviceModel:
                 "The file has no threshold. Call model.fit_threshold before tfae.export.tflite."
             )
         return ~(self.anomaly_score(x, **label) <= self.metadata["threshold"])
+
+    def _encoded(self, x: np.ndarray) -> np.ndarray:
+        if not is_table(x):
+            return x
+        if self.metadata.get("schema") is None:
+            raise ValueError("This file's model takes arrays of numbers, not tables.")
+        return encode_table(self.metadata["schema"], x)
 
     def _checked(self, x: np.ndarray) -> np.ndarray:
         x, support = np.asarray(x), self.metadata.get("support")
@@ -396,3 +415,184 @@ def _quantized(name: str, values: np.ndarray, details: dict) -> np.ndarray:
 def _dequantized(values: np.ndarray, details: dict) -> np.ndarray:
     scale, zero_point = details["quantization"]
     return (values.astype("float32") - zero_point) * np.float32(scale) if scale else values
+
+
+# ---------------------------------------------------------------------- tables
+
+
+def is_table(x: object) -> bool:
+    """Whether data is a dictionary of columns or a list of dictionaries."""
+    return isinstance(x, dict) or (isinstance(x, list) and bool(x) and isinstance(x[0], dict))
+
+
+def encode_table(schema: dict, table: dict | list) -> np.ndarray:
+    """Turns a table into numbers, as `tfae.data.TableSchema.encode` does.
+
+    Args:
+        schema: The metadata's "schema".
+        table: A dictionary of columns, or a list of dictionaries, one for each row. `None`, NaN, ""
+            and unknown categories are missing, and so is what a row does not have. Times are text
+            in ISO 8601, or objects of `datetime`.
+
+    Returns:
+        float32 `(rows, width)`, NaN where a value is missing.
+
+    Raises:
+        ValueError: If a column is missing, or a cell is not what its column holds.
+    """
+    if isinstance(table, list):
+        table = {c["name"]: [row.get(c["name"]) for row in table] for c in schema["columns"]}
+    absent = [c["name"] for c in schema["columns"] if c["name"] not in table]
+    if absent:
+        raise ValueError(f"The table lacks the columns {', '.join(map(repr, absent))}.")
+    blocks = [_encoded_column(column, list(table[column["name"]])) for column in schema["columns"]]
+    return np.concatenate(blocks, axis=1).astype("float32")
+
+
+def decode_table(schema: dict, x: np.ndarray) -> dict[str, list]:
+    """Turns numbers `(rows, width)` into a dictionary of columns; `None` where NaN.
+
+    Times are objects of `datetime`.
+    """
+    table, start = {}, 0
+    for column in schema["columns"]:
+        width = _width(column)
+        block = np.float64(x[:, start : start + width])
+        values = _decoded_column(column, block)
+        missing = np.isnan(block).any(axis=1)
+        pairs = zip(values, missing, strict=True)
+        table[column["name"]] = [None if is_missing else value for value, is_missing in pairs]
+        start += width
+    return table
+
+
+def _width(column: dict) -> int:
+    widths = {"categorical": len(column.get("categories", ()))}
+    return widths.get(column["kind"], 1 + 2 * len(column.get("cycles", ())))
+
+
+def _encoded_column(column: dict, cells: list) -> np.ndarray:
+    kind = column["kind"]
+    if kind == "time":
+        return _encoded_times(column, cells)
+    if "categories" not in column:
+        values = _numbers(column, cells)
+        if kind == "count":
+            return values[:, None]
+        if column["quantiles"] is not None:
+            knots, low, high = map(np.array, column["quantiles"])
+            beyond = np.maximum(values - knots[-1], 0) + np.minimum(values - knots[0], 0)
+            scores = np.interp(values, knots, (low + high) / 2)
+            return (scores + beyond / column["deviation"])[:, None]
+        if column["transform"] == "log":
+            values = np.sign(values) * np.log1p(np.abs(values))
+        return ((values - column["mean"]) / column["deviation"])[:, None]
+    categories = column["categories"]
+    if any(isinstance(category, str) for category in categories):
+        index = {str(category): i for i, category in enumerate(categories)}
+        keys = [None if cell is None else str(cell).strip() for cell in cells]
+    else:
+        index = {float(category): i for i, category in enumerate(categories)}
+        keys = _numbers(column, cells).tolist()
+    codes = np.array([index.get(key, np.nan) for key in keys])
+    if kind == "ordinal":
+        codes = (codes - column["mean"]) / column["deviation"]
+    if kind != "categorical":
+        return codes[:, None]
+    one_hot = np.float64(codes[:, None] == np.arange(len(categories)))
+    one_hot[np.isnan(codes)] = np.nan
+    return one_hot
+
+
+def _decoded_column(column: dict, block: np.ndarray) -> list:
+    kind, values = column["kind"], np.nan_to_num(block[:, 0])
+    if kind == "time":
+        return _decoded_times(column, np.nan_to_num(block))
+    if kind == "count":
+        return np.maximum(np.rint(values), 0).astype(int).tolist()
+    if kind == "numeric":
+        if column["quantiles"] is not None:
+            knots, low, high = map(np.array, column["quantiles"])
+            values = np.interp(values, np.stack([low, high], axis=1).ravel(), np.repeat(knots, 2))
+        else:
+            values = values * column["deviation"] + column["mean"]
+        if column["transform"] == "log":
+            values = np.sign(values) * np.expm1(np.abs(values))
+        if column["decimals"] is not None:
+            values = np.round(values, column["decimals"])
+        return (values.astype(int) if "int" in column["type"] else values).tolist()
+    if kind == "categorical":
+        codes = np.nan_to_num(block).argmax(axis=1)
+    elif kind == "binary":
+        codes = values >= 0.5
+    else:
+        codes = np.rint(values * column["deviation"] + column["mean"])
+    categories = column["categories"]
+    found = [categories[i] for i in np.clip(np.int64(codes), 0, len(categories) - 1)]
+    return [bool(value) for value in found] if column["type"] == "bool" else found
+
+
+def _numbers(column: dict, cells: list) -> np.ndarray:
+    try:
+        return np.array([np.nan if cell in (None, "") else float(cell) for cell in cells])
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"The column {column['name']!r} holds numbers: {error}.") from None
+
+
+_MICROSECONDS = {"days": 86_400_000_000, "hours": 3_600_000_000, "minutes": 60_000_000}
+_MICROSECONDS["seconds"] = 1_000_000
+_DAY = _MICROSECONDS["days"]
+_EPOCH = datetime.datetime(1970, 1, 1)
+
+
+def _encoded_times(column: dict, cells: list) -> np.ndarray:
+    micro = np.array([_microseconds(column, cell) for cell in cells])
+    number = (micro - column["origin"]) / _MICROSECONDS[column["unit"]]
+    parts = [(number - column["mean"]) / column["deviation"]]
+    for cycle in column["cycles"]:
+        if cycle == "time of day":
+            phase = micro / _DAY % 1
+        elif cycle == "day of week":
+            phase = (np.floor(micro / _DAY) + 3) % 7 / 7
+        else:
+            days = np.nan_to_num(np.floor(micro / _DAY)).astype("datetime64[D]")
+            phase = days.astype("datetime64[M]").astype(int) % 12 / 12 + 0 * micro
+        parts += [np.sin(2 * np.pi * phase), np.cos(2 * np.pi * phase)]
+    return np.stack(parts, axis=1)
+
+
+def _decoded_times(column: dict, block: np.ndarray) -> list:
+    number = block[:, 0] * column["deviation"] + column["mean"]
+    micro = column["origin"] + number * _MICROSECONDS[column["unit"]]
+    if "time of day" in column["cycles"]:
+        i = 1 + 2 * column["cycles"].index("time of day")
+        of_day = np.arctan2(block[:, i], block[:, i + 1]) / (2 * np.pi) % 1 * _DAY
+        micro = np.round((micro - of_day) / _DAY) * _DAY + of_day
+    steps = np.round((micro - column["origin"]) / column["resolution"])
+    micro = column["origin"] + steps * column["resolution"]
+    times = [_EPOCH + datetime.timedelta(microseconds=float(value)) for value in micro]
+    if column["type"].startswith("date"):
+        return [time.date() for time in times]
+    return times if column["type"].startswith("timestamp") else [time.time() for time in times]
+
+
+def _microseconds(column: dict, cell: object) -> float:
+    """A time as microseconds since 1970 in UTC; NaN for what is missing."""
+    if cell is None or cell == "":
+        return np.nan
+    is_of_day = not column["type"].startswith(("timestamp", "date"))
+    try:
+        if isinstance(cell, str) and "%" in (column["format"] or ""):
+            cell = datetime.datetime.strptime(cell, column["format"])
+        elif isinstance(cell, str):
+            parse = datetime.time if is_of_day else datetime.datetime
+            cell = parse.fromisoformat(cell)
+    except ValueError as error:
+        raise ValueError(f"The column {column['name']!r} holds times: {error}.") from None
+    if isinstance(cell, datetime.time):
+        cell = datetime.datetime.combine(_EPOCH, cell)
+    elif not isinstance(cell, datetime.datetime):
+        cell = datetime.datetime(cell.year, cell.month, cell.day)
+    if cell.tzinfo is not None:
+        cell = cell.astimezone(datetime.UTC).replace(tzinfo=None)
+    return (cell - _EPOCH) / datetime.timedelta(microseconds=1)

@@ -89,7 +89,7 @@ class Model:
         if set(inputs) != set(specs):
             raise ValueError(f"input keys {sorted(inputs)} instead of {sorted(specs)}")
         for name, array in inputs.items():
-            if array.dtype != specs[name].dtype:
+            if tf.as_dtype(array.dtype) != specs[name].dtype:
                 raise ValueError(f"{name}: {array.dtype} instead of {specs[name].dtype.name}")
         outputs = self.functions[signature](**{k: tf.constant(v) for k, v in inputs.items()})
         return {name: tensor.numpy() for name, tensor in outputs.items()}
@@ -149,6 +149,20 @@ class Servicer(PredictionServiceServicer):
         return response
 
 
+def columns_of(instances):
+    """The row format of a request in the column format."""
+    if any(set(row) != set(instances[0]) for row in instances):
+        raise ValueError("every instance must have the same inputs")
+    return {name: [row[name] for row in instances] for name in instances[0]}
+
+
+def text_of(array):
+    """Strings of a tensor as JSON has them; other arrays as they are."""
+    if array.dtype != object:
+        return array
+    return np.vectorize(lambda value: value.decode(), otypes=[object])(array)
+
+
 def rest_handler(model):
     paths = [f"/v1/models/{model.name}", f"/v1/models/{model.name}/versions/{model.version}"]
 
@@ -166,15 +180,24 @@ def rest_handler(model):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             signature = body.get("signature_name", "serving_default")
             try:
+                by_row = "instances" in body
+                given = columns_of(body["instances"]) if by_row else body["inputs"]
                 inputs = {
                     name: np.array(value, model.inputs[signature][name].dtype.as_numpy_dtype)
-                    for name, value in body["inputs"].items()
+                    for name, value in given.items()
                 }
                 outputs = model.predict(signature, inputs)
             except (LookupError, ValueError, tf.errors.OpError) as error:
                 return self.answer(400, {"error": str(error)})
-            lists = {name: array.tolist() for name, array in outputs.items()}
+            lists = {name: text_of(array).tolist() for name, array in outputs.items()}
             single = len(lists) == 1
+            if by_row:
+                rows = [
+                    dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)
+                ]
+                return self.answer(
+                    200, {"predictions": next(iter(lists.values())) if single else rows}
+                )
             return self.answer(200, {"outputs": next(iter(lists.values())) if single else lists})
 
         def answer(self, code, content):

@@ -462,9 +462,14 @@ class EncoderDecoder(Autoencoding):
         Raises:
             ValueError: If the likelihood is not a `tfae.losses.Columns`.
         """
-        usual = self._fitted.column_scores
-        scores = self._column_scores(x, batch_size) - (0.0 if usual is None else usual)
+        scores = self._column_scores(x, batch_size) - self.usual_column_scores
         return np.array(self.likelihood.names)[np.argmax(scores, axis=1)]
+
+    @property
+    def usual_column_scores(self) -> np.ndarray:
+        """The mean loss of each column of normal data `(columns,)`; 0 before `fit_threshold`."""
+        usual = self._fitted.column_scores
+        return np.zeros(len(self.likelihood.names)) if usual is None else usual
 
     def _column_scores(self, x: Any, batch_size: int) -> np.ndarray:
         if not isinstance(self.likelihood, likelihoods.Columns):

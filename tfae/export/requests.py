@@ -27,13 +27,19 @@ EXAMPLES = Path("assets.extra", "examples")
 """Where in a version's folder there are bodies of REST requests and their answers."""
 
 
-def example_inputs(inputs: list[tf.TensorSpec], rows: int, support: tuple | None = None) -> Arrays:
+def example_inputs(
+    inputs: list[tf.TensorSpec],
+    rows: int,
+    support: tuple | None = None,
+    cells: Arrays | None = None,
+) -> Arrays:
     """Makes up inputs, the same every time: noise in the range of the data, small integer seeds.
 
     Args:
         inputs: Specifications with a free batch axis; other free axes get length 64.
         rows: Size of the batch.
         support: The lowest and highest value that data may have; `None` for all numbers.
+        cells: Values of inputs that are columns of a table.
 
     Returns:
         Arrays by name. Numbers have few digits, since they are written as text.
@@ -42,7 +48,9 @@ def example_inputs(inputs: list[tf.TensorSpec], rows: int, support: tuple | None
     made = {}
     for spec in inputs:
         shape = (rows, *(size or 64 for size in spec.shape[1:]))
-        if spec.dtype == tf.uint8:
+        if spec.name in (cells or {}):
+            values = cells[spec.name]
+        elif spec.dtype == tf.uint8:
             values = random.integers(0, 256, shape)
         elif spec.name == "x":
             support = (0.0, 1.0) if support is None else support
@@ -104,6 +112,16 @@ def write_rest_examples(folder: Path, examples: dict[str, Example]) -> None:
 def _numbers(arrays: Arrays) -> dict[str, list]:
     """Returns nested lists, whose numbers have no more digits than the arrays' types."""
     return {
-        name: (array.astype(str).astype(float) if array.dtype.kind == "f" else array).tolist()
+        name: (
+            array.astype(str).astype(float) if array.dtype.kind == "f" else _text(array)
+        ).tolist()
         for name, array in arrays.items()
     }
+
+
+def _text(array: np.ndarray) -> np.ndarray:
+    """Strings of a tensor as text; other arrays as they are."""
+    if array.dtype != object:
+        return array
+    decode = np.vectorize(lambda s: s.decode() if isinstance(s, bytes) else s, otypes=[object])
+    return decode(array)

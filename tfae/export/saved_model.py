@@ -23,6 +23,7 @@ from tfae.export.requests import (
 )
 from tfae.export.signatures import signatures
 from tfae.export.stock_ops import check_stock_ops
+from tfae.export.table_signatures import example_cells, table_signatures
 from tfae.export.validity import check_numbers
 from tfae.files import atomic_write, check_absent
 
@@ -41,6 +42,10 @@ def saved_model(
     the model has a threshold from `fit_threshold`, `score` returns `is_anomaly` as well. If the
     model uses labels, its signatures take them, too: one per row, -1 for any. A classifier has
     `classify` (the default) and `encode`. Batches may have any size.
+
+    A model with a schema has an input and an output for each column, strings included, so that a
+    client sends rows as it has them: `{"instances": [{"age": 31, "sex": "male"}]}`. NaN is a
+    missing number, and "" missing text. `score` also names the worst column.
 
     The version's folder contains warm-up requests for the server and examples for REST clients,
     both with the answers. `directory/serving` holds the server's configuration, a file for docker
@@ -71,9 +76,14 @@ def saved_model(
         )
     target = directory / str(version)
     check_absent(target)
+    found, schema = signatures(model, uint8), getattr(model, "schema", None)
+    cells: dict[int, Arrays] = {}
+    if schema is not None:
+        found = table_signatures(model, found)
+        cells = {rows: example_cells(schema, rows) for rows in _EXAMPLE_ROWS}
     found = {
         name: with_assertions(signature, getattr(model, "num_classes", None))
-        for name, signature in signatures(model, uint8).items()
+        for name, signature in found.items()
     }
     check_numbers(model, weights=check_finite)
     support = getattr(model.data_contract(), "support", None)  # a classifier's data has none
@@ -82,8 +92,12 @@ def saved_model(
     for name, signature in found.items():
         function = archive.add_endpoint(name, signature.function, signature.inputs)
         examples[name] = [
-            _example(name, function, example_inputs(signature.inputs, rows, support))
-            for rows in (1, 4)
+            _example(
+                name,
+                function,
+                example_inputs(signature.inputs, rows, support, cells.get(rows, {})),
+            )
+            for rows in _EXAMPLE_ROWS
         ]
     with contextlib.ExitStack() as appearing:
         folder = appearing.enter_context(atomic_write(target))
@@ -101,6 +115,7 @@ def saved_model(
     return target
 
 
+_EXAMPLE_ROWS = (1, 4)
 _OPTIONS = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # nothing is trained
 
 

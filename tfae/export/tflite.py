@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfae.arguments import whole_number
+from tfae.bases import tables
 from tfae.bases.autoencoding import Autoencoding
 from tfae.export import examples
 from tfae.export.conversion import convert, in_float32
@@ -40,7 +41,9 @@ def tflite(
 
     The anomaly score is not a signature, because in int8 it would lose most of its digits.
     `tfae/device.py` computes it from their outputs instead, by the formula in the file's metadata.
-    The metadata also holds the threshold, the range of the data and the labels.
+    The metadata also holds the threshold, the range of the data and the labels. For a model of
+    tables it holds the schema, with which `tfae/device.py` takes and gives rows; the file itself
+    takes and gives the numbers of `schema.encode`.
 
     The file of a model with `missing="mask"` takes NaN as a missing value; an int8 file, which has
     no NaN, takes the input `mask` after `x` instead: 1 where `x` is observed.
@@ -108,6 +111,7 @@ def tflite(
             "quantize='int8' needs `calibration`: some 100 to 1,000 examples of what the device "
             "will see, from which the range of every tensor is taken."
         )
+    calibration, validation = (tables.encoded(model.schema, x) for x in (calibration, validation))
     calibration = examples.checked(model, "calibration", calibration, at_least=batch_size)
     validation = examples.checked(model, "validation", validation, at_least=1)
     if validation is None and calibration is not None:
@@ -139,6 +143,7 @@ def tflite(
             "threshold": model.threshold,
             "false_positive_rate": model.false_positive_rate,
             "labels": [str(label) for label in labels],
+            "schema": None if model.schema is None else model.schema.get_config(),
         }
         content = with_metadata(content, metadata)
         try:

@@ -34,9 +34,9 @@ export function parse(text) {
     typeof value === "string" && value.startsWith("\0") ? Number(value.slice(1)) : value);
 }
 
-/** All numbers in nested arrays and objects, in the order of the objects' keys. */
+/** All numbers and text in nested arrays and objects, in the order of the objects' keys. */
 function numbers(value) {
-  if (typeof value !== "object") return [Number(value)];
+  if (typeof value !== "object") return [typeof value === "string" ? value : Number(value)];
   return Object.keys(value).sort((a, b) => a - b || (a < b ? -1 : 1)).flatMap((k) => numbers(value[k]));
 }
 
@@ -53,8 +53,8 @@ async function main(server = "http://localhost:8501", version = null) {
     const read = (file) => parse(readFileSync(`${examples}/${file}`, "utf8"));
     const given = numbers(await predict(url, signature, read(`${signature}.json`).inputs));
     const expected = numbers(read(name).outputs);
-    const scale = expected.reduce((most, number) => Math.max(most, Math.abs(number)), 0);
-    const isClose = (number, i) => Math.abs(given[i] - number) <= 1e-4 * scale;
+    const scale = expected.reduce((most, x) => Math.max(most, Math.abs(x) || 0), 0);
+    const isClose = (x, i) => given[i] === x || Math.abs(given[i] - x) <= 1e-4 * scale;
     if (given.length !== expected.length || !expected.every(isClose)) {
       throw new Error(`${signature} is not as expected`);
     }

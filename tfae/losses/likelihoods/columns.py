@@ -163,7 +163,7 @@ class Columns(Likelihood):
         if self.integers is False:
             return x
         counts = tf.where(self.integers, x, tf.zeros_like(x))
-        return tf.where(self.integers, tf.math.log1p(counts), x)
+        return tf.where(self.integers, tf.math.log(1 + counts), x)  # LiteRT has no log1p
 
     def formula(self) -> dict[str, Any] | None:
         formulas: list[Any] = [None] * len(self.columns)
