@@ -203,7 +203,7 @@ def main():
     parser.add_argument("--ctgan-python", default=sys.executable)
     parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=TABLES)
     parser.add_argument("--rows", type=int, default=5000, help="training rows of a table at most")
-    parser.add_argument("--steps", type=int, default=2000, help="train steps of our model")
+    parser.add_argument("--steps", type=int, default=1500, help="train steps of our model")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     arguments = parser.parse_args()
 

@@ -59,7 +59,9 @@ def _decode_numeric(column: Any, block: tf.Tensor) -> tf.Tensor:
         values = tf.sign(values) * tf.math.expm1(tf.abs(values))
     if column.decimals is None:
         return values
-    return tf.round(values * 10.0**column.decimals) / 10.0**column.decimals
+    # Printed and read, since optimised graphs multiply by 0.01 instead of dividing by 100.
+    text = tf.strings.as_string(values, precision=column.decimals)
+    return tf.strings.to_number(text, tf.float64)
 
 
 def _interpolate(x: tf.Tensor, xs: np.ndarray, ys: np.ndarray) -> tf.Tensor:
