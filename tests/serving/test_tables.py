@@ -56,6 +56,28 @@ def of_clients(rows):
     return [{k: float("nan") if v is None else v for k, v in row.items()} for row in rows]
 
 
+def test_signatures_take_and_give_rows(exported, expected):
+    model, directory = exported
+    loaded = tf.saved_model.load(str(directory / "1"))
+    cells = {name: [row[name] for row in of_clients(ROWS)] for name in ROWS[0]}
+    specs = loaded.signatures["score"].structured_input_signature[1]
+    cells = {name: tf.constant(values, specs[name].dtype) for name, values in cells.items()}
+
+    def ask(signature, **inputs):
+        outputs = loaded.signatures[signature](**inputs)
+        return {name: tensor.numpy() for name, tensor in outputs.items()}
+
+    scored = ask("score", **cells)
+    np.testing.assert_allclose(scored["anomaly_score"], model.anomaly_score(expected), rtol=1e-4)
+    assert [name.decode() for name in scored["worst_column"]] == list(model.worst_column(expected))
+    drawn = ask("generate", seed=tf.constant([3], tf.int64))
+    assert drawn["port"][0].decode() == model.generate(1, seed=3)["port"][0].as_py()
+    rows = ask("reconstruct", **cells)
+    assert set(rows) == set(ROWS[0])
+    np.testing.assert_array_equal(rows["age"], model.reconstruct(expected)["age"])
+
+
+@pytest.mark.slow
 def test_a_rest_client_sends_rows_and_gets_rows(exported, expected, serve):
     model, directory = exported
     with serve(directory) as (_, port):
