@@ -256,7 +256,9 @@ class Imputer(WithHyperparameters, OneToOneFeatureMixin, TransformerMixin, BaseE
 
     @property
     def _marks_with_nan(self) -> bool:
-        return isinstance(self.missing_values, float) and np.isnan(self.missing_values)
+        return isinstance(self.missing_values, float | np.floating) and bool(
+            np.isnan(self.missing_values)
+        )
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
