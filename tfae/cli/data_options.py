@@ -189,6 +189,7 @@ def _opened(config: dict[str, Any]) -> data.Source:
     from tfae import data
 
     reading = {key: config.get(key) for key in READING}
+    reading["missing"] = bool(config.get("missing"))
     of_tables = {key: reading[key] for key in ("label_column", "header")}
     path = Path(config["data"]).expanduser()
     if config.get("schema"):

@@ -20,7 +20,9 @@ X_NAMES = ("x", "data", "images", "image", "arr_0")
 _ADVICE = "Write it with numpy.save or numpy.savez, as an array of numbers."
 
 
-def read_arrays(path: Path, memory_limit: int) -> dict[str, InMemory | StoredArray]:
+def read_arrays(
+    path: Path, memory_limit: int, missing: bool = False
+) -> dict[str, InMemory | StoredArray]:
     """Reads one array (.npy) or several (.npz); the content decides, not the file's name.
 
     In an archive (.npz) the data is called "x" (or "data", "images", "image", "arr_0", or it is the
@@ -32,6 +34,7 @@ def read_arrays(path: Path, memory_limit: int) -> dict[str, InMemory | StoredArr
         path: The file.
         memory_limit: In bytes. An array that takes more as float32 stays in its file, unless it is
             compressed or in Fortran order.
+        missing: Whether NaN stands for a missing value, and is no error.
 
     Returns:
         The splits found; only "train" if the names mention none.
@@ -42,7 +45,7 @@ def read_arrays(path: Path, memory_limit: int) -> dict[str, InMemory | StoredArr
     with path.open("rb") as file:
         magic = file.read(6)
     if magic[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        return _read_archive(path, memory_limit)
+        return _read_archive(path, memory_limit, missing)
     if magic != b"\x93NUMPY":
         what = "it is empty" if not magic else "its content is not a NumPy array"
         raise ValueError(f"{path} cannot be read as NumPy data: {what}. {_ADVICE}")
@@ -51,10 +54,12 @@ def read_arrays(path: Path, memory_limit: int) -> dict[str, InMemory | StoredArr
         x = location or np.load(path, allow_pickle=False)
     except Exception as error:  # NumPy raises many kinds of errors for a damaged file
         raise ValueError(f"{path} cannot be read as NumPy data: {error}. {_ADVICE}") from error
-    return {"train": examples_of(x, None, str(path), path)}
+    return {"train": examples_of(x, None, str(path), path, missing=missing)}
 
 
-def _read_archive(path: Path, memory_limit: int) -> dict[str, InMemory | StoredArray]:
+def _read_archive(
+    path: Path, memory_limit: int, missing: bool
+) -> dict[str, InMemory | StoredArray]:
     try:
         archive = np.load(path, allow_pickle=False)
     except Exception as error:
@@ -76,7 +81,7 @@ def _read_archive(path: Path, memory_limit: int) -> dict[str, InMemory | StoredA
         for split, (x_key, label_key) in wanted.items():
             x = _stays_in_file(path, x_key, memory_limit) or _load_member(archive, x_key, path)
             label = _load_member(archive, label_key, path) if label_key else None
-            splits[split] = examples_of(x, label, f"{path}[{x_key!r}]", path, known)
+            splits[split] = examples_of(x, label, f"{path}[{x_key!r}]", path, known, missing)
             if split == "train":  # it comes first
                 known = splits[split].class_names or ()
             elif splits[split].class_names and not known and _is_labelled(splits.get("train")):
@@ -93,6 +98,7 @@ def examples_of(
     origin: str,
     path: Path | None = None,
     known: tuple[str, ...] = (),
+    missing: bool = False,
 ) -> InMemory | StoredArray:
     """Checks an array, and makes the examples of a split from it.
 
@@ -103,6 +109,7 @@ def examples_of(
         origin: File and key, for messages.
         path: The file, if `x` stays in it.
         known: Class names of the training split.
+        missing: Whether NaN stands for a missing value, and is no error.
 
     Raises:
         ValueError: If the dtype or shape is another, there are no examples, values are NaN or
@@ -129,7 +136,7 @@ def examples_of(
             x = x.astype(dtype_in_memory(x.dtype), copy=False)
         examples = InMemory(x.reshape(-1, *shape), numbers, names)
     if examples.dtype.kind == "f":
-        _check_finite(examples.parts(), origin)
+        _check_finite(examples.parts(), origin, missing)
     return examples
 
 
@@ -137,18 +144,20 @@ def _is_labelled(examples: InMemory | StoredArray | None) -> bool:
     return examples is not None and examples.has_labels
 
 
-def _check_finite(parts: Iterable[np.ndarray], origin: str) -> None:
+def _check_finite(parts: Iterable[np.ndarray], origin: str, missing: bool) -> None:
     count, first, start = 0, 0, 0
     for part in parts:
-        bad = ~np.isfinite(part.reshape(len(part), -1))
+        rows = part.reshape(len(part), -1)
+        bad = np.isinf(rows) if missing else ~np.isfinite(rows)
         if bad.any():
             first = first if count else start + int(bad.any(axis=1).argmax())
             count += int(bad.sum())
         start += len(part)
     if count:
         raise ValueError(
-            f"{origin} holds {count} NaN or infinite values (as float32), the first in example "
-            f"{first}. Remove those examples, or fill in the values."
+            f"{origin} holds {count} {'infinite' if missing else 'NaN or infinite'} values (as "
+            f"float32), the first in example {first}. Remove those examples, or fill in the values"
+            f"{'' if missing else '; for a model with missing values pass missing=True'}."
         )
 
 

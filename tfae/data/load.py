@@ -133,6 +133,7 @@ def find(
     label_column: str | int | bool | None = None,
     header: bool | None = None,
     memory_limit: int = 2**30,
+    missing: bool = False,
     schema: TableSchema | Literal["infer"] | None = None,
     kinds: Mapping[str, str] | None = None,
 ) -> Source:
@@ -143,6 +144,8 @@ def find(
     Args:
         name_or_path, data_dir, image_size, channels, label_column, header, memory_limit: The same
             as for `load`.
+        missing: Whether NaN in .npy and .npz files is a missing value, for models with
+            missing="mask", and no error.
         schema: For tables of mixed columns, which may be Parquet files and folders of files, too: a
             `TableSchema`, which encodes the table, or "infer" to find it out. `None` for a .csv
             file of numbers, which stay as they are.
@@ -174,7 +177,7 @@ def find(
     elif path.is_dir():
         splits = read_folder(path, image_size, channels)
     elif path.is_file():
-        splits = _read_file(path, memory_limit, **of_tables)
+        splits = _read_file(path, memory_limit, missing, **of_tables)
     elif isinstance(name_or_path, os.PathLike) or _looks_like_a_path(name):
         raise FileNotFoundError(f"There is nothing at {path.absolute()}.")
     else:
@@ -200,10 +203,10 @@ def _check_use(name: str, path: Path, **options: Any) -> None:
             raise ValueError(f"{option}={value!r} is for {kinds}, not for {name!r}.")
 
 
-def _read_file(path: Path, memory_limit: int, **of_tables: Any) -> dict:
+def _read_file(path: Path, memory_limit: int, missing: bool, **of_tables: Any) -> dict:
     suffix = path.suffix.lower()
     if suffix in (".npy", ".npz"):
-        return read_arrays(path, memory_limit)
+        return read_arrays(path, memory_limit, missing)
     if is_csv_file(path):
         return read_csv(path, **of_tables, memory_limit=memory_limit)
     hint = " For images, pass their folder." if suffix in SUFFIXES else ""

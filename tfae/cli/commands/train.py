@@ -109,9 +109,15 @@ def _command_for(name: str) -> click.Command:
         training = {key: options[key] for key in _KEPT if key in options}
         of_data = data_config(options)
         of_data["labels"] |= cls.conditional
+        hyperparameters = {k: own[k].parse(v, architecture) for k, v in given.items()}
+        of_data["missing"] = hyperparameters.get("missing") == "mask"
+        if of_data["missing"] and of_data["binarize"]:
+            raise ValueError(
+                "--binarize makes zeros of missing values. Leave it out, or --missing mask."
+            )
         config = {
             "model": name,
-            "hyperparameters": {k: own[k].parse(v, architecture) for k, v in given.items()},
+            "hyperparameters": hyperparameters,
             "data": of_data,
             "training": {**training, "architecture": architecture},
         }
