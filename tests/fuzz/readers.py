@@ -10,6 +10,7 @@ import io
 import json
 import pathlib
 import tempfile
+import warnings
 import zipfile
 from unittest import mock
 
@@ -20,8 +21,9 @@ import tfae
 from tfae.cli import objects
 from tfae.cli.finished_run import read_run
 from tfae.data.load import find
+from tfae.tables.cells import WrongCellError
 
-CLEAR = (ValueError, FileNotFoundError)
+CLEAR = (ValueError, FileNotFoundError, WrongCellError)
 FOLDER = pathlib.Path(tempfile.mkdtemp())
 
 
@@ -47,6 +49,18 @@ def csv(content):
 
 def csv_labels(content):
     _load(_file("table.csv", content), label_column="label")
+
+
+def mixed_csv(content):
+    path = _file("mixed.csv", content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of columns that are left out
+        schema = tfae.data.TableSchema.infer(path)
+        schema.decode(schema.encode(path))
+
+
+def schema_json(content):
+    tfae.data.TableSchema.from_json("{" + content.decode("utf-8", "replace"))
 
 
 def npy(content):
@@ -161,6 +175,8 @@ def examples():
     return {
         csv: [b"a,b,label\n1,2,cat\n3,4,dog\n", b"1;2\n3;4.5e3\n", b'\xef\xbb\xbf"a"\t"b"\n1\t-2'],
         csv_labels: [b"label,a\nx,1\ny,2\n"],
+        mixed_csv: [b'a;b;c\n1,5;"x";2024-01-01\n;"y";2024-02-03\n7,25;"x";\n9;"y";2024-01-02\n'],
+        schema_json: [tfae.data.TableSchema.infer({"x": [1.5, 2, 4]}).to_json()[1:].encode()],
         npy: [_saved(np.save, x), _saved(np.save, y.reshape(3, 1).astype("uint8"))],
         npz: [_saved(np.savez, x=x, y=y), _saved(np.savez_compressed, x_train=x, x_test=x)],
         images: [_image(tf.io.encode_png), _image(tf.io.encode_jpeg), bmp, gif],
@@ -180,6 +196,8 @@ def examples():
 READERS = (
     csv,
     csv_labels,
+    mixed_csv,
+    schema_json,
     npy,
     npz,
     images,

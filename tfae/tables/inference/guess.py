@@ -20,14 +20,14 @@ _DATES = (
     *("%m/%d/%Y", "%d/%m/%Y", "%m-%d-%Y", "%d-%m-%Y"),
 )
 _TIMES = ("", " %H:%M", " %H:%M:%S")
-_FEW = 0.1
+_FEW, _RARE = 0.1, 0.001
 
 
 def guess(texts: Sequence[str], decimal: str = ".") -> str:
     """Guesses what texts are, by those that are not what most of them are.
 
-    A column in which at most a tenth is no number, and which has five times as many different
-    numbers as other texts, is one of numbers with mistakes in it; but if few numbers occur again
+    A column in which at most a thousandth is no number, or at most a tenth and which has five times
+    as many different numbers as other texts, is one of numbers with mistakes in it; but if few numbers occur again
     and again, such as 3, 4, 5, 6 and "rotary", it is one of categories. Numbers that begin with a
     zero are codes, hence text.
 
@@ -76,6 +76,8 @@ def _most(texts: Sequence[str], fits: Callable[[str], bool]) -> bool:
     """Whether all fit, or those that do not are so few that they are mistakes."""
     others = [text for text in texts if not fits(text)]
     if not others:
+        return True
+    if len(others) <= _RARE * len(texts):
         return True
     fitting = len(set(texts)) - len(set(others))
     are_categories = fitting <= 12 and 3 * fitting <= len(texts)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tfae.tables.cells import (
     ISO,
     Cells,
@@ -153,10 +155,12 @@ class Scan:
 
 
 def _sample(cells: Cells) -> list[str]:
-    """Some of the texts that are not missing, evenly spaced."""
+    """Some of the texts that are not missing."""
     present = as_text(cells).drop_null()
-    step = max(1, len(present) // _SAMPLE)
-    return present.take(list(range(0, len(present), step))).to_pylist()
+    if len(present) > _SAMPLE:
+        rows = np.random.default_rng(0).integers(0, len(present), _SAMPLE)
+        present = present.take(np.sort(rows))
+    return present.to_pylist()
 
 
 def scan_table(table: Table, choices: Choices) -> list[Scan]:

@@ -109,7 +109,7 @@ class CsvTable(Table):
         from pyarrow import csv
 
         delimiter = self.dialect.delimiter.encode()
-        rows = [row for row in block.content.replace(b"\r", b"").split(b"\n") if row.strip()]
+        rows = [row for row in block.content.split(b"\n") if row.strip()]
         for i, row in enumerate(rows):
             if row.count(delimiter) + 1 != self.width:
                 raise self._wrong_width(block, i, row.count(delimiter) + 1)
@@ -197,11 +197,6 @@ class CsvTable(Table):
         if wrong:
             row = wrong[0]
             raise self._wrong_width(block, row.number - 1, row.actual_columns, False) from None
-        try:
-            block.content.decode()
-        except UnicodeDecodeError as wrong_text:
-            line = block.line + block.content.count(b"\n", 0, wrong_text.start)
-            raise self._not_text(line, wrong_text) from None
         raise ValueError(f"{self.path}, from line {block.line} on: {error}") from error
 
     def _wrong_width(
@@ -218,11 +213,21 @@ class CsvTable(Table):
 
     def _blocks(self) -> Iterator[Block]:
         try:
-            yield from blocks(self._chunks(), self.dialect.delimiter)
+            for block in blocks(self._chunks(), self.dialect.delimiter):
+                self._check_text(block)
+                yield block
         except ValueError as error:
             if str(error).startswith("line "):
                 raise ValueError(f"{self.path}, {error}") from None
             raise
+
+    def _check_text(self, block: Block) -> None:
+        try:
+            if not block.content.isascii():
+                block.content.decode()
+        except UnicodeDecodeError as error:
+            line = block.line + block.content.count(b"\n", 0, error.start)
+            raise self._not_text(line, error) from None
 
     def _chunks(self) -> Iterator[bytes]:
         r"""The file's bytes: decompressed, in UTF-8, without a byte order mark, lines end in \n."""
@@ -232,14 +237,18 @@ class CsvTable(Table):
         decoder = codecs.getincrementaldecoder(self.encoding)()
         try:
             with pa.input_stream(self.origin, compression=compression) as file:
-                is_first, has_newlines = True, True
+                is_first, ended_in_return = True, False
                 while chunk := file.read(_CHUNK):
                     if self.encoding != "utf-8":
                         chunk = decoder.decode(chunk).encode()
                     if is_first:
-                        chunk = chunk.removeprefix(codecs.BOM_UTF8)
-                        has_newlines, is_first = b"\n" in chunk or b"\r" not in chunk, False
-                    yield chunk if has_newlines else chunk.replace(b"\r", b"\n")
+                        chunk, is_first = chunk.removeprefix(codecs.BOM_UTF8), False
+                    if ended_in_return:  # whose line end has been given already
+                        chunk = chunk.removeprefix(b"\n")
+                    ended_in_return = chunk.endswith(b"\r")
+                    if b"\r" in chunk:
+                        chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+                    yield chunk
         except UnicodeDecodeError as error:
             raise self._not_text(None, error) from None
         except OSError as error:
@@ -247,8 +256,13 @@ class CsvTable(Table):
 
     def _start(self) -> str:
         """The first lines, as text."""
-        chunk = next(self._chunks(), b"")
-        content = chunk[:_START] if chunk.count(b"\n", 0, _START) > 2 else chunk
+        content = b""
+        for chunk in self._chunks():
+            content += chunk
+            if len(content) >= _START and (content.count(b"\n") > 2 or len(content) > 2**26):
+                break
+        if content.count(b"\n", 0, _START) > 2:
+            content = content[:_START]
         try:
             return content.decode()
         except UnicodeDecodeError as error:

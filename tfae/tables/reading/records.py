@@ -31,7 +31,7 @@ def blocks(chunks: Iterable[bytes], delimiter: str, limit: int = 2**28) -> Itera
     r"""Cuts a file into blocks of whole rows; a row may hold line ends within quotes.
 
     Args:
-        chunks: The file's bytes one after the other; lines end in "\n" or "\r\n".
+        chunks: The file's bytes one after the other; lines end in "\n".
         delimiter: What stands between two cells.
         limit: The longest row, in bytes.
 
@@ -40,7 +40,7 @@ def blocks(chunks: Iterable[bytes], delimiter: str, limit: int = 2**28) -> Itera
             than `limit`. The message begins with "line".
     """
     rest, line = b"", 1
-    for chunk in chunks:
+    for chunk in _ended(chunks):
         zero = chunk.find(b"\0")
         if zero >= 0:
             number = line + (rest + chunk[:zero]).count(b"\n")
@@ -60,8 +60,17 @@ def blocks(chunks: Iterable[bytes], delimiter: str, limit: int = 2**28) -> Itera
     if len(opened) and quoted(rest, delimiter)[-1, 1] == len(rest):
         line += rest.count(b"\n", 0, int(opened[-1]))
         raise ValueError(f"line {line}: {_ADVICE}")
-    if rest:
-        yield Block(rest + b"\n", line)
+
+
+def _ended(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same chunks, of which the last one ends in a line end."""
+    last = b""
+    for chunk in chunks:
+        if last:
+            yield last
+        last = chunk
+    if last:
+        yield last if last.endswith(b"\n") else last + b"\n"
 
 
 _ADVICE = "Is a quote opened there that is never closed?"
@@ -82,7 +91,7 @@ def quoted(content: bytes, delimiter: str) -> np.ndarray:
     if len(opening) > len(closing):
         closing = np.append(closing, len(content))
     before = data[opening - 1]
-    begins = np.isin(before, (ord(delimiter), _NEWLINE, ord("\r"), _QUOTE))
+    begins = np.isin(before, (ord(delimiter), _NEWLINE, _QUOTE))
     if len(opening) and opening[0] == 0:
         begins[0] = True
     if begins.all():
@@ -92,7 +101,7 @@ def quoted(content: bytes, delimiter: str) -> np.ndarray:
 
 def _quoted_one_by_one(content: bytes, delimiter: str) -> np.ndarray:
     """The same where quotes stand inside of cells that are not quoted, such as `5" pipe`."""
-    opener = re.compile(rb"(?:\A|[\n\r" + re.escape(delimiter.encode()) + rb'])"')
+    opener = re.compile(rb"(?:\A|[\n" + re.escape(delimiter.encode()) + rb'])"')
     closer = re.compile(rb'"(?:""|[^"])*+("|\Z)')
     found, position = [], 0
     while match := opener.search(content, position):
@@ -115,7 +124,7 @@ def line_of_row(block: Block, row: int, delimiter: str, skip_blanks: bool = True
     ends = _line_ends(block.content, delimiter)
     starts = np.concatenate([[0], ends[:-1] + 1])
     first = np.frombuffer(block.content, np.uint8)[starts]
-    is_empty = (starts == ends) | ((first == ord("\r")) & (ends - starts == 1))
+    is_empty = starts == ends
     if skip_blanks:
         for i in np.flatnonzero((first == ord(" ")) | (first == ord("\t"))):
             is_empty[i] = not block.content[starts[i] : ends[i]].strip()
