@@ -27,9 +27,9 @@ def guess(texts: Sequence[str], decimal: str = ".") -> str:
     """Guesses what texts are, by those that are not what most of them are.
 
     A column in which at most a thousandth is no number, or at most a tenth and which has five times
-    as many different numbers as other texts, is one of numbers with mistakes in it; but if few numbers occur again
-    and again, such as 3, 4, 5, 6 and "rotary", it is one of categories. Numbers that begin with a
-    zero are codes, hence text.
+    as many different numbers as other texts, is one of numbers with mistakes in it; but if few
+    numbers occur again and again, such as 3, 4, 5, 6 and "rotary", it is one of categories. Numbers
+    that begin with a zero are codes, hence text.
 
     Args:
         texts: Some texts of a column; none is missing.
