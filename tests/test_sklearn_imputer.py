@@ -13,7 +13,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import tfae
+from tfae.layers.conditional_mean import ConditionalMean
+from tfae.layers.hiding import Hiding
 from tfae.sklearn import Imputer
+from tfae.sklearn.gaussian import fit_gaussian, rank_of
 
 FULL = load_iris().data * [1, 10, 100, 0.01] + [0, 500, 0, -3]
 RNG = np.random.default_rng(0)
@@ -94,22 +97,22 @@ def test_random_state_decides_everything(fitted):
 
 
 def test_columns_without_values_are_left_out_or_filled_with_zeros():
-    empty = np.insert(HOLES, 1, np.nan, axis=1)
-    imputer = quick(add_indicator=True, hidden_units=(4,)).fit(empty)
+    empty = np.insert(HOLES[:20], 1, np.nan, axis=1)  # too few values to hold any out and to train
+    imputer = quick(add_indicator=True).fit(empty)
     like = SimpleImputer(add_indicator=True).fit(empty)
     assert list(imputer.get_feature_names_out()) == list(like.get_feature_names_out())
     out = imputer.transform(empty)
-    assert out.shape == (150, 4 + 5)
+    assert out.shape == (20, 4 + 5)
     np.testing.assert_array_equal(out[:, 4:], np.isnan(empty))
-    imputer = quick(keep_empty_features=True, hidden_units=(4,)).fit(empty)
+    imputer = quick(keep_empty_features=True).fit(empty)
     assert len(imputer.get_feature_names_out()) == 5
     np.testing.assert_array_equal(imputer.transform(empty)[:, 1], 0)
 
 
 def test_another_value_may_mark_what_is_missing():
-    imputer = quick(missing_values=-1, hidden_units=(4,))
-    marked = imputer.fit_transform(np.where(MISSING, -1, FULL))
-    np.testing.assert_array_equal(marked, quick(hidden_units=(4,)).fit_transform(HOLES))
+    imputer = quick(missing_values=-1)
+    marked = imputer.fit_transform(np.where(MISSING, -1, FULL)[:20])
+    np.testing.assert_array_equal(marked, quick().fit_transform(HOLES[:20]))
     with pytest.raises(ValueError, match="NaN"):
         imputer.transform(HOLES)
     with pytest.raises(ValueError, match="missing_values"):
@@ -124,11 +127,52 @@ def test_few_values_are_filled_by_the_gaussian_alone():
     assert quick().fit_transform([[np.nan], [np.nan]]).shape == (2, 0)
 
 
-def test_wide_tables_get_a_gaussian_of_low_rank():
-    x = RNG.normal(size=(60, 3)) @ RNG.normal(size=(3, 140))
-    holes = np.where(RNG.random(x.shape) < 0.2, np.nan, x)
-    filled = quick(hidden_units=(4,)).fit_transform(holes)
-    assert np.abs(filled - x).mean() < 0.2 * x.std()
+@pytest.mark.parametrize("dim", [7, 140])
+def test_the_gaussian_fills_what_linear_relations_determine(dim):
+    x = RNG.normal(size=(80, 3)) @ RNG.normal(size=(3, dim))
+    missing = RNG.random(x.shape) < 0.2
+    holes = np.where(missing, np.nan, x)
+    gaussian = fit_gaussian(holes, x)
+    layer = ConditionalMean(rank_of(dim))
+    layer.build([(None, dim)] * 2)
+    layer.set_gaussian(*gaussian)
+    filled = layer([np.nan_to_num(holes).astype("float32"), (~missing).astype("float32")]).numpy()
+    assert np.sqrt(np.mean((filled - x)[missing] ** 2)) < 0.3 * x.std()
+    np.testing.assert_array_equal(filled[~missing], x.astype("float32")[~missing])
+
+
+def test_the_conditional_mean_is_that_of_the_covariance():
+    factors = RNG.normal(size=(5, 2))
+    variance, mean = np.array([0.1, 0.5, 1.0, 0.2, 0.3]), np.arange(5.0)
+    covariance = factors @ factors.T + np.diag(variance)
+    x = RNG.multivariate_normal(mean, covariance, 20)
+    missing = RNG.random(x.shape) < 0.5
+    layer = ConditionalMean(2)
+    layer.build([(None, 5)] * 2)
+    layer.set_gaussian(mean, factors, variance)
+    filled = layer([x.astype("float32"), (~missing).astype("float32")]).numpy()
+    for row, hidden, found in zip(x, missing, filled, strict=True):
+        of_observed = covariance[np.ix_(~hidden, ~hidden)]
+        gain = np.linalg.solve(of_observed, covariance[np.ix_(~hidden, hidden)])
+        expected = mean[hidden] + (row - mean)[~hidden] @ gain
+        np.testing.assert_allclose(found[hidden], expected, atol=1e-4)
+
+
+def test_hiding_has_a_rate_of_its_own_for_each_row_and_none_outside_training():
+    x, mask = np.ones((500, 200), "float32"), np.ones((500, 200), "float32")
+    mask[:, 0] = 0
+    layer = Hiding(0.1, 0.6, seed=0)
+    for same, given in zip(layer([x, mask]), (x, mask), strict=True):
+        np.testing.assert_array_equal(same, given)
+    kept, kept_mask = (tensor.numpy() for tensor in layer([x, mask], training=True))
+    np.testing.assert_array_equal(kept, x * kept_mask)
+    assert not kept_mask[:, 0].any()
+    rates = 1 - kept_mask[:, 1:].mean(axis=1)
+    assert 0.0 < rates.min() < 0.15
+    assert 0.55 < rates.max() < 0.75
+    assert rates.mean() == pytest.approx(0.35, abs=0.03)
+    with pytest.raises(ValueError, match="high"):
+        Hiding(0.5, 0.2)
 
 
 def test_it_enters_pipelines_and_is_pickled(fitted):

@@ -3,7 +3,7 @@
 import numpy as np
 
 _MAX_DIM = 128  # Wider tables get a Gaussian of low rank: the time of the other grows as dim^3.
-_MAX_RANK = 64
+_RANKS = (2, 4, 8, 16, 32, 64)
 _CHUNK = 256  # rows at a time
 _SHRINKAGE = (1.0, 5.0, 20.0, 80.0)  # in rows without correlations
 
@@ -13,7 +13,8 @@ def fit_gaussian(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fits a Gaussian as that of a linear autoencoder: x = mean + factors z + noise.
 
-    Covariances are shrunk towards their diagonal, as much as fills held-out values best.
+    Covariances are shrunk towards their diagonal, as much as fills held-out values best. Those of
+    more than 128 columns get a low rank instead, chosen in the same way.
 
     Args:
         x: `(n, dim)` with NaN at what is missing or held out; columns have a scale of about 1.
@@ -29,23 +30,26 @@ def fit_gaussian(
     if n > most:
         rows = np.random.default_rng(seed).permutation(n)[:most]
         x, truth = x[rows], truth[rows]
-    if dim > _MAX_DIM:
-        return _low_rank(x, iterations)
     held_out = np.isnan(x) & ~np.isnan(truth)
     fits, errors = [], []
     start = np.zeros(dim), np.eye(dim)
-    for strength in _SHRINKAGE:
-        *start, filled = _maximised(x, *start, strength, iterations)
-        fits.append(start)
+    for option in _RANKS if dim > _MAX_DIM else _SHRINKAGE:
+        if dim > _MAX_DIM:
+            *fit, filled = _low_rank(x, min(option, len(x) - 1), iterations)
+        else:
+            *start, filled = _maximised(x, *start, option, iterations)
+            fit = start
+        fits.append(fit)
         errors.append(np.sum((filled - truth)[held_out] ** 2))
         if errors[-1] > 1.02 * min(errors):  # more is not better
             break
-    return _factored(*fits[int(np.argmin(errors))])
+    best = fits[int(np.argmin(errors))]
+    return tuple(best) if dim > _MAX_DIM else _factored(*best)
 
 
 def rank_of(dim: int) -> int:
     """Number of factors that `fit_gaussian` needs for a number of columns."""
-    return dim if dim <= _MAX_DIM else _MAX_RANK
+    return dim if dim <= _MAX_DIM else _RANKS[-1]
 
 
 def _maximised(
@@ -94,8 +98,8 @@ def _factored(mean: np.ndarray, covariance: np.ndarray) -> tuple:
     return mean, factors, share * conditional
 
 
-def _low_rank(x: np.ndarray, iterations: int) -> tuple:
-    """Mean, principal factors and noise, where what is missing is filled in turn."""
+def _low_rank(x: np.ndarray, rank: int, iterations: int) -> tuple:
+    """Mean, principal factors and noise, where what is missing is filled in turn; and the table."""
     observed = ~np.isnan(x)
     count = np.maximum(observed.sum(axis=0), 1)
     mean = np.where(observed, x, 0.0).sum(axis=0) / count
@@ -104,10 +108,9 @@ def _low_rank(x: np.ndarray, iterations: int) -> tuple:
         mean = filled.mean(axis=0)
         _, singular, vectors = np.linalg.svd(filled - mean, full_matrices=False)
         variances = singular**2 / len(x)
-        rank = min(_MAX_RANK, len(variances) - 1)
         noise = max(variances[rank:].sum() / (x.shape[1] - rank), 1e-4)
         factors = vectors[:rank].T * np.sqrt(np.maximum(variances[:rank] - noise, 0.0))
         system = np.eye(rank) + factors.T @ factors / noise
         z = np.linalg.solve(system, factors.T @ (filled - mean).T / noise)
         filled = np.where(observed, x, mean + (factors @ z).T)
-    return mean, factors, np.full(x.shape[1], noise)
+    return mean, factors, np.full(x.shape[1], noise), filled
