@@ -43,6 +43,8 @@ def models_are_found_by_name() -> None:
 
 def every_model_is_built_from_a_shape() -> None:
     assert_type(tfae.Autoencoder.from_shape((8, 8, 1), 3), tfae.Autoencoder)
+    schema = tfae.data.TableSchema.infer({"a": [1.5, 2.0, 4.0]})
+    assert_type(tfae.Autoencoder.from_schema(schema, 1), tfae.Autoencoder)
     model = tfae.VariationalAutoencoder.from_shape((8, 8, 1), 3, "conv", filters=(4,), seed=0)
     assert_type(model, tfae.VariationalAutoencoder)
 

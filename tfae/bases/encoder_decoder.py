@@ -483,6 +483,7 @@ class EncoderDecoder(Autoencoding):
     def fit_threshold(
         self, x: Any, false_positive_rate: float = 0.01, batch_size: int = 256
     ) -> float:
+        x = tables.encoded(self.schema, x)  # once for both
         threshold = super().fit_threshold(x, false_positive_rate, batch_size)
         if isinstance(self.likelihood, likelihoods.Columns):
             self._fitted.column_scores = self._column_scores(x, batch_size).mean(axis=0)
