@@ -94,6 +94,17 @@ def data_by_name_or_path() -> None:
     print(dataset)
 
 
+def tables(path: Path) -> None:
+    schema = data.TableSchema.infer(path, kinds={"id": "ignore"}, max_categories=50)
+    assert_type(schema, data.TableSchema)
+    assert_type(schema.encode({"x": [1.0, 2.0]}), np.ndarray)
+    assert_type(schema.column_scores(schema.encode(path)), np.ndarray)
+    assert_type(schema.describe(), str)
+    assert_type(schema.column_names, tuple[str, ...])
+    assert_type(data.TableSchema.from_json(schema.to_json()), data.TableSchema)
+    losses.Columns([("x", "gaussian", 1), ("c", losses.Categorical(), 3)])
+
+
 def measuring(model: tfae.VariationalAutoencoder, x: np.ndarray, y: np.ndarray) -> None:
     assert_type(evaluation.measure(model, x, seed=1), dict[str, float])
     assert_type(evaluation.elbo(model, x), evaluation.Elbo)
