@@ -343,6 +343,7 @@ def test_the_file_contains_what_an_app_needs(trained, unseen, tmp_path):
         "threshold": None,
         "false_positive_rate": None,
         "labels": ["zero", "one"],
+        "schema": None,
     }
 
 
