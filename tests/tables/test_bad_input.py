@@ -149,7 +149,7 @@ def test_a_million_columns_are_refused_quickly(tmp_path):
     header = b",".join(b"c%d" % i for i in range(10**6))
     path = write(tmp_path, header + b"\n" + b",".join([b"1"] * 10**6) + b"\n")
     begun = time.perf_counter()
-    with pytest.raises(ValueError, match="has 1,000,000 columns, of at most 20,000"):
+    with pytest.raises(ValueError, match="has 1,000,000 columns, more than the 20,000 allowed"):
         TableSchema.infer(path)
     assert time.perf_counter() - begun < 10
 

@@ -396,7 +396,7 @@ class Autoencoding(Trainer):
                 `None` for any.
             sample: Whether to draw data from p(x | z) instead of giving its mean: zeros and ones
                 under `"bernoulli"`, whole counts under `"poisson"`. `None` draws the rows of a
-                table, where the means are no rows that there could be, and else gives means.
+                table, where the means are not possible rows, and else gives means.
 
         Returns:
             Data `(n, ...)`: means of p(x | z), or draws of it. A model with a schema gives a

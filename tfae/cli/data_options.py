@@ -131,7 +131,7 @@ DATA = (
         ["--column", "columns"],
         multiple=True,
         metavar="NAME=KIND",
-        help="What a column of a table holds, if it is not found out rightly: numeric, count, "
+        help="What a column of a table holds, if it is not detected correctly: numeric, count, "
         "binary, categorical, ordinal or time. May be given several times.",
     ),
     click.Option(
@@ -173,7 +173,7 @@ def open_data(config: dict[str, Any]) -> data.Source:
     """Opens the data that `data_config` describes, and prints notes on what was guessed.
 
     A table is read as numbers if it holds nothing else. Otherwise, or if "kinds" of columns are
-    given, a schema of its columns is found out, unless "schema" holds one.
+    given, a schema of its columns is inferred, unless "schema" holds one.
     """
     if not config["data"]:
         raise ValueError("--data is empty: give a name or a path.")

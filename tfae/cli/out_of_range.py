@@ -35,7 +35,7 @@ def range_of(model: keras.Model) -> tuple[Any, Any] | None:
 def num_outside(
     model: keras.Model, source: data.Source, config: dict[str, Any], split: str, quiet: bool = False
 ) -> int:
-    """Counts the examples of a split that are out of the model's range; the first time, it tells.
+    """Counts the examples of a split that are out of the model's range, and reports it once.
 
     Raises:
         ValueError: If none would be left, unless it is `quiet`.

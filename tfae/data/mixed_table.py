@@ -35,7 +35,7 @@ def read_mixed(
         path: The table.
         schema: What its columns hold; `None` to find it out.
         memory_limit: In bytes. More than that is kept in a temporary file while it is used.
-        kinds: Kinds of columns that are not to be found out, by name; "ignore" leaves one out.
+        kinds: Kinds of columns that are not to be inferred, by name; "ignore" leaves one out.
         label_column, header: As for `tfae.data.load`.
 
     Returns:

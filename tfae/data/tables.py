@@ -30,8 +30,8 @@ def read_csv(
 ) -> dict[str, Examples]:
     """Reads a table of numbers, with one example per line.
 
-    The delimiter is a comma, semicolon, tab or bar, and decimals follow a point or a comma; what it
-    is in a file is found out. A column called label, labels, class, target, targets or y (in upper
+    The delimiter is a comma, semicolon, tab or bar, and decimals follow a point or a comma; both
+    are detected. A column called label, labels, class, target, targets or y (in upper
     or lower case) holds the labels, which may be names; examples where it is empty are unlabelled.
     It is never part of x. Neither is a first column without a name, which is pandas' index.
 

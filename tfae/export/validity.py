@@ -33,8 +33,8 @@ def check_numbers(model: Autoencoding | Classifier, weights: bool = True) -> Non
     threshold = getattr(model, "threshold", None)
     if threshold is not None and not math.isfinite(threshold):
         raise ValueError(
-            f"`model` was not exported: its threshold is {threshold}, beside which every score is "
-            "alike. Call fit_threshold again with data that has finite scores."
+            f"`model` was not exported: its threshold is {threshold}, so it cannot separate "
+            "scores. Call fit_threshold again with data that has finite scores."
         )
 
 

@@ -192,7 +192,7 @@ def _text_as_times(cells: Cells, time_format: str) -> pa.Array:
         raise cells.wrong(
             row,
             f"which is not a time as {time_format}. Correct the cell, or leave it empty if the "
-            f"value is missing; formats={{{cells.name!r}: '%d.%m.%Y'}} says how times are written.",
+            f"value is missing; formats={{{cells.name!r}: '%d.%m.%Y'}} gives the format of times.",
         )
     return _parsed(array, time_format)
 

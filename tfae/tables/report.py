@@ -14,7 +14,7 @@ class Report:
         rows: Number of rows.
         missing: Number of missing values by column, those of unknown categories included.
         unknown: By column, how often each category occurred that the schema does not know. Of a
-            column with very many, some are kept only.
+            column with very many, only some are kept.
         unknown_count: By column, how many values these are in all.
     """
 

@@ -110,11 +110,11 @@ class TableSchema:
                 that a model generates have the distribution of the training values.
             likelihoods: Likelihoods by column, in place of the kind's own: a short name, or
                 `{"name": "student_t", "scale": "learned"}`.
-            formats: How text says times, by column, such as `{"born": "%d.%m.%Y"}`; ISO 8601 and
-                whatever is unambiguous is recognised.
+            formats: The format of times in text, by column, such as `{"born": "%d.%m.%Y"}`; ISO
+                8601 and whatever is unambiguous is recognised.
             max_categories: A column of text with more different values is left out.
             **reading: How CSV files are written: `delimiter`, `decimal`, `header`, `encoding` and
-                `missing`; by default it is found out.
+                `missing`; what is not given is detected.
 
         Raises:
             ValueError: If the table cannot be read or a choice does not fit. The message names the
@@ -133,8 +133,9 @@ class TableSchema:
         choices.check(opened.names, opened.origin)
         if len(opened.names) > MOST_COLUMNS:
             raise ValueError(
-                f"{opened.origin} has {len(opened.names):,} columns, of at most {MOST_COLUMNS:,}. "
-                "If the delimiter is another, pass it. Keep so many numbers in a .npy file."
+                f"{opened.origin} has {len(opened.names):,} columns, more than the "
+                f"{MOST_COLUMNS:,} allowed. If it has another delimiter, pass it. Keep so many "
+                "numbers in a .npy file."
             )
         scans = scan_table(opened, choices)
         columns, reasons = [], {}
@@ -254,7 +255,7 @@ class TableSchema:
         if absent:
             raise ValueError(
                 f"{table.origin} lacks {_columns(absent)}. It has {_columns(table.names)}. If it "
-                "is a CSV file, is its delimiter found out rightly, and does it have a header? "
+                "is a CSV file, was its delimiter detected correctly, and does it have a header? "
                 "`delimiter` and `header` say so. A column of missing values may be added."
             )
         known = {*self.column_names, *self.left_out}
@@ -335,7 +336,7 @@ class TableSchema:
         """Makes the schema whose `get_config` returned `config`.
 
         Raises:
-            ValueError: If it is no such thing.
+            ValueError: If it is not one.
         """
         try:
             columns, left_out, rows = config["columns"], config["left_out"], config["rows"]

@@ -36,7 +36,7 @@ def of_applying(out_help: str) -> Any:
         click.option(
             "--delimiter",
             metavar="CHARACTER",
-            help="What stands between the cells of a .csv file.  [default: found out]",
+            help="What stands between the cells of a .csv file.  [default: detected]",
         ),
     )
 

@@ -191,7 +191,7 @@ class TableReader(Reader):
         raise ValueError(
             f"{self.name} lacks the {noun} {_listed(absent)} that the run was trained on; it has "
             f"{_listed(self.table.names)}.{hint}{self._how_read()} Add what is missing, or train "
-            "on the columns that there are."
+            "on the columns it has."
         )
 
     def _how_read(self) -> str:
@@ -200,8 +200,8 @@ class TableReader(Reader):
             return ""
         header = "a header" if dialect.header else "no header"
         return (
-            f" It was read with {header} and the delimiter {self.delimiter!r}; --delimiter says "
-            "another."
+            f" It was read with {header} and the delimiter {self.delimiter!r}; use "
+            "--delimiter to change it."
         )
 
 

@@ -180,7 +180,7 @@ def write_rows(
 
 
 class _Csv:
-    """Writes rows as text; numbers with as many digits as tell them apart."""
+    """Writes rows as text; numbers with as many digits as are needed to restore them."""
 
     def __init__(self, path: Path, delimiter: str = ","):
         opened = gzip.open if path.suffix.lower() == ".gz" else open

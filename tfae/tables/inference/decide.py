@@ -103,8 +103,8 @@ def _text(scan: Scan, tally: TextTally) -> Column | LeftOut:
     if different > limit:
         more = "more than " if values.is_full else ""
         return LeftOut(
-            f"has {more}{different:,} categories, of at most {limit}; max_categories={different} "
-            f"or kinds={{{scan.name!r}: 'categorical'}} keeps it"
+            f"has {more}{different:,} categories, more than the {limit} allowed; "
+            f"max_categories={different} or kinds={{{scan.name!r}: 'categorical'}} keeps it"
         )
     kind = "ordinal" if scan.categories else "binary" if different == 2 else "categorical"
     return _of_categories(scan, kind, _categories(scan))
@@ -245,9 +245,9 @@ def _numeric(scan: Scan, tally: NumberTally) -> NumericColumn:
 
 
 def _gaussian(step: float) -> dict[str, Any]:
-    """A Gaussian that learns its scale, from the error of rounding to such steps on.
+    """A Gaussian that learns a scale, which is at least the error of rounding to such steps.
 
-    Without a lower bound, the density of values that can be told exactly has none above.
+    Without that bound, the density of predictable values is unbounded.
     """
     return {"name": "gaussian", "scale": "learned", "min_scale": max(0.01, step / 12**0.5)}
 
@@ -259,7 +259,7 @@ def _time(scan: Scan, tally: TimeTally) -> Column | LeftOut:
     if scan.wanted not in (None, "time"):
         raise ValueError(
             f"`kinds` says {scan.wanted!r} for the column {scan.name!r}, which holds dates or "
-            "times. Convert it, or leave its kind to be 'time'."
+            "times. Convert it, or omit its kind."
         )
     if tally.low == tally.high:
         return _only_if_ignored(scan, "is constant")

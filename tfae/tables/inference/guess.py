@@ -24,7 +24,7 @@ _FEW, _RARE = 0.1, 0.001
 
 
 def guess(texts: Sequence[str], decimal: str = ".") -> str:
-    """Guesses what texts are, by those that are not what most of them are.
+    """Guesses what texts are, judging by the exceptions.
 
     A column in which at most a thousandth is no number, or at most a tenth and which has five times
     as many different numbers as other texts, is one of numbers with mistakes in it; but if few

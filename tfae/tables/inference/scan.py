@@ -37,11 +37,11 @@ class Scan:
         name: The column's name.
         wanted: The kind that was asked for; `None` to infer it.
         choices: What else was asked for.
-        is_untyped: Whether its type has to be found out from text.
+        is_untyped: Whether its type has to be inferred from text.
 
     Attributes:
         tally: The statistics; `None` as long as all values are missing.
-        type: The Arrow type, `None` if it is to be found out.
+        type: The Arrow type, `None` if it is to be inferred.
         content: `NUMBER`, `TEXT`, `AMBIGUOUS`, or the format of times.
         problem: Why the column cannot be used, or "".
         restart: Whether it has to be read again, as text.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_VALUES = 10_000
-"""Different values of a column that are counted one by one; of more, only that there are more."""
+"""Different values of a column that are counted one by one; beyond that, only the fact."""
 
 _MOST_DECIMALS = 6
 

@@ -61,7 +61,7 @@ class ArrowTable(Table):
 
 
 class _Spent:
-    """In place of a reader that gives its rows once."""
+    """Stands in for a reader that has been used up."""
 
     def __iter__(self) -> Iterator[Any]:
         raise ValueError(

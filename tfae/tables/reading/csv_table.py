@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _CHUNK = 2**23  # bytes that are read and parsed at a time
-_START = 2**16  # bytes from which the dialect is found out
+_START = 2**16  # bytes from which the dialect is detected
 _SUFFIXES_OF_COMPRESSION = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
 
 
@@ -93,7 +93,7 @@ class CsvTable(Table):
     def cells(self) -> Iterator[CellsPart]:
         """Yields all cells as they are written, row by row.
 
-        This is quick for very many columns, too, of which pyarrow reads some thousands only.
+        Also fast for very many columns; pyarrow itself handles only a few thousand.
         """
         skipped = 1 if self.dialect.header else 0
         for block in self._blocks():
@@ -205,8 +205,8 @@ class CsvTable(Table):
         line = line_of_row(block, row, self.dialect.delimiter, skip_blanks)
         return ValueError(
             f"{self.path}, line {line}: {width} cells, but line {self.first_line} has "
-            f"{self.width}. Is there a delimiter too many or too few, or is the delimiter another "
-            f"than {self.dialect.delimiter!r}?"
+            f"{self.width}. Is there a delimiter too many or too few, or is the delimiter not "
+            f"{self.dialect.delimiter!r}?"
         )
 
     # ------------------------------------------------------------------ bytes

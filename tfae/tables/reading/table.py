@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_A_PART = 2**16
-"""Rows of a part at most, where its bytes do not limit them."""
+"""Most rows in a part, unless bytes limit it first."""
 
 
 class Part(NamedTuple):
@@ -32,7 +32,7 @@ class Table(abc.ABC):
         origin: What messages call it, such as a path.
         names: The names of its columns.
         is_text: Whether all cells are text, as in a CSV file, so that the kind of a column has to
-            be found out.
+            be inferred.
         decimal: The decimal sign of numbers in text.
     """
 
