@@ -55,8 +55,8 @@ def main() -> None:
         "Small fits in one process: what is left of them",
         ["fits", "memory mappings", "resident MB", "seconds"],
         table,
-        note="An autoencoder of 6 columns with codes of 2, 64 rows, one epoch, defaults. Linux ends "
-        "a process of 65,530 mappings.",
+        note="An autoencoder of 6 columns with codes of 2, 64 rows, one epoch, defaults. Linux "
+        "ends a process of 65,530 mappings.",
         effort={"fits": arguments.fits},
     )
 
