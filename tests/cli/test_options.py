@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfae import data, latent, priors
+from tfae import data, latent, priors, tables
 from tfae.cli import main
 from tfae.cli.commands import fit, interpolate
-from tfae.cli.data_options import BINARIZE, DATA, Column, ImageSize, Scale, open_data
+from tfae.cli.data_options import BINARIZE, DATA, KINDS, Column, ImageSize, Scale, open_data
 from tfae.cli.errors import in_terms_of_options, one_line
 from tfae.cli.new_model import new_model
 from tfae.cli.shared_options import SEED
@@ -19,6 +19,7 @@ COMMANDS = sorted(set(main.commands) - {"train"})
 def test_choices_are_those_of_the_package():
     """The commands repeat them, because they must not import TensorFlow for their help texts."""
     assert BINARIZE == data.BINARIZE
+    assert tuple(tables.columns.KINDS) == KINDS
     assert interpolate.KINDS == latent.KINDS
     assert set(fit.FITTED) == set(priors.FITTED)
 

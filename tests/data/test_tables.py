@@ -1,13 +1,17 @@
 """Files of numbers: .npy, .npz, .csv."""
 
 import gzip
+import tempfile
 import zipfile
 from unittest import mock
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
-from tfae import data
+from tfae import data, tables
+from tfae.data.stored_array import StoredArray
 from tfae.tables.reading import csv_table
 
 
@@ -261,6 +265,49 @@ def test_a_column_y_is_reported_and_need_not_be_the_label(tmp_path):
     for none in (False, "none"):
         np.testing.assert_array_equal(csv(tmp_path, text, label_column=none), [[1, 2], [3, 4]])
     assert csv(tmp_path, "none,a\n1,2\n", label_column="none").shape == (1, 1)
+
+
+def test_a_column_y_of_a_mixed_table_is_reported_and_need_not_be_the_label(tmp_path):
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({"a": [1.5, 2, 4, 7], "y": [1, 0, 1, 1]}), path)
+    with pytest.warns(UserWarning, match="column 'y'.*label_column='none'"):
+        found = data.find(path, schema="infer")
+    assert found.schema.left_out == {"y": "is the label"}
+    assert found.describe().has_labels
+    found = data.find(path, schema="infer", label_column="none")
+    assert found.schema.column_names == ("a", "y")
+    assert not data.find(path, schema=found.schema).describe().has_labels
+    with pytest.raises(ValueError, match="label_column=True is not in"):
+        data.find(path, schema="infer", label_column=True)
+    parquet.write_table(pa.table({"a": [1.5, 2, 4, 7], "y": [1.5, 0, 1, 1]}), path)
+    with (
+        pytest.warns(UserWarning, match="column 'y'"),
+        pytest.raises(ValueError, match=r"whole numbers or names.*label_column='none'"),
+    ):
+        data.find(path, schema="infer")
+
+
+def test_a_table_without_rows_is_named(tmp_path):
+    schema = tables.TableSchema.infer({"a": [1.5, 2, 4], "b": ["x", "y", "x"]})
+    (tmp_path / "t.csv").write_text("a,b\n")
+    parquet.write_table(pa.table({"a": pa.array([], pa.float64())}), tmp_path / "t.parquet")
+    for name, known in (("t.csv", schema), ("t.csv", "infer"), ("t.parquet", "infer")):
+        with pytest.raises(ValueError, match=rf"{name} holds a header \(a.*\) but no examples"):
+            data.find(tmp_path / name, schema=known)
+
+
+def test_the_temporary_file_of_a_large_table_has_no_name(tmp_path, monkeypatch):
+    """So nothing is left over when the process is killed."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "t.csv").write_text("a,b\n" + "1,2\n3,4\n5,7\n" * 9)
+    for schema in (None, "infer"):
+        found = data.find(tmp_path / "t.csv", schema=schema, memory_limit=0)
+        assert not list((tmp_path / "temporary").iterdir())
+        assert isinstance(found.examples("train"), StoredArray)
+        x = found.examples("train").read(np.array([0, 2, 26]))
+        assert x.shape == (3, 2)
+        assert x[1, 0] > x[0, 0]
 
 
 def test_empty_labels_are_unlabelled(tmp_path):

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 READING = ("data_dir", "image_size", "channels", "label_column", "header")
 """Options that `tfae.data.find` takes; `Source.load` takes the others."""
 
-KINDS = ("numeric", "count", "binary", "categorical", "ordinal", "time")  # as in tfae.tables
-
-BINARIZE = ("threshold", "static", "dynamic")  # a test compares it with that of tfae.data
+KINDS = ("numeric", "count", "binary", "categorical", "ordinal", "time")
+BINARIZE = ("threshold", "static", "dynamic")
+"""As in `tfae.tables` and `tfae.data`, which are slow to import; a test compares them."""
 
 
 class ImageSize(click.ParamType):
@@ -180,8 +180,8 @@ def open_data(config: dict[str, Any]) -> data.Source:
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always", UserWarning)
         source = _opened(config)
-    for note in notes:
-        click.echo(f"Note: {in_terms_of_options(str(note.message), DATA)}", err=True)
+    for note in dict.fromkeys(str(note.message) for note in notes):
+        click.echo(f"Note: {in_terms_of_options(note, DATA)}", err=True)
     return source
 
 

@@ -7,6 +7,7 @@ import warnings
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -99,6 +100,7 @@ def examples_of(
     path: Path | None = None,
     known: tuple[str, ...] = (),
     missing: bool = False,
+    file: BinaryIO | None = None,
 ) -> InMemory | StoredArray:
     """Checks an array, and makes the examples of a split from it.
 
@@ -110,6 +112,7 @@ def examples_of(
         path: The file, if `x` stays in it.
         known: Class names of the training split.
         missing: Whether NaN stands for a missing value, and is no error.
+        file: The file of `x`, if it is open already; `path` is then its name in messages.
 
     Raises:
         ValueError: If the dtype or shape is another, there are no examples, values are NaN or
@@ -130,7 +133,7 @@ def examples_of(
     if numbers is not None and len(numbers) != x.shape[0]:
         raise ValueError(f"{origin} has {x.shape[0]} examples but {len(numbers)} labels.")
     if isinstance(x, Location):
-        examples = StoredArray(path, x, shape, numbers, names)
+        examples = StoredArray(path, x, shape, numbers, names, file=file)
     else:
         with np.errstate(over="ignore"):  # values too large for float32 become infinite
             x = x.astype(dtype_in_memory(x.dtype), copy=False)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+_ADVICE = "If this is data, pass label_column='none' for a table, or rename the array."
+
 
 def as_numbers(
     values: np.ndarray, origin: str, known: tuple[str, ...] = ()
@@ -45,12 +47,12 @@ def as_numbers(
     if values.dtype.kind not in "biuf" or not (values == np.floor(values)).all():
         raise ValueError(
             f"{origin}: labels must be whole numbers or names; received values such as "
-            f"{values[:3].tolist()}."
+            f"{values[:3].tolist()}. {_ADVICE}"
         )
     numbers = values.astype(np.int64)
     if len(numbers) and numbers.min() < -1:
         raise ValueError(
             f"{origin}: labels must count from 0, with -1 for unlabelled; the smallest is "
-            f"{numbers.min()}."
+            f"{numbers.min()}. {_ADVICE}"
         )
     return numbers, None

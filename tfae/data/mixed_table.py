@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfae.data.arrays import LABEL_NAMES
 from tfae.data.examples import InMemory
+from tfae.data.label_column import label_index, note_label
 from tfae.data.labels import as_numbers
-from tfae.data.stored_array import Location, StoredArray
+from tfae.data.spool import collected
+from tfae.data.stored_array import StoredArray
 from tfae.tables import Report, TableSchema
 from tfae.tables.reading import open_table
+from tfae.tables.reading.table import no_rows
 
 if TYPE_CHECKING:
     from tfae.tables.reading import Table
@@ -46,51 +46,37 @@ def read_mixed(
         ValueError: If the table cannot be read; the message names the file, line and column.
     """
     table = open_table(path, header=header)
-    label_name = find_label(table.names, label_column, table.origin)
+    label_name = _label_name(table, label_column, schema)
     if schema is None:
         ignored = {label_name: "ignore"} if label_name is not None else {}
         schema = TableSchema.infer(path, kinds={**(kinds or {}), **ignored}, header=header)
+        if label_name is not None:
+            schema.left_out[label_name] = "is the label"
     labels: list[np.ndarray] = []
-    x = _collected(_parts(table, schema, label_name, labels), memory_limit)
+    x, file = collected(_parts(table, schema, label_name, labels), memory_limit)
+    if not x.shape[0]:
+        raise no_rows(table)
     label, names = None, None
-    if label_name is not None and label_name in table.names:
+    if label_name is not None:
         label, names = as_numbers(np.concatenate(labels), f"{path}, column {label_name!r}")
     if isinstance(x, np.ndarray):
         examples: InMemory | StoredArray = InMemory(x, label, names)
     else:
-        file, location = x
-        examples = StoredArray(Path(file.name), location, location.shape[1:], label, names)
-        file.close()  # the examples have it open, so that it lives as long as they do
+        examples = StoredArray(path, x, x.shape[1:], label, names, file=file)
     examples.column_names = tuple(name for c in schema.columns for name in c.elements)
     return {"train": examples}, schema
 
 
-def find_label(names: tuple[str, ...], asked: Any, origin: str | None = None) -> str | None:
-    """Returns the column that holds the labels, or `None` if there is none.
-
-    Args:
-        names: The table's columns.
-        asked: What `label_column` of `tfae.data.load` says.
-        origin: What the table is called in errors; `None` if a column that is not there is none.
-
-    Raises:
-        ValueError: If there is no such column.
-    """
-    if asked is None:
-        lower = [name.lower() for name in names]
-        found = next((name for name in LABEL_NAMES if name in lower), None)
-        return None if found is None else names[lower.index(found)]
-    if asked is False or asked == "none":
+def _label_name(table: Table, asked: Any, schema: TableSchema | None) -> str | None:
+    """Returns the name of the column that holds the labels; a column of data is none by itself."""
+    index = label_index(table.names, len(table.names), asked, table.origin)
+    if index is None:
         return None
-    if isinstance(asked, int) and -len(names) <= asked < len(names):
-        return names[asked]
-    if asked in names:
-        return str(asked)
-    if origin is None:
-        return None
-    raise ValueError(
-        f"label_column={asked!r} is not in {origin}, which has the columns {', '.join(names[:20])}."
-    )
+    name = table.names[index]
+    if asked is None and schema is None:
+        note_label(name, table.origin)
+    is_data = asked is None and schema is not None and name in schema.column_names
+    return None if is_data else name
 
 
 def _parts(
@@ -99,30 +85,8 @@ def _parts(
     """Yields the encoded rows, and collects their labels."""
     report = Report(table.origin)
     for part in table.parts():
-        if label_name is not None and label_name in table.names:
+        if label_name is not None:
             cells = part.columns[label_name].to_pylist()
             labels.append(np.array(["" if cell is None else str(cell) for cell in cells]))
         yield schema.encode_part(part, report, table.decimal)
     report.warn()
-
-
-def _collected(parts: Iterator[np.ndarray], memory_limit: int) -> Any:
-    """Returns the rows as one array, or as a temporary file and where in it they are."""
-    kept: list[np.ndarray] = []
-    size, rows, width = 0, 0, 0
-    with contextlib.ExitStack() as stack:
-        file = None
-        for part in parts:
-            size, rows, width = size + part.nbytes, rows + len(part), part.shape[1]
-            kept.append(part)
-            if size > memory_limit and file is None:
-                file = stack.enter_context(tempfile.NamedTemporaryFile(prefix="tfae-"))
-            if file is not None:
-                for some in kept:
-                    np.ascontiguousarray(some).tofile(file)
-                kept = []
-        if file is None:
-            return np.concatenate(kept)
-        file.flush()
-        stack.pop_all()
-        return file, Location(0, np.dtype(np.float32), (rows, width))

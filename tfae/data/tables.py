@@ -11,15 +11,15 @@ import numpy as np
 
 from tfae.data.arrays import examples_of
 from tfae.data.examples import Examples
+from tfae.data.label_column import label_index, note_label
 from tfae.data.spool import collected
 from tfae.tables.cells import first_failure
 from tfae.tables.reading.csv_table import CsvTable
-from tfae.tables.reading.dialect import LABEL_NAMES, is_number
+from tfae.tables.reading.dialect import is_number
+from tfae.tables.reading.table import no_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_LIKELY_DATA = ("y", "target", "targets")  # label names that often are not a class
 
 
 def read_csv(
@@ -53,13 +53,11 @@ def read_csv(
     names = _names(table, header)
     layout = _layout(table, names, label_column)
     labels: list[np.ndarray] = []
-    with collected(_parts(table, layout, labels), memory_limit) as (x, file):
-        if not x.shape[0]:
-            raise ValueError(
-                f"{path} holds a header ({_start_of(table.dialect.first)}) but no examples."
-            )
-        label = np.concatenate(labels) if labels else None
-        examples = examples_of(x, label, str(path), file)
+    x, file = collected(_parts(table, layout, labels), memory_limit)
+    if not x.shape[0]:
+        raise no_rows(table)
+    label = np.concatenate(labels) if labels else None
+    examples = examples_of(x, label, str(path), path, file=file)
     examples.column_names = names and tuple(names[i] for i in layout.columns)
     return {"train": examples}
 
@@ -93,7 +91,9 @@ def _names(table: CsvTable, header: bool | None) -> tuple[str, ...] | None:
 def _layout(
     table: CsvTable, names: tuple[str, ...] | None, label_column: str | int | bool | None
 ) -> _Layout:
-    label = _label_index(names, table.width, label_column, table.path)
+    label = label_index(names, table.width, label_column, str(table.path))
+    if label is not None and names and label_column is None:
+        note_label(names[label], str(table.path))
     columns = [i for i in range(table.width) if i != label]
     if names and names[0] == "" and label != 0 and len(columns) > 1:
         warnings.warn(
@@ -103,32 +103,6 @@ def _layout(
     if not columns:
         raise ValueError(f"{table.path} has no column besides the label.")
     return _Layout(names, columns, label)
-
-
-def _label_index(
-    names: Sequence[str] | None, width: int, label_column: str | int | bool | None, path: Path
-) -> int | None:
-    if label_column is None:
-        lower = [name.lower() for name in names or []]
-        found = next((name for name in LABEL_NAMES if name in lower), None)
-        if found is None:
-            return None
-        if found in _LIKELY_DATA:
-            warnings.warn(
-                f"The column {found!r} of {path} is taken for the label. If it is data, pass "
-                "label_column='none'.",
-                stacklevel=4,
-            )
-        return lower.index(found)
-    if isinstance(label_column, str) and names and label_column in names:
-        return names.index(label_column)
-    if label_column is False or label_column == "none":
-        return None
-    is_index = isinstance(label_column, int) and not isinstance(label_column, bool)
-    if is_index and -width <= int(label_column) < width:
-        return int(label_column) % width
-    known = f"the columns {', '.join(names)}" if names else f"{width} columns and no header"
-    raise ValueError(f"label_column={label_column!r} is not in {path}, which has {known}.")
 
 
 def _parts(table: CsvTable, layout: _Layout, labels: list[np.ndarray]) -> Iterator[np.ndarray]:

@@ -17,6 +17,7 @@ from tfae.tables.cells import Cells
 from tfae.tables.columns import Column, column_from_config
 from tfae.tables.inference import Choices, LeftOut, decide, scan_table
 from tfae.tables.reading import Part, Table, open_table
+from tfae.tables.reading.table import no_rows
 from tfae.tables.report import Report
 
 if TYPE_CHECKING:
@@ -138,6 +139,8 @@ class TableSchema:
                 "numbers in a .npy file."
             )
         scans = scan_table(opened, choices)
+        if scans and not any(scan.tally or scan.problem or scan.empty_rows for scan in scans):
+            raise no_rows(opened)
         columns, reasons = [], {}
         for scan in scans:
             column = decide(scan)

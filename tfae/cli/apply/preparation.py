@@ -36,7 +36,6 @@ class Preparation:
             self._scaling = Scaling(by_model.shift, by_model.factor)
         self._binarize, self._seed = of_data["binarize"], config["training"]["seed"]
         self._dtype = dtype
-        self._may_miss = getattr(model, "missing", None) == "mask"
 
     def apply(self, x: np.ndarray, first: int) -> np.ndarray:
         """Prepares examples as they are stored, `(n, *shape)`, of which `first` come before."""

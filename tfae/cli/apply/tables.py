@@ -12,7 +12,7 @@ import numpy as np
 from tfae.cli.apply.plain_columns import PlainColumns
 from tfae.cli.apply.reader import Part, Reader
 from tfae.cli.apply.table_cells import filled, like, missing_as_null, numbers, unknown_category
-from tfae.data.mixed_table import find_label
+from tfae.data.label_column import label_index
 from tfae.tables import Report
 from tfae.tables.reading import Part as Rows
 from tfae.tables.reading import open_table
@@ -68,10 +68,9 @@ class TableReader(Reader):
         self.delimiter = getattr(getattr(self.table, "dialect", None), "delimiter", ",")
         self.place = "line" if self.table.is_text else "row"
         self._is_folder = path.is_dir()
-        self._classes, self._label = (
-            list(classes),
-            find_label(self.table.names, of_data["label_column"]),
-        )
+        names, self._classes = self.table.names, list(classes)
+        label = label_index(names, len(names), of_data["label_column"])
+        self._label = None if label is None else names[label]
         schema = getattr(model, "schema", None)
         if schema is None:
             width = model.data_contract().input_shape[0]

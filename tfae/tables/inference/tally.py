@@ -179,7 +179,6 @@ class TimeTally(Tally):
         low, high: The earliest and the latest.
         resolution: The largest step of which all their differences are multiples.
         cycles: The cyclic parts that vary.
-        zone: Whether text said the zone; `None` if there was no text.
     """
 
     def __init__(self):

@@ -60,3 +60,9 @@ class Table(abc.ABC):
             raise ValueError(
                 f"{self.origin} has two columns called {twice!r}. Give each a name of its own."
             )
+
+
+def no_rows(table: Table) -> ValueError:
+    """Returns the error of a table that has columns but no rows."""
+    shown = ", ".join(table.names[:5]) + (", ..." if len(table.names) > 5 else "")
+    return ValueError(f"{table.origin} holds a header ({shown}) but no examples.")
