@@ -13,6 +13,7 @@ import json
 import math
 import os
 import struct
+from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -164,7 +165,7 @@ class DeviceModel:
             raise ValueError("`code` must hold finite numbers; received NaN or infinity.")
         return self.run("decode", code=code, **label)["x"]
 
-    def reconstruct(self, x: np.ndarray, **label: np.ndarray) -> np.ndarray:
+    def reconstruct(self, x: Any, **label: np.ndarray) -> Any:
         """Encodes and decodes data `(n, ...)`; a table gives a dictionary of columns.
 
         Raises what `encode` raises.
@@ -499,7 +500,7 @@ def _encoded_column(column: dict, cells: list) -> np.ndarray:
         codes = (codes - column["mean"]) / column["deviation"]
     if kind != "categorical":
         return codes[:, None]
-    one_hot = np.float64(codes[:, None] == np.arange(len(categories)))
+    one_hot = (codes[:, None] == np.arange(len(categories))).astype("float64")
     one_hot[np.isnan(codes)] = np.nan
     return one_hot
 
@@ -528,7 +529,7 @@ def _decoded_column(column: dict, block: np.ndarray) -> list:
     else:
         codes = np.rint(values * column["deviation"] + column["mean"])
     categories = column["categories"]
-    found = [categories[i] for i in np.clip(np.int64(codes), 0, len(categories) - 1)]
+    found = [categories[i] for i in np.clip(np.asarray(codes).astype(int), 0, len(categories) - 1)]
     return [bool(value) for value in found] if column["type"] == "bool" else found
 
 
@@ -576,7 +577,7 @@ def _decoded_times(column: dict, block: np.ndarray) -> list:
     return times if column["type"].startswith("timestamp") else [time.time() for time in times]
 
 
-def _microseconds(column: dict, cell: object) -> float:
+def _microseconds(column: dict, cell: Any) -> float:
     """A time as microseconds since 1970 in UTC; NaN for what is missing."""
     if cell is None or cell == "":
         return np.nan

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfae.batches.arrays import rows_of
 from tfae.batches.batch import Batch, unpack
 from tfae.batches.contract import DataContract
+from tfae.batches.epochs_of_arrays import rows_of
 from tfae.batches.feeding import (
     Inputs,
     checked_inputs,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfae.batches.arrays import epoch_ordered
+from tfae.batches.epochs_of_arrays import epoch_ordered
 from tfae.batches.order import (
     count_passes,
     epoch_variable,

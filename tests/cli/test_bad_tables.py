@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 import tfae as package
 from tfae.cli import main
-from tfae.cli.apply.tables import TableReader
+from tfae.cli.apply.table_files import TableReader
 from tfae.cli.data_options import DATA
 from tfae.cli.errors import in_terms_of_options
 from tfae.cli.json_files import write_json

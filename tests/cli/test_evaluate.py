@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tfae as package
-from tfae.cli import measuring
+from tfae.cli import measured_run
 from tfae.cli.data_options import open_data
 
 
@@ -55,7 +55,7 @@ def test_generated_data_is_compared_in_a_space_of_features(own_run, tfae, monkey
         spaces.append(features)
         return {"precision": 1.0}
 
-    monkeypatch.setattr(measuring, "measure", measure)
+    monkeypatch.setattr(measured_run, "measure", measure)
     keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()]).save("features.keras")
     for space in ("data", "features.keras"):
         assert "precision" in tfae(f"evaluate {own_run} --features {space}").output
@@ -72,7 +72,7 @@ def test_a_measurement_that_the_model_does_not_allow_is_explained(tfae, make, of
 
 
 def test_a_damaged_evaluation_is_reported_before_anything_is_measured(tfae, own_run, monkeypatch):
-    monkeypatch.setattr(measuring, "measure", lambda *_: pytest.fail("it was measured"))
+    monkeypatch.setattr(measured_run, "measure", lambda *_: pytest.fail("it was measured"))
     (own_run / "evaluation.json").write_text('{"test": ')
     shown = tfae(f"evaluate {own_run}", exit_code=2).output
     assert "evaluation.json is damaged" in " ".join(shown.split())
@@ -95,6 +95,6 @@ def test_without_any_label_there_is_no_linear_probe(tmp_path):
         },
         "training": {"batch_size": 32},
     }
-    values = measuring.measure(model, open_data(config["data"]), config, "test")
+    values = measured_run.measure(model, open_data(config["data"]), config, "test")
     assert values["loss"] > 0
     assert "linear_probe_accuracy" not in values

@@ -8,7 +8,15 @@ import tensorflow as tf
 from tfae import data, latent, priors, tables
 from tfae.cli import main
 from tfae.cli.commands import fit, interpolate
-from tfae.cli.data_options import BINARIZE, DATA, KINDS, Column, ImageSize, Scale, open_data
+from tfae.cli.data_options import (
+    BINARIZE,
+    DATA,
+    KINDS,
+    ColumnOption,
+    ImageSize,
+    Scale,
+    open_data,
+)
 from tfae.cli.errors import in_terms_of_options, one_line
 from tfae.cli.new_model import new_model
 from tfae.cli.shared_options import SEED
@@ -67,9 +75,9 @@ def test_brackets_in_names_are_printed_as_they_are(tfae, own_run):
         (ImageSize(), "64", [64, 64]),
         (Scale(), "255", 255.0),
         (Scale(), "minmax", "minmax"),
-        (Column(), "-1", -1),
-        (Column(), "²", "²"),
-        (Column(), "age", "age"),
+        (ColumnOption(), "-1", -1),
+        (ColumnOption(), "²", "²"),
+        (ColumnOption(), "age", "age"),
         (SEED, "7", 7),
     ],
 )

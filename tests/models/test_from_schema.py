@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import tfae
-from tfae.bases import tables
+from tfae.bases import table_interface
 
 N = 96
 MODELS = [m for m in tfae.models.MODELS.values() if hasattr(m, "from_schema")]
@@ -82,7 +82,7 @@ def test_pandas_tables_keep_their_index():
     given = Frame()
     given.index = ["first", "second"]
     Frame.__module__ = "pandas.core.frame"
-    assert tables.in_type_of(given, Converted()).index == ["first", "second"]
+    assert table_interface.in_type_of(given, Converted()).index == ["first", "second"]
 
 
 def test_generated_rows_have_the_columns_types_and_categories_of_the_table(model, table):
@@ -187,9 +187,11 @@ def test_a_column_called_x_is_not_mistaken_for_the_input_x():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         schema = tfae.data.TableSchema.infer(table)
-    assert tables.is_table(schema, table)
-    assert not tables.is_table(schema, {"x": table})
-    np.testing.assert_array_equal(tables.encoded(schema, {"x": table})["x"], schema.encode(table))
+    assert table_interface.is_table(schema, table)
+    assert not table_interface.is_table(schema, {"x": table})
+    np.testing.assert_array_equal(
+        table_interface.encoded(schema, {"x": table})["x"], schema.encode(table)
+    )
 
 
 def test_invalid_schemas_and_tables_are_refused(schema):

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from keras.optimizers import SGD
 
-import tfae.batches.arrays
+import tfae.batches.epochs_of_arrays
 from tfae.training.compilation import ProgramBudget
 
 LINUX = pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="counts Linux' mappings")
@@ -69,14 +69,14 @@ def test_batches_of_changing_sizes_compile_a_bounded_number_of_programs(
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_nothing_keeps_the_training_data_after_fit(tiny, few_digits, monkeypatch, jit_compile):
     kept = []
-    convert = tfae.batches.arrays._on_host
+    convert = tfae.batches.epochs_of_arrays._on_host
 
     def watched(array):
         tensor = convert(array)
         kept.append(weakref.ref(tensor))
         return tensor
 
-    monkeypatch.setattr(tfae.batches.arrays, "_on_host", watched)
+    monkeypatch.setattr(tfae.batches.epochs_of_arrays, "_on_host", watched)
     model, few_digits = tiny(jit_compile=jit_compile, optimizer=SGD), few_digits[:64]
     model.fit(few_digits, validation_data=few_digits, verbose=0)
     gc.collect()

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfae import priors
 from tfae.arguments import between, whole_number
-from tfae.bases import tables
+from tfae.bases import table_interface
 from tfae.bases.codes import checked_codes, checked_label, drawn
 from tfae.bases.fitted_state import FittedState
 from tfae.batches.batch import Batch, unpack
@@ -309,7 +309,7 @@ class Autoencoding(Trainer):
         data = self._map_batches(
             "reconstruct", self.reconstruct_batch, self._checked(x), batch_size
         )
-        return tables.table_like(self.schema, data, x)
+        return table_interface.table_like(self.schema, data, x)
 
     def impute(
         self,
@@ -364,7 +364,7 @@ class Autoencoding(Trainer):
         if num_imputations is not None:
             num_imputations = whole_number("num_imputations", num_imputations, 1)
         seed_of = seed_of_batch(random_seed() if seed is None else seed)
-        given, x = x, tables.encoded(self.schema, x)
+        given, x = x, table_interface.encoded(self.schema, x)
         checked = self._checked(x, as_target=self.weighs_codes)
 
         def impute(batch: Batch, num_samples: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -379,9 +379,9 @@ class Autoencoding(Trainer):
         )
         filled = filled if num_imputations is None else np.moveaxis(filled, 1, 0)
         filled = _with_observed_of(x, checked.data, filled)
-        if num_imputations is not None and tables.is_table(self.schema, given):
-            return [tables.table_like(self.schema, one, given) for one in filled]
-        return tables.table_like(self.schema, filled, given)
+        if num_imputations is not None and table_interface.is_table(self.schema, given):
+            return [table_interface.table_like(self.schema, one, given) for one in filled]
+        return table_interface.table_like(self.schema, filled, given)
 
     def generate(
         self, n: int, seed: int | None = None, label: Any = None, sample: bool | None = None

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfae.batches.feeding import Inputs, checked_inputs
-from tfae.batches.labels import LabelRange
+from tfae.batches.label_range import LabelRange
 from tfae.layers.seeds import random_seed
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tfae import hyperparameters
 from tfae.attributes import set_fixed
-from tfae.bases import tables
+from tfae.bases import table_interface
 from tfae.bases.autoencoding import Autoencoding, seed_of_batch
 from tfae.batches.batch import Batch
 from tfae.batches.contract import DataContract
@@ -72,7 +72,7 @@ class EncoderDecoder(Autoencoding):
         "corruption": corruptions.get,
         "scaling": checked_scaling,
         "missing": checked_missing,
-        "schema": tables.checked_schema,
+        "schema": table_interface.checked_schema,
     }
 
     def __init__(
@@ -124,7 +124,7 @@ class EncoderDecoder(Autoencoding):
 
     def _check_networks(self, input_shape: Sequence[int | None]) -> None:
         input_shape = (None, *tuple(input_shape)[1:])
-        tables.check_schema(self.schema, input_shape[1:])
+        table_interface.check_schema(self.schema, input_shape[1:])
         data = keras.KerasTensor(input_shape)
         inputs = [data, keras.KerasTensor(input_shape)] if takes_mask(self.encoder) else data
         code = self._checked_code(self.encoder(inputs))
@@ -237,7 +237,7 @@ class EncoderDecoder(Autoencoding):
             new_rows = model.generate(1000, seed=1)
             ```
         """
-        tables.checked_schema(schema)
+        table_interface.checked_schema(schema)
         options = {"likelihood": schema.likelihood(), "missing": "mask", **options}
         return cls.from_shape((schema.width,), latent_dim, architecture, schema=schema, **options)
 
@@ -425,7 +425,7 @@ class EncoderDecoder(Autoencoding):
         extra = seed_of_batch(random_seed() if seed is None else seed)
         checked = self._checked(x)
         data = self._map_batches("sample", self.sample_batch, checked, batch_size, extra)
-        return tables.table_like(self.schema, data, x)
+        return table_interface.table_like(self.schema, data, x)
 
     def column_scores(self, x: Any, batch_size: int = 256) -> Any:
         """Computes how badly the model explains each column of each row.
@@ -443,7 +443,7 @@ class EncoderDecoder(Autoencoding):
             ValueError: If the likelihood is not a `tfae.losses.Columns`.
         """
         scores = self._column_scores(x, batch_size)
-        return tables.columns_like(self.schema, self.likelihood.names, scores, x)
+        return table_interface.columns_like(self.schema, self.likelihood.names, scores, x)
 
     def worst_column(self, x: Any, batch_size: int = 256) -> np.ndarray:
         """Names the column of each row that the model explains worst.
@@ -483,7 +483,7 @@ class EncoderDecoder(Autoencoding):
     def fit_threshold(
         self, x: Any, false_positive_rate: float = 0.01, batch_size: int = 256
     ) -> float:
-        x = tables.encoded(self.schema, x)  # once for both
+        x = table_interface.encoded(self.schema, x)  # once for both
         threshold = super().fit_threshold(x, false_positive_rate, batch_size)
         if isinstance(self.likelihood, likelihoods.Columns):
             self._fitted.column_scores = self._column_scores(x, batch_size).mean(axis=0)
@@ -492,17 +492,17 @@ class EncoderDecoder(Autoencoding):
     # ------------------------------------------------------------------ tables
 
     def predict(self, x: Any, *args: Any, **options: Any) -> Any:
-        return tables.table_like(self.schema, super().predict(x, *args, **options), x)
+        return table_interface.table_like(self.schema, super().predict(x, *args, **options), x)
 
     def _built_for(self, x: Any) -> Any:
-        return super()._built_for(tables.encoded(self.schema, x))
+        return super()._built_for(table_interface.encoded(self.schema, x))
 
     def _training_batches(self, x: Any, y: Any, sample_weight: Any, **options: Any) -> tuple:
-        y = tables.encoded(self.schema, y)
+        y = table_interface.encoded(self.schema, y)
         return super()._training_batches(x, y, sample_weight, **options)
 
     def _single_batch(self, x: Any, y: Any, sample_weight: Any) -> tuple:
-        return super()._single_batch(x, tables.encoded(self.schema, y), sample_weight)
+        return super()._single_batch(x, table_interface.encoded(self.schema, y), sample_weight)
 
     # ------------------------------------------------------------------ serialisation
 

@@ -14,7 +14,7 @@ from tfae.batches.elements import (
     checked_elements,
     with_nan,
 )
-from tfae.batches.labels import LabelRange
+from tfae.batches.label_range import LabelRange
 from tfae.batches.values import (
     Support,
     array_of_numbers,

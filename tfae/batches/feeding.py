@@ -13,9 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfae.arguments import whole_number
-from tfae.batches.arrays import epoch_ordered, rows_of, split_off_last
 from tfae.batches.batch import Batch, unpack
 from tfae.batches.contract import DataContract
+from tfae.batches.epochs_of_arrays import epoch_ordered, rows_of, split_off_last
 from tfae.batches.sources import (
     checked_dataset,
     checked_source,

@@ -7,7 +7,7 @@ import numpy as np
 
 from tfae.batches.batch import Batch
 from tfae.batches.contract import DataContract
-from tfae.batches.labels import LabelRange
+from tfae.batches.label_range import LabelRange
 
 
 @dataclasses.dataclass(frozen=True)

@@ -63,7 +63,7 @@ class Scale(click.ParamType):
         return number
 
 
-class Column(click.ParamType):
+class ColumnOption(click.ParamType):
     """The name or number of a column."""
 
     name = "COLUMN"
@@ -118,7 +118,7 @@ DATA = (
     ),
     click.Option(
         ["--label-column"],
-        type=Column(),
+        type=ColumnOption(),
         help="Column of a .csv file that holds the label, by name or number; none if no column "
         "does.",
     ),

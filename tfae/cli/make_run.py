@@ -17,7 +17,7 @@ from tfae.cli.errors import in_terms_of_options, one_line
 from tfae.cli.history import History, write_history
 from tfae.cli.interrupts import sigterm_as_ctrl_c
 from tfae.cli.json_files import write_json
-from tfae.cli.measuring import measure
+from tfae.cli.measured_run import measure
 from tfae.cli.model_names import model_class
 from tfae.cli.new_model import new_model, scaling_of_model
 from tfae.cli.partial_run import PartialRun

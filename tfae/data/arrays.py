@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from tfae.data.class_numbers import as_numbers
 from tfae.data.examples import SPLITS, InMemory
-from tfae.data.labels import as_numbers
 from tfae.data.stored_array import Location, StoredArray, dtype_in_memory, locate
 from tfae.tables.reading.dialect import LABEL_NAMES
 

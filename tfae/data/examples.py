@@ -23,7 +23,7 @@ SPLITS = {"train": "train", "test": "test", "validation": "validation", "val": "
 
 
 class Order(NamedTuple):
-    """The order in which to go through the examples; see `tfae.batches.arrays.epoch_ordered`."""
+    """The order in which to go through the examples; see `epoch_ordered` in `tfae.batches`."""
 
     batch_size: int
     seed: int

@@ -16,9 +16,9 @@ from tfae.data.digits import read_digits
 from tfae.data.image_file import SUFFIXES
 from tfae.data.images import read_folder
 from tfae.data.mixed_table import read_mixed
+from tfae.data.number_tables import read_csv
 from tfae.data.scaling import Scaling
 from tfae.data.source import Source
-from tfae.data.tables import read_csv
 from tfae.data.tfds import catalogue, read_tfds
 from tfae.tables import TableSchema
 from tfae.tables.reading.open_table import is_csv_file
@@ -57,7 +57,7 @@ def load(
         name_or_path: One of the following; a path that exists comes first.
 
             * `"digits"`: 1,797 handwritten digits, 8x8, that come with scikit-learn (no network);
-            * a `.npy`, `.npz` or `.csv` file, see `tfae.data.arrays` and `tfae.data.tables`;
+            * a `.npy`, `.npz` or `.csv` file, see `tfae.data.arrays` and `tfae.data.number_tables`;
             * a folder of images, whose subfolders are classes, see `tfae.data.images`;
             * the name of a data set in TensorFlow Datasets, such as `"mnist"`.
         split: `"train"`, `"test"`, `"validation"`, or another that the data has.

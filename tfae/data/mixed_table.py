@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfae.data.class_numbers import as_numbers
 from tfae.data.examples import InMemory
 from tfae.data.label_column import label_index, note_label
-from tfae.data.labels import as_numbers
 from tfae.data.spool import collected
 from tfae.data.stored_array import StoredArray
 from tfae.tables import Report, TableSchema

@@ -1,6 +1,6 @@
 """The page of `tfae explore`, which shows a map of codes and runs the model in the browser."""
 
-from tfae.explore.preparation import prepare
+from tfae.explore.page_files import prepare
 from tfae.explore.server import PageServer
 from tfae.explore.signals import exit_on_signals
 from tfae.explore.web_runtime import install

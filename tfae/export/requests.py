@@ -48,7 +48,7 @@ def example_inputs(
     made = {}
     for spec in inputs:
         shape = (rows, *(size or 64 for size in spec.shape[1:]))
-        if spec.name in (cells or {}):
+        if cells is not None and spec.name in cells:
             values = cells[spec.name]
         elif spec.dtype == tf.uint8:
             values = random.integers(0, 256, shape)

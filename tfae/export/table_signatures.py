@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfae.bases.autoencoding import Autoencoding, seed_of_draws
 from tfae.batches.batch import Batch
-from tfae.export import columns
+from tfae.export import graph_columns
 from tfae.export.signatures import Outputs, Signature
 from tfae.losses.likelihoods import Columns
 
@@ -48,18 +48,18 @@ def table_signatures(model: Autoencoding, found: dict[str, Signature]) -> dict[s
     """
     schema, names = model.schema, names_of_columns(model.schema)
     specs = [
-        tf.TensorSpec([None], columns.dtype_of(column), name)
+        tf.TensorSpec([None], graph_columns.dtype_of(column), name)
         for column, name in zip(schema.columns, names, strict=True)
     ]
     dtype = tf.float64 if model.compute_dtype == "float64" else tf.float32
 
     def encoded(cells: tuple) -> tf.Tensor:
         pairs = zip(schema.columns, cells, strict=True)
-        return tf.cast(tf.concat([columns.encode(*pair) for pair in pairs], axis=1), dtype)
+        return tf.cast(tf.concat([graph_columns.encode(*pair) for pair in pairs], axis=1), dtype)
 
     def decoded(x: tf.Tensor) -> Outputs:
         return {
-            name: columns.decode(column, x[:, column.slice])
+            name: graph_columns.decode(column, x[:, column.slice])
             for column, name in zip(schema.columns, names, strict=True)
         }
 
@@ -125,7 +125,7 @@ def example_cells(schema: Any, rows: int) -> dict[str, np.ndarray]:
     cells = {}
     for column, name in zip(schema.columns, names_of_columns(schema), strict=True):
         values = table[column.name].to_pylist()
-        if columns.dtype_of(column) == tf.string:
+        if graph_columns.dtype_of(column) == tf.string:
             cells[name] = np.array([_iso(value) for value in values], object)
         else:
             cells[name] = np.array(values, "float64")

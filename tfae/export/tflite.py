@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfae.arguments import whole_number
-from tfae.bases import tables
+from tfae.bases import table_interface
 from tfae.bases.autoencoding import Autoencoding
 from tfae.export import examples
 from tfae.export.conversion import convert, in_float32
@@ -103,15 +103,17 @@ def tflite(
             "LiteRT runs the file to measure it, and is not installed: "
             "pip install 'keras-autoencoders[device]'."
         )
+    from tfae.export.comparison import measure, verified_formula
     from tfae.export.flatbuffer import with_metadata
-    from tfae.export.measurement import measure, verified_formula
 
     if quantize == "int8" and calibration is None:
         raise ValueError(
             "quantize='int8' needs `calibration`: some 100 to 1,000 examples of what the device "
             "will see, from which the range of every tensor is taken."
         )
-    calibration, validation = (tables.encoded(model.schema, x) for x in (calibration, validation))
+    calibration, validation = (
+        table_interface.encoded(model.schema, x) for x in (calibration, validation)
+    )
     calibration = examples.checked(model, "calibration", calibration, at_least=batch_size)
     validation = examples.checked(model, "validation", validation, at_least=1)
     if validation is None and calibration is not None:

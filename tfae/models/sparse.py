@@ -12,7 +12,7 @@ from tfae.layers import TopK
 from tfae.losses.likelihoods import Likelihood
 from tfae.losses.sparsity import KL, L1, Sparsity, zero_fraction
 from tfae.networks.layer_outputs import hidden_model, last_layer
-from tfae.networks.outputs import activation_of, output_layer
+from tfae.networks.output_layer import activation_of, output_layer
 
 __all__ = ["SparseAutoencoder"]
 

@@ -19,7 +19,7 @@ from tfae.models.autoencoder import Autoencoder
 from tfae.models.sparse import SparseAutoencoder
 from tfae.networks.chains import chain, pairs
 from tfae.networks.compatibility import declared_input_shape, output_shape
-from tfae.networks.outputs import activation_of, output_layer
+from tfae.networks.output_layer import activation_of, output_layer
 from tfae.training.greedy import pretrain_layers
 
 __all__ = ["StackedAutoencoder"]

@@ -6,7 +6,7 @@ import keras
 
 from tfae.layers.missing import Observed
 from tfae.networks.compatibility import declared_input_shape, takes_mask
-from tfae.networks.outputs import has_graph
+from tfae.networks.output_layer import has_graph
 
 
 def chain(

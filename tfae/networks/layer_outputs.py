@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import keras
 
 from tfae.internals import call_that_made, calls_of_layers
-from tfae.networks.outputs import activation_of, has_graph, output_layer
+from tfae.networks.output_layer import activation_of, has_graph, output_layer
 
 
 def feature_model(encoder: keras.Model, layers: Sequence[str] | None = None) -> keras.Model:

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfae.losses.likelihoods import Likelihood
-from tfae.networks.outputs import activation_of, has_graph, output_layer
+from tfae.networks.output_layer import activation_of, has_graph, output_layer
 
 
 def check_output_is_open(

@@ -70,7 +70,7 @@ def as_numbers(cells: Cells) -> np.ndarray:
         array = _text_as_numbers(cells._replace(array=array))
     elif pa.types.is_duration(kind):
         array = compute.cast(array, pa.int64())
-    elif not (is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)):
+    elif not (is_number_type(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)):
         raise ValueError(
             f"Column {cells.name!r} of {_table_of(cells)} holds {kind}, but numbers are expected. "
             "Convert it."
@@ -142,7 +142,7 @@ def is_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or views
 
 
-def is_number(kind: pa.DataType) -> bool:
+def is_number_type(kind: pa.DataType) -> bool:
     """Whether an Arrow type is an integer, a float or a decimal number."""
     import pyarrow as pa
 

@@ -15,10 +15,10 @@ import numpy as np
 
 from tfae.tables.cells import Cells
 from tfae.tables.columns import Column, column_from_config
+from tfae.tables.encoding_report import Report
 from tfae.tables.inference import Choices, LeftOut, decide, scan_table
-from tfae.tables.reading import Part, Table, open_table
+from tfae.tables.reading import Rows, Table, open_table
 from tfae.tables.reading.table import no_rows
-from tfae.tables.report import Report
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -211,7 +211,7 @@ class TableSchema:
         if report is None:
             counts.warn()
 
-    def encode_part(self, part: Part, report: Report, decimal: str = ".") -> np.ndarray:
+    def encode_part(self, part: Rows, report: Report, decimal: str = ".") -> np.ndarray:
         """Encodes the rows of a part of a table: float32 `(rows, width)`."""
         encoded = np.empty((part.columns.num_rows, self.width), np.float32)
         report.rows += part.columns.num_rows

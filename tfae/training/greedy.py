@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfae.arguments import whole_number
-from tfae.batches.arrays import split_off_last
 from tfae.batches.batch import Batch, unpack
+from tfae.batches.epochs_of_arrays import split_off_last
 from tfae.batches.feeding import Inputs, checked_arrays, checked_inputs
 from tfae.batches.sources import is_in_batches
 from tfae.training.backup import Backup, EarlyStop, load_kept_weights

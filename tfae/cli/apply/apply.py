@@ -13,7 +13,7 @@ import click
 import numpy as np
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tfae.cli.apply.checks import check_part
+from tfae.cli.apply.fit_of_data import check_part
 from tfae.cli.apply.open_reader import open_reader
 from tfae.cli.apply.preparation import Preparation
 from tfae.cli.apply.verbs import Verb

@@ -38,21 +38,21 @@ def open_reader(
     classes = tuple(config.get("classes") or ()) if model.conditional else ()
     ending = path.suffix.lower()
     if path.is_dir() and not is_folder_of_tables(path):
-        from tfae.cli.apply.images import ImageReader
+        from tfae.cli.apply.image_folders import ImageReader
 
         return ImageReader(path, shape, config["data"], classes)
     if path.is_file() and ending in (".npy", ".npz"):
-        from tfae.cli.apply.arrays import ArrayReader
+        from tfae.cli.apply.array_files import ArrayReader
 
         return ArrayReader(path, split, shape, classes)
     if path.is_file() and ending in SUFFIXES:
         raise ValueError(f"{path} is a single image; give its folder instead.")
     if path.exists():
-        from tfae.cli.apply.tables import TableReader
+        from tfae.cli.apply.table_files import TableReader
 
         return TableReader(path, model, config, classes, delimiter)
     from tfae import data as datasets
-    from tfae.cli.apply.named import NamedReader
+    from tfae.cli.apply.named_data import NamedReader
 
     of_data = config["data"]
     reading = {key: of_data[key] for key in ("data_dir", "image_size", "channels")}

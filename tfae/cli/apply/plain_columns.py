@@ -10,7 +10,7 @@ import numpy as np
 from tfae.tables import Report
 from tfae.tables.cells import Cells, as_numbers
 from tfae.tables.columns import NumericColumn
-from tfae.tables.reading import Part
+from tfae.tables.reading import Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +30,7 @@ class PlainColumns:
             column.start = i
         self.left_out: dict[str, str] = {}
 
-    def encode_part(self, part: Part, report: Report, decimal: str = ".") -> np.ndarray:
+    def encode_part(self, part: Rows, report: Report, decimal: str = ".") -> np.ndarray:
         """Returns the numbers of some rows, float32 `(rows, columns)`, NaN where one is missing."""
         report.rows += part.columns.num_rows
         x = np.empty((part.columns.num_rows, len(self.columns)), np.float32)

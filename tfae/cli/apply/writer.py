@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfae.cli.apply.arrays import ArrayWriter
-from tfae.cli.apply.images import ImageWriter
+from tfae.cli.apply.array_files import ArrayWriter
+from tfae.cli.apply.image_folders import ImageWriter
 from tfae.cli.apply.reader import Part, Reader
 from tfae.cli.apply.verbs import Result
 from tfae.cli.data_kinds import ending_of

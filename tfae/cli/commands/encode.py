@@ -38,7 +38,7 @@ def encode(
     out = checked_out(out, data, overwrite, _ALLOWED[kind_of(data)], "encoded")
 
     from tfae.cli.apply.apply import apply
-    from tfae.cli.apply.report import report
+    from tfae.cli.apply.summary import report
     from tfae.cli.apply.verbs import Encode
 
     applied = apply(

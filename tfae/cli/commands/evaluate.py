@@ -48,7 +48,7 @@ def evaluate(
     """
     from tfae.cli.finished_run import changing, read_run, why_not_generating
     from tfae.cli.json_files import read_json, write_json
-    from tfae.cli.measuring import measure
+    from tfae.cli.measured_run import measure
     from tfae.cli.model_file import load_model
 
     model, config = read_run(run)

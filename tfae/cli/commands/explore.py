@@ -64,7 +64,7 @@ def explore(run: Path, port: int, browser: bool) -> None:
 
 def _prepare(model: keras.Model, config: dict[str, Any], folder: Path, **names: str | None) -> None:
     """Writes the files of the page, with examples that the model was not trained on."""
-    from tfae.explore.preparation import num_examples, prepare
+    from tfae.explore.page_files import num_examples, prepare
 
     of_data = config["data"]
     source = open_data(of_data)

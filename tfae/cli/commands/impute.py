@@ -48,7 +48,7 @@ def impute(
     out = checked_out(out, data, overwrite, _ALLOWED[kind], "imputed")
 
     from tfae.cli.apply.apply import apply
-    from tfae.cli.apply.report import report
+    from tfae.cli.apply.summary import report
     from tfae.cli.apply.verbs import Impute
 
     applied = apply(

@@ -36,7 +36,7 @@ def reconstruct(
     out = checked_out(out, data, overwrite, _ALLOWED[kind], "reconstructed")
 
     from tfae.cli.apply.apply import apply
-    from tfae.cli.apply.report import report
+    from tfae.cli.apply.summary import report
     from tfae.cli.apply.verbs import Reconstruct
 
     applied = apply(

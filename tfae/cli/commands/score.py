@@ -43,7 +43,7 @@ def score(
 
     from tfae.cli.apply.apply import apply
     from tfae.cli.apply.oddest import Oddest
-    from tfae.cli.apply.report import report, report_scores
+    from tfae.cli.apply.summary import report, report_scores
     from tfae.cli.apply.verbs import Score
 
     oddest = Oddest()

@@ -6,7 +6,7 @@ from typing import Any
 
 from tfae.tables.columns.binary import BinaryColumn
 from tfae.tables.columns.categorical import CategoricalColumn
-from tfae.tables.columns.choices import ChoiceColumn
+from tfae.tables.columns.categories import ChoiceColumn
 from tfae.tables.columns.column import Column
 from tfae.tables.columns.count import CountColumn
 from tfae.tables.columns.numeric import NumericColumn

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfae.tables.columns.choices import ChoiceColumn
+from tfae.tables.columns.categories import ChoiceColumn
 
 
 class BinaryColumn(ChoiceColumn):

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfae.tables.arrow_types import type_named
 from tfae.tables.cells import Cells
-from tfae.tables.report import Report
+from tfae.tables.encoding_report import Report
 
 if TYPE_CHECKING:
     import pyarrow as pa

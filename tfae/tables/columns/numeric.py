@@ -10,7 +10,7 @@ import numpy as np
 from tfae.tables.cells import Cells, as_numbers
 from tfae.tables.columns.column import Column
 from tfae.tables.columns.quantiles import from_config
-from tfae.tables.report import Report
+from tfae.tables.encoding_report import Report
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tfae.tables.columns.choices import ChoiceColumn
+from tfae.tables.columns.categories import ChoiceColumn
 
 
 class OrdinalColumn(ChoiceColumn):

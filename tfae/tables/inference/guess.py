@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from tfae.tables.cells import ISO
-from tfae.tables.reading.dialect import MISSING_NUMBERS, is_number
+from tfae.tables.reading.dialect import MISSING_NUMBERS, reads_as_number
 
 NUMBER, TEXT = "number", "text"
 AMBIGUOUS = "day or month"
@@ -43,7 +43,7 @@ def guess(texts: Sequence[str], decimal: str = ".") -> str:
         return TEXT
 
     def is_a_number(text: str) -> bool:
-        return is_number(text.replace(",", ".") if decimal == "," else text)
+        return reads_as_number(text.replace(",", ".") if decimal == "," else text)
 
     if not any(map(_LEADING_ZERO.match, texts)) and _most(texts, is_a_number):
         return NUMBER

@@ -14,11 +14,11 @@ from tfae.tables.cells import (
     as_microseconds,
     as_numbers,
     as_text,
-    is_number,
+    is_number_type,
     is_text,
 )
-from tfae.tables.inference.choices import IGNORE, Choices
 from tfae.tables.inference.guess import AMBIGUOUS, NUMBER, TEXT, guess
+from tfae.tables.inference.overrides import IGNORE, Choices
 from tfae.tables.inference.tally import NumberTally, Tally, TextTally, TimeTally
 from tfae.tables.reading.table import Table
 
@@ -98,7 +98,7 @@ class Scan:
             kind = kind.value_type
         if is_text(kind):
             self._begin_text(cells)
-        elif is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_duration(kind):
+        elif is_number_type(kind) or pa.types.is_boolean(kind) or pa.types.is_duration(kind):
             self.content = NUMBER
         elif pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
             self.content = ISO

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfae.tables.reading.table import ROWS_A_PART, Part, Table
+from tfae.tables.reading.table import ROWS_A_PART, Rows, Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,7 +45,7 @@ class ArrowTable(Table):
         schema = self._table.schema if self._reader is None else self._reader.schema
         self.names = tuple(n for n in schema.names if not n.startswith(_PANDAS_INDEX))
 
-    def parts(self, names: Sequence[str] | None = None) -> Iterator[Part]:
+    def parts(self, names: Sequence[str] | None = None) -> Iterator[Rows]:
         chosen = [name for name in self.names if names is None or name in set(names)]
         yield from _parts(self._batches(chosen), lambda row: f"row {row}")
 
@@ -81,7 +81,7 @@ class ParquetTable(Table):
         self.path, self.origin = path, os.fspath(path)
         self.names = tuple(self._open().schema_arrow.names)
 
-    def parts(self, names: Sequence[str] | None = None) -> Iterator[Part]:
+    def parts(self, names: Sequence[str] | None = None) -> Iterator[Rows]:
         import pyarrow as pa
 
         chosen = [name for name in self.names if names is None or name in set(names)]
@@ -134,7 +134,7 @@ class Joined(Table):
                     "decimal='.' or ','."
                 )
 
-    def parts(self, names: Sequence[str] | None = None) -> Iterator[Part]:
+    def parts(self, names: Sequence[str] | None = None) -> Iterator[Rows]:
         for table in self._tables:
             yield from table.parts(names)
 
@@ -163,7 +163,7 @@ def _as_array(column: Any) -> Any:
     return pa.array(column)
 
 
-def _parts(batches: Iterator[Any], where: Callable[[int], str]) -> Iterator[Part]:
+def _parts(batches: Iterator[Any], where: Callable[[int], str]) -> Iterator[Rows]:
     import pyarrow as pa
 
     first = 0
@@ -172,7 +172,7 @@ def _parts(batches: Iterator[Any], where: Callable[[int], str]) -> Iterator[Part
             continue
         columns = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
         start = first
-        yield Part(columns.combine_chunks(), lambda row, start=start: where(start + row))
+        yield Rows(columns.combine_chunks(), lambda row, start=start: where(start + row))
         first += batch.num_rows
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from tfae.tables.reading.dialect import MISSING, Dialect, find_dialect
 from tfae.tables.reading.records import Block, blocks, line_of_row
-from tfae.tables.reading.table import Part, Table
+from tfae.tables.reading.table import Rows, Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -78,7 +78,7 @@ class CsvTable(Table):
             cell.strip() if found.header else f"column_{i}" for i, cell in enumerate(found.first)
         )
 
-    def parts(self, names: Sequence[str] | None = None) -> Iterator[Part]:
+    def parts(self, names: Sequence[str] | None = None) -> Iterator[Rows]:
         chosen = set(self.names if names is None else names)
         wanted = [i for i, name in enumerate(self.names) if name in chosen]
         skipped = 1 if self.dialect.header else 0
@@ -86,7 +86,7 @@ class CsvTable(Table):
             columns = self._parse(block, wanted)
             if columns.num_rows > skipped:
                 columns = columns.slice(skipped).rename_columns([self.names[i] for i in wanted])
-                yield Part(columns.combine_chunks(), self._where(block, skipped))
+                yield Rows(columns.combine_chunks(), self._where(block, skipped))
             if columns.num_rows:
                 skipped = 0
 

@@ -97,7 +97,7 @@ def _rows(text: str, delimiter: str, count: int = 20) -> list[list[str]]:
 
 def _has_decimal_commas(rows: list[list[str]]) -> bool:
     cells = [cell for row in rows for cell in row]
-    has_point = any("." in cell and is_number(cell) for cell in cells)
+    has_point = any("." in cell and reads_as_number(cell) for cell in cells)
     return not has_point and any(_DECIMAL_COMMA.fullmatch(cell) for cell in cells)
 
 
@@ -113,15 +113,16 @@ def is_header(
         first = [cell.replace(",", ".") for cell in first]
         second = second and [cell.replace(",", ".") for cell in second]
     if second is None:
-        return not any(map(is_number, first)) and not all(map(_is_missing, first))
+        return not any(map(reads_as_number, first)) and not all(map(_is_missing, first))
     cells = [cell.strip() for cell in first]
-    texts = [i for i, cell in enumerate(cells) if not (is_number(cell) or _is_missing(cell))]
+    texts = [i for i, cell in enumerate(cells) if not (reads_as_number(cell) or _is_missing(cell))]
     if texts:
         known = {*LABEL_NAMES, str(label_column).lower()}
         return (
-            not any(map(is_number, cells))
+            not any(map(reads_as_number, cells))
             or any(cells[i].lower() in known for i in texts)
-            or all(i < len(second) and is_number(second[i]) for i in texts)  # names over numbers
+            # names over numbers
+            or all(i < len(second) and reads_as_number(second[i]) for i in texts)
         )
     if cells[0] == "":  # pandas' index, before columns without names
         return cells[1:] == [str(i) for i in range(len(cells) - 1)] != []
@@ -132,7 +133,7 @@ def is_header(
     return bool((steps == 1).all() or ((steps > 0).all() and not whole_below))
 
 
-def is_number(cell: str) -> bool:
+def reads_as_number(cell: str) -> bool:
     """Whether a cell can be read as a number, "nan" included."""
     try:
         float(cell)

@@ -13,7 +13,7 @@ ROWS_A_PART = 2**16
 """Most rows in a part, unless bytes limit it first."""
 
 
-class Part(NamedTuple):
+class Rows(NamedTuple):
     """Consecutive rows of a table.
 
     Attributes:
@@ -42,7 +42,7 @@ class Table(abc.ABC):
     decimal: str = "."
 
     @abc.abstractmethod
-    def parts(self, names: Sequence[str] | None = None) -> Iterator[Part]:
+    def parts(self, names: Sequence[str] | None = None) -> Iterator[Rows]:
         """Yields all rows, in order.
 
         Args:

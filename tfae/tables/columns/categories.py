@@ -10,7 +10,7 @@ import numpy as np
 from tfae.tables.arrow_types import type_named
 from tfae.tables.cells import Cells, as_numbers, as_text, is_text
 from tfae.tables.columns.column import Column
-from tfae.tables.report import Report
+from tfae.tables.encoding_report import Report
 
 if TYPE_CHECKING:
     import pyarrow as pa

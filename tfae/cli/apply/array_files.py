@@ -11,7 +11,7 @@ import numpy as np
 
 from tfae.cli.apply.reader import Part, Reader
 from tfae.data.arrays import array_names
-from tfae.data.labels import as_numbers
+from tfae.data.class_numbers import as_numbers
 from tfae.data.stored_array import locate
 
 _HEADER = 128  # bytes of the header of a .npy file, which is written when the length is known

@@ -15,7 +15,7 @@ from tfae.data.label_column import label_index, note_label
 from tfae.data.spool import collected
 from tfae.tables.cells import first_failure
 from tfae.tables.reading.csv_table import CsvTable
-from tfae.tables.reading.dialect import is_number
+from tfae.tables.reading.dialect import reads_as_number
 from tfae.tables.reading.table import no_rows
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class _Layout(NamedTuple):
 def _names(table: CsvTable, header: bool | None) -> tuple[str, ...] | None:
     if not table.dialect.header:
         return None
-    if header is None and all(map(is_number, table.dialect.first)):
+    if header is None and all(map(reads_as_number, table.dialect.first)):
         warnings.warn(
             f"The first line of {table.path} ({_start_of(table.dialect.first)}) is taken for a "
             "header, not an example; `header` changes that.",

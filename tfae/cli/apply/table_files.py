@@ -14,8 +14,7 @@ from tfae.cli.apply.reader import Part, Reader
 from tfae.cli.apply.table_cells import filled, like, missing_as_null, numbers, unknown_category
 from tfae.data.label_column import label_index
 from tfae.tables import Report
-from tfae.tables.reading import Part as Rows
-from tfae.tables.reading import open_table
+from tfae.tables.reading import Rows, open_table
 
 if TYPE_CHECKING:
     import keras

@@ -8,7 +8,7 @@ import pytest
 
 import tfae
 from tfae.explore import prepare
-from tfae.explore.preparation import num_examples
+from tfae.explore.page_files import num_examples
 
 NAMES = {"run": "run", "data": "data"}
 

@@ -2,7 +2,7 @@ import keras
 import pytest
 
 import tfae
-from tfae.networks.outputs import activation_of, output_layer
+from tfae.networks.output_layer import activation_of, output_layer
 
 layers = keras.layers
 

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tfae import device
-from tfae.export import columns
+from tfae.export import graph_columns
 from tfae.export.table_signatures import example_cells, names_of_columns
 from tfae.tables import TableSchema
 
@@ -51,7 +51,7 @@ def schema(table):
 def cells_of(column, table):
     """What a client sends of a column."""
     values = table[column.name].to_pylist()
-    if columns.dtype_of(column) == tf.string:
+    if graph_columns.dtype_of(column) == tf.string:
         return tf.constant(["" if value is None else str(value) for value in values])
     return tf.constant([np.nan if value is None else float(value) for value in values], tf.float64)
 
@@ -70,7 +70,7 @@ def test_a_graph_encodes_as_the_schema_does(schema, table):
     for rows in (table, holes):
         expected = schema.encode(rows)
         for column in schema.columns:
-            encode = tf.function(functools.partial(columns.encode, column), autograph=False)
+            encode = tf.function(functools.partial(graph_columns.encode, column), autograph=False)
             block = encode(cells_of(column, rows))
             np.testing.assert_allclose(
                 block, expected[:, column.slice], rtol=1e-5, atol=2e-6, err_msg=column.name
@@ -82,7 +82,7 @@ def test_a_graph_decodes_as_the_schema_does(schema):
     x[:, schema.columns[3].slice] = np.abs(x[:, schema.columns[3].slice]) * 10
     expected = schema.decode(x)
     for column in schema.columns:
-        cells = columns.decode(column, tf.constant(x[:, column.slice])).numpy()
+        cells = graph_columns.decode(column, tf.constant(x[:, column.slice])).numpy()
         wanted = cells_of(column, expected).numpy()
         if column.kind == "time":  # to a second
             wanted = np.array([text.split(b".")[0] for text in wanted])
@@ -97,9 +97,11 @@ def test_a_graph_decodes_as_the_schema_does(schema):
 def test_what_is_unknown_or_no_time_is_missing(schema):
     by_name = {column.name: column for column in schema.columns}
     for name in ("sex", "port", "born", "seen", "opens"):
-        block = columns.encode(by_name[name], tf.constant(["nonsense", ""])).numpy()
+        block = graph_columns.encode(by_name[name], tf.constant(["nonsense", ""])).numpy()
         assert np.isnan(block).all(), name
-    assert np.isnan(columns.encode(by_name["class"], tf.constant([7.0, np.nan], tf.float64))).all()
+    assert np.isnan(
+        graph_columns.encode(by_name["class"], tf.constant([7.0, np.nan], tf.float64))
+    ).all()
 
 
 def test_times_may_have_a_zone_and_a_fraction(schema):
@@ -110,9 +112,9 @@ def test_times_may_have_a_zone_and_a_fraction(schema):
         "2024-05-31T14:30:00.0+02:00",
         "2024-05-31T12:30:00Z",
     ]
-    block = columns.encode(seen, tf.constant(same)).numpy()
+    block = graph_columns.encode(seen, tf.constant(same)).numpy()
     np.testing.assert_array_equal(block, block[:1].repeat(4, axis=0))
-    west = columns.encode(seen, tf.constant(["2024-05-31T09:00:00-0330"])).numpy()
+    west = graph_columns.encode(seen, tf.constant(["2024-05-31T09:00:00-0330"])).numpy()
     np.testing.assert_array_equal(west, block[:1])
 
 
@@ -135,7 +137,7 @@ def test_made_up_cells_are_rows_of_the_table(schema):
     assert list(cells) == list(schema.column_names)
     assert all(len(values) == 4 for values in cells.values())
     for column in schema.columns:
-        assert np.isfinite(columns.encode(column, tf.constant(cells[column.name]))).all(), (
+        assert np.isfinite(graph_columns.encode(column, tf.constant(cells[column.name]))).all(), (
             column.name
         )
 
