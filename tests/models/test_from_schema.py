@@ -17,7 +17,7 @@ MODELS = [m for m in tfae.models.MODELS.values() if hasattr(m, "from_schema")]
 
 @pytest.fixture(scope="module")
 def table():
-    """Ages with holes, a sex that goes with them, counts, and three ports."""
+    """Ages, some missing; a sex that depends on them; counts; and three ports."""
     rng = np.random.default_rng(0)
     old = rng.random(N) < 0.5
     age = np.where(old, rng.normal(70, 3, N), rng.normal(30, 3, N)).round()

@@ -1,4 +1,4 @@
-"""Filling missing values: by every model, and against the closed form of a linear-Gaussian one."""
+"""Imputation: by every model, and compared with the closed form of a linear-Gaussian one."""
 
 import functools
 
@@ -40,7 +40,7 @@ def test_observed_values_stay_and_missing_ones_are_filled(model_class):
         np.testing.assert_array_equal(filled[~OBSERVED], model.reconstruct(HOLES)[~OBSERVED])
 
 
-def test_models_without_missing_values_say_so():
+def test_models_without_missing_values_refuse_to_impute():
     model = tfae.Autoencoder.from_shape((3,), 2, hidden_units=())
     with pytest.raises(ValueError, match="missing='mask'"):
         model.impute(np.ones((2, 3)))
@@ -52,7 +52,7 @@ def test_numbers_of_samples_are_checked(name):
         small(tfae.VariationalAutoencoder).impute(HOLES, **{name: 0})
 
 
-def test_masks_and_datasets_say_the_same_as_nan():
+def test_masks_and_datasets_give_the_same_result_as_nan():
     model = small(tfae.VariationalAutoencoder)
     expected = model.impute(HOLES, num_samples=3, seed=1, batch_size=5)
     masked = {"x": FULL, "mask": OBSERVED}
@@ -121,7 +121,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def linear():
-    """A decoder that is linear; q(z | x) is N(0, 2.7), so many samples are needed and enough."""
+    """A linear decoder; q(z | x) is the broad N(0, 2.7), so many samples are needed and suffice."""
     x, mask = keras.Input((5,)), keras.Input((5,))
     biases = [keras.initializers.Constant(value) for value in (0.0, 1.0)]
     heads = [
@@ -142,7 +142,7 @@ def linear():
 
 @pytest.fixture(scope="module")
 def exact(table):
-    """log p(observed), and mean and covariance of p(missing | observed), of each row."""
+    """For each row log p(observed), and the mean and covariance of p(missing | observed)."""
     found = []
     for row in table:
         o, u = ~np.isnan(row), np.isnan(row)

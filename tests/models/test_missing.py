@@ -1,4 +1,4 @@
-"""Missing values and weights of elements: NaN counts nothing and breaks nothing, in any model."""
+"""Missing values and weights of elements: NaN adds no loss and breaks no model."""
 
 import contextlib
 import functools
@@ -28,7 +28,7 @@ every_network = pytest.mark.parametrize("model_class", WITH_NETWORKS, ids=lambda
 def small(model_class, missing="mask", **options):
     """A quick model, which runs eagerly."""
     if model_class is tfae.SparseCoding:
-        # Few steps of the solver, since each takes long eagerly.
+        # Few steps of the solver, since each is slow in eager mode.
         model = model_class(5, missing=missing, tolerance=0.3, seed=1, **options)
     else:
         model = model_class.from_shape(
@@ -40,14 +40,14 @@ def small(model_class, missing="mask", **options):
 
 @functools.cache
 def trained(model_class):
-    """A model that saw data with missing values, for tests that only read it."""
+    """A model that has trained on missing values, for tests that only read it."""
     model = small(model_class)
     model.fit(HOLES, epochs=1, batch_size=12, verbose=0)
     return model
 
 
 def graph(model, verb, x):
-    """What a verb of graphs gives for data, run eagerly: that needs no tracing."""
+    """Applies a verb of graphs to data eagerly, which needs no tracing."""
     result = getattr(model, f"{verb}_batch")(Batch(tf.constant(x)))
     return keras.tree.map_structure(np.asarray, result)
 
@@ -69,7 +69,7 @@ def test_training_with_missing_values_keeps_everything_finite(model_class):
 
 @every_network
 def test_complete_rows_have_the_loss_and_score_of_a_model_without_the_option(model_class):
-    # Equal weights; those of what is missing stand beside them.
+    # Both models have equal weights; those for the mask come in addition.
     model, other = (small(model_class, missing) for missing in ("mask", None))
     batch = Batch(*2 * [tf.constant(FULL)])
     terms, of_other = (one.loss_terms(batch, training=False) for one in (model, other))
@@ -113,7 +113,7 @@ def test_missing_values_have_no_loss_and_no_gradient(model_class):
 
 
 @every_network
-def test_every_loss_counts_the_weights_of_elements_and_only_what_is_observed(model_class):
+def test_every_loss_weighs_elements_and_counts_only_observed_ones(model_class):
     model = trained(model_class)
     x = tf.constant(HOLES)
     loss = model.loss_terms(Batch(x, x), training=False)["reconstruction_loss"]
@@ -240,7 +240,7 @@ def test_nan_masks_and_masked_arrays_are_equivalent_in_arrays_and_datasets():
     np.testing.assert_array_equal(model.predict(dictionary, verbose=0), reconstruction)
 
 
-def test_missing_values_of_a_separate_target_count_nothing():
+def test_missing_values_of_a_separate_target_add_no_loss():
     model = trained(tfae.DenoisingAutoencoder)
     loss = model.evaluate(FULL, HOLES, verbose=0)
     output = model._decoder_output(Batch(graph(model, "encode", FULL)["code"]))
@@ -334,7 +334,7 @@ def test_priors_and_thresholds_are_fitted_with_missing_values():
     assert np.isfinite(model.sample(HOLES, seed=0)).all()
 
 
-def test_metrics_count_no_error_at_missing_values():
+def test_metrics_ignore_missing_values():
     model = small(tfae.Autoencoder)
     model.compile(metrics=["mse"], run_eagerly=True)
     logs = model.evaluate(HOLES, verbose=0, return_dict=True)
@@ -342,7 +342,7 @@ def test_metrics_count_no_error_at_missing_values():
     np.testing.assert_allclose(logs["mse"], error.mean(), rtol=1e-5)
 
 
-# ---------------------------------------------------------------------------- at length
+# ---------------------------------------------------------------------------- long
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Tables that cannot be used are refused, quickly, with file, line, column and what to do."""
+"""Unusable tables are refused quickly, naming the file, line, column, and what to do."""
 
 import re
 import time
@@ -42,7 +42,7 @@ def write(tmp_path, content, name="t.csv"):
         ),
         (
             "x,c,t\n1,a,2024-01-01\n2,b,yesterday\n",
-            "line 3: column 't' holds 'yesterday', which is not a time as ISO",
+            "line 3: column 't' holds 'yesterday', which is not a time in the format ISO",
         ),
         ("x,c,t\n1,a,2024-02-30\n", "line 2: column 't' holds '2024-02-30'"),
         (
@@ -85,14 +85,14 @@ def test_a_table_of_other_types(schema, columns, message):
 
 
 @pytest.mark.parametrize("table", [3, None, [1, 2], np.zeros((2, 3)), []])
-def test_what_is_no_table_is_refused(schema, table):
+def test_what_is_not_a_table_is_refused(schema, table):
     with pytest.raises(ValueError, match="A table must be a path, a data frame"):
         schema.encode(table)
     with pytest.raises(ValueError, match="A table must be a path, a data frame"):
         TableSchema.infer(table)
 
 
-def test_other_columns_can_be_ignored_and_those_left_out_may_be_there_or_not(tmp_path):
+def test_other_columns_can_be_ignored_and_those_left_out_may_be_present_or_absent(tmp_path):
     rows = {"id": [1, 2, 3], "x": [1.5, 2.5, 4.0]}
     with pytest.warns(UserWarning, match="'id' numbers the rows"):
         schema = TableSchema.infer(rows)
@@ -125,7 +125,7 @@ def test_a_damaged_parquet_file_is_named(schema, tmp_path):
 def test_files_of_a_folder_must_have_the_same_columns(schema, tmp_path):
     write(tmp_path, GOOD, "a.csv")
     write(tmp_path, GOOD.replace("x,c", "x,d"), "b.csv")
-    with pytest.raises(ValueError, match=r"b\.csv has other columns than .*a\.csv: .*'c', 'd'"):
+    with pytest.raises(ValueError, match=r"b\.csv has different columns from .*a\.csv: .*'c', 'd'"):
         schema.encode(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""The kinds that are inferred are those that a person would choose."""
+"""The inferred kinds are those that a person would choose."""
 
 import datetime
 import decimal
@@ -15,7 +15,7 @@ N = 200
 
 
 def inferred(column, name="x", **choices):
-    """The column that a schema has for values, or why it is left out."""
+    """The column that a schema has for some values, or why it is left out."""
     table = {name: column, "other": RNG.normal(size=len(column))}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -24,7 +24,7 @@ def inferred(column, name="x", **choices):
 
 
 def from_csv(tmp_path, cells, name="x", **choices):
-    """The same, of a CSV file."""
+    """The same, from a CSV file."""
     text = "\n".join([f"{name};other", *(f"{cell};{i * i % 11}" for i, cell in enumerate(cells))])
     (tmp_path / "t.csv").write_text(text)
     with warnings.catch_warnings():
@@ -108,7 +108,7 @@ def test_kinds_of_text_in_a_csv_file(tmp_path, cells, kind, type_name):
         ([b"raw"] * N, "x", "holds binary"),
     ],
 )
-def test_columns_that_are_left_out_are_told(values, name, reason):
+def test_columns_that_are_left_out_are_reported_with_the_reason(values, name, reason):
     with pytest.warns(UserWarning, match=f"Left out of the table: column '{name}' .*{reason}"):
         TableSchema.infer({name: pa.array(values), "other": RNG.normal(size=len(values))})
 
@@ -125,7 +125,7 @@ def test_too_many_categories_are_left_out_unless_they_are_wanted():
     assert inferred(values, kinds={"x": "categorical"}).width == 300
 
 
-def test_every_choice_can_be_overridden():
+def test_everything_inferred_can_be_overridden():
     ids = RNG.integers(1, 6, N)
     assert inferred(ids, "id", kinds={"id": "categorical"}).categories == (1, 2, 3, 4, 5)
     assert inferred(ids, kinds={"x": "numeric"}).kind == "numeric"
@@ -160,12 +160,12 @@ def test_every_choice_can_be_overridden():
             "but `kinds` says 'numeric'",
         ),
         ({"max_categories": 1}, "max_categories"),
-        ({"kinds": {"other": "count"}}, "'count' for the column 'other'.*no whole numbers"),
+        ({"kinds": {"other": "count"}}, "'count' for the column 'other'.*not whole numbers"),
         ({"kinds": {"x": "ignore", "other": "ignore"}}, "no column that a model could learn from"),
         ({"kinds": {"huge": "numeric"}}, "'huge' lie between .* too far apart.*'log'"),
     ],
 )
-def test_choices_that_cannot_be_met_are_refused(choices, message):
+def test_overrides_that_cannot_be_met_are_refused(choices, message):
     table = {"x": ["a", "b", "c"] * 9, "other": RNG.normal(size=27)}
     if "huge" in choices.get("kinds", {}):
         table["huge"] = RNG.normal(size=27) * 1e200
@@ -185,7 +185,7 @@ def test_statistics_do_not_depend_on_the_parts_in_which_a_table_comes():
     np.testing.assert_allclose(encoded[:, :2].std(axis=0), 1, rtol=1e-5)
 
 
-def test_heavy_tails_are_told_and_a_logarithm_is_undone():
+def test_heavy_tails_are_noted_and_a_logarithm_is_undone():
     x = np.round(np.exp(RNG.normal(size=500) * 3), 2)
     assert "heavy tail" in TableSchema.infer({"x": x}).describe()
     schema = TableSchema.infer({"x": x}, transforms={"x": "log"})

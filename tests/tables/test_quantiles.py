@@ -41,7 +41,7 @@ def test_normal_noise_decodes_to_the_distribution_of_training(schema, table):
     assert set(drawn["rooms"].to_pylist()) == set(range(1, 8))
 
 
-def test_scores_increase_and_go_on_beyond_the_values_of_training(schema):
+def test_scores_keep_increasing_beyond_the_values_of_training(schema):
     income = np.array([-500.0, 0, 10, 1000, 9000, 1e6])
     x = schema.encode({"income": income, "rooms": [1] * 6, "z": [0.0] * 6})[:, 0]
     assert (np.diff(x) > 0).all()

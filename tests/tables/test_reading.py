@@ -1,4 +1,4 @@
-"""CSV files of every kind are read as they are meant, and each row knows its line."""
+"""CSV files of every kind are read as intended, and each row knows its line."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""A table becomes numbers and the same table again."""
+"""A table becomes numbers, and these become the same table again."""
 
 import datetime
 import decimal
@@ -115,7 +115,7 @@ def test_times_are_a_number_and_the_cyclic_parts_that_vary(schema):
     np.testing.assert_allclose(block[0, 1], np.sin(2 * np.pi / 7), atol=1e-6)  # a Tuesday
 
 
-def test_what_a_model_makes_of_a_row_is_decoded_to_whole_values(schema):
+def test_outputs_of_a_model_are_decoded_to_whole_values(schema):
     noise = np.random.default_rng(0).normal(0, 0.3, (6, schema.width)).astype("float32")
     decoded = schema.decode(np.nan_to_num(schema.encode(MIXED)) + noise).to_pydict()
     assert set(decoded["port"]) <= {"S", "C", "Q"}
@@ -147,12 +147,12 @@ def test_json_and_keras_restore_a_schema(schema, tmp_path):
         '{"columns": [{"kind": "binary"}], "left_out": {}, "rows": 1}',
     ],
 )
-def test_what_is_no_schema_is_refused(text):
+def test_what_is_not_a_schema_is_refused(text):
     with pytest.raises(ValueError, match=r"JSON|configuration|column"):
         TableSchema.from_json(text)
 
 
-def test_the_same_rows_are_encoded_alike_wherever_they_come_from(tmp_path):
+def test_the_same_rows_are_encoded_alike_whatever_their_source(tmp_path):
     table = MIXED.select(["height", "visits", "port", "born"])
     pa.csv.write_csv(table, tmp_path / "t.csv")
     pa.parquet.write_table(table, tmp_path / "t.parquet")
@@ -180,7 +180,7 @@ def test_the_same_rows_are_encoded_alike_wherever_they_come_from(tmp_path):
     assert TableSchema.infer(tmp_path / "t.csv").encode(table).shape == expected.shape
 
 
-def test_unknown_categories_are_missing_counted_and_told(schema):
+def test_unknown_categories_count_as_missing_and_are_reported(schema):
     table = MIXED.set_column(3, "port", pa.array(["S", "X", "X", "Y", None, "Q"]))
     with pytest.warns(
         UserWarning, match=r"the table: column 'port': 3 of 6 .*'X' \(2\), 'Y' \(1\)"
@@ -195,7 +195,7 @@ def test_unknown_categories_are_missing_counted_and_told(schema):
     assert "column 'height': 1 values missing" in str(report)
 
 
-def test_a_column_without_values_at_use_is_told(schema):
+def test_a_column_without_any_values_is_reported(schema):
     table = MIXED.set_column(0, "height", pa.nulls(6))
     with pytest.warns(UserWarning, match="column 'height' is empty: all 6 values are missing"):
         assert np.isnan(schema.encode(table)[:, 0]).all()

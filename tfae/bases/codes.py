@@ -12,7 +12,7 @@ from tfae.layers.seeds import random_seed
 
 
 def checked_label(model: Any, label: Any, n: int) -> tf.Tensor:
-    """Returns the classes of `n` examples, int64 `(n,)`, given one for all or one for each.
+    """Returns the classes of `n` examples, int64 `(n,)`, given one for all or one for each of them.
 
     Raises:
         ValueError: If the model generates no classes, or one is not a class.
@@ -35,7 +35,7 @@ def checked_label(model: Any, label: Any, n: int) -> tf.Tensor:
 
 
 def checked_codes(model: Any, z: Any, label: Any = None) -> Inputs:
-    """Checks codes, an array or a dataset, with the classes of an array of them if given.
+    """Checks codes, an array or a dataset, and the classes that go with an array.
 
     Raises:
         ValueError: If their shape or values do not fit, or `label` goes with other codes.

@@ -1,4 +1,4 @@
-"""Importance-weighted imputation: means and draws of what is missing, one sample at a time."""
+"""Importance-weighted imputation: means and draws of missing values, one sample at a time."""
 
 from collections.abc import Callable
 

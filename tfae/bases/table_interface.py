@@ -40,7 +40,7 @@ def encoded(schema: Any, x: Any) -> Any:
 
 
 def table_like(schema: Any, data: np.ndarray, x: Any) -> Any:
-    """Returns data that a model made of `x` as a table, if `x` is one, and of the same type."""
+    """Returns data that a model made from `x`; as a table of the type of `x`, if `x` is one."""
     x = _data_in(schema, x)
     return in_type_of(x, schema.decode(data)) if is_table(schema, x) else data
 
@@ -56,7 +56,7 @@ def columns_like(schema: Any, names: Sequence[str], values: np.ndarray, x: Any) 
 
 
 def in_type_of(x: Any, table: Any) -> Any:
-    """Converts a `pyarrow.Table` to the type of another table, if that is one of those known here.
+    """Converts a `pyarrow.Table` to the type of another table, if that is a known type.
 
     Args:
         x: A table of pandas or polars, a dictionary of columns or a list of dictionaries; anything

@@ -38,22 +38,21 @@ class Encoder(
         ```
 
     Args:
-        model: What to train:
-            the name of a class in `tfae.models`; a class with `from_shape`; a function
-            `build(input_shape, latent_dim, **hyperparameters)` that returns a model; or a tfae
-            model. A model serves as a template and is never changed: `fit` trains a copy of it with
-            new initial weights and the same `compile` arguments.
+        model: What to train: the name of a class in `tfae.models`; a class with `from_shape`; a
+            function `build(input_shape, latent_dim, **hyperparameters)` that returns a model; or a
+            tfae model. A model serves as a template and is never changed: `fit` trains a copy of
+            it with new initial weights and the same `compile` arguments.
         latent_dim: Size of the code; 32 by default. Not for a model, which has its own.
         layer: Name of the encoder layer whose activations `transform` returns, flattened, as in
             `model.features`; by default it returns codes.
         prefit: Whether `model` is already trained and is used as it is. `fit` then only checks the
             data, and `transform` works without `fit`.
         input_shape: Shape of one example, to which scikit-learn's flat rows are reshaped, such as
-            `(28, 28, 1)` for convolutions. By default the shape of the data, or of the model.
+            `(28, 28, 1)` for convolutions. By default the shape of the data or of the model.
         epochs: Passes over the data.
         batch_size: Examples per step.
         learning_rate: Learning rate of the optimizer: a number above zero or a Keras schedule. By
-            default that of the compiled model, or the default of `compile`, mostly 1e-3. For an
+            default that of the compiled model, or the default of `compile`, usually 1e-3. For an
             adversarial model it is the rate of the reconstruction.
         validation_split: Fraction of the data, from its end, held out to validate on, for
             `callbacks`.
@@ -308,7 +307,7 @@ def _rows(estimator: Encoder, X: Any, reset: bool) -> np.ndarray:
 
 
 def _example_shape(model: Trainer, given: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape that the model takes or, if it leaves that open, the one that was given."""
+    """The shape that the model takes or, if that is open, the one that was given."""
     shape = model.data_contract().input_shape if model.built else given
     return given if None in shape else tuple(shape)
 

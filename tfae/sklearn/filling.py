@@ -15,8 +15,8 @@ from tfae.sklearn.gaussian import fit_gaussian, rank_of
 from tfae.training import CosineOverFit, Trainer
 
 _MIN_STEPS = 210  # in an epoch
-_FEWEST = 10  # held-out values from which anything is decided
-_ROWS_JUDGED = 4000  # at most: of a long table a part shows the error well enough
+_FEWEST = 10  # held-out values that are needed to decide anything
+_ROWS_JUDGED = 4000  # at most: part of a long table shows the error well enough
 
 
 def filling_model(
@@ -39,7 +39,7 @@ def observed_statistics(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each column's observed values; 1 for a constant column."""
     rows = rows.astype(np.float64)
     shift, scale = np.nanmean(rows, axis=0), np.nanstd(rows, axis=0)
-    # A deviation that is rounding error of float32 is none.
+    # A deviation within the rounding error of float32 counts as zero.
     return shift, np.where(scale > 1e-6 * np.abs(shift), scale, 1.0)
 
 
@@ -48,9 +48,9 @@ class HeldOut:
     """A table with some of its observed values held out.
 
     Attributes:
-        rows: The complete table, NaN where it is missing.
-        train: The same without what is held out.
-        mask: What is held out, bool.
+        rows: The whole table, NaN where a value is missing.
+        train: The same without the values that are held out.
+        mask: Which values are held out, bool.
         scale: Standard deviations of the columns.
     """
 
@@ -67,7 +67,7 @@ class HeldOut:
         fraction: float | None,
         rng: np.random.Generator,
     ) -> Self:
-        """Holds out a random part of what is observed.
+        """Holds out a random part of the observed values.
 
         A column or row whose every value would be held out keeps them all.
         """
@@ -88,7 +88,7 @@ class HeldOut:
         return bool(self.mask.any())
 
     def errors(self, model: Trainer) -> np.ndarray:
-        """Errors of a model's filling in standard deviations, NaN at what is not held out."""
+        """Errors of a model at held-out values, in standard deviations; NaN at all others."""
         judged = slice(_ROWS_JUDGED)
         filled = model.reconstruct(self.train[judged], batch_size=1024)
         error = (filled - self.rows[judged]) / self.scale
@@ -99,7 +99,7 @@ class HeldOut:
         return float(np.sqrt(np.nanmean(self.errors(model) ** 2))) if self.exists else None
 
     def errors_by_column(self, model: Trainer) -> list[np.ndarray]:
-        """Held-out errors of each column in its units; those of all columns where there are few."""
+        """Held-out errors of each column in its units; of all columns, if a column has few."""
         if not self.exists:
             return [np.zeros(1)] * len(self.scale)
         errors = self.errors(model)
@@ -122,7 +122,7 @@ def fit_filling(
     verbose: int,
     own: bool,
 ) -> dict[str, Any]:
-    """Trains a model on what is not held out; returns its history.
+    """Trains a model on the values that are not held out, and returns its history.
 
     Args:
         model: The model, not yet compiled.
@@ -137,7 +137,7 @@ def fit_filling(
         model.encoder.get_layer("filled").set_gaussian(*gaussian)
         correction = model.decoder.get_layer("correction")
         start = correction.get_weights()
-        if not held.exists:  # nothing says whether a correction is better
+        if not held.exists:  # no way to tell whether a correction is better
             correction.set_weights([np.zeros_like(w) for w in start])
             model.compile(jit_compile=False)
             return {}
@@ -154,7 +154,7 @@ def fit_filling(
     else:
         model.compile(jit_compile=False)
     watch = _Watch(held, patience)
-    # Rows are repeated, as the work between epochs takes as long as some hundred steps.
+    # Rows are repeated because the work between epochs costs as much as a few hundred steps.
     history = model.fit(
         np.tile(held.train, (passes, 1)),
         batch_size=batch_size,
@@ -188,9 +188,9 @@ class _Watch(keras.callbacks.Callback):
 
 
 def _shrink(model: Trainer, held: HeldOut) -> None:
-    """Scales each column's correction by what suits the held-out values: from 0 to 1.
+    """Scales each column's correction by the factor in [0, 1] that suits its held-out values best.
 
-    Columns with few of them get what suits all columns.
+    Columns with few of them get a factor close to that of all columns.
     """
     correction = model.decoder.get_layer("correction")
     weights = correction.get_weights()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-_MAX_DIM = 128  # Wider tables get a Gaussian of low rank: the time of the other grows as dim^3.
+_MAX_DIM = 128  # Wider tables get a Gaussian of low rank: a full one takes time ~ dim^3.
 _RANKS = (2, 4, 8, 16, 32, 64)
 _CHUNK = 256  # rows at a time
 _SHRINKAGE = (1.0, 5.0, 20.0, 80.0)  # in rows without correlations
@@ -11,16 +11,16 @@ _SHRINKAGE = (1.0, 5.0, 20.0, 80.0)  # in rows without correlations
 def fit_gaussian(
     x: np.ndarray, truth: np.ndarray, iterations: int = 30, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fits a Gaussian as that of a linear autoencoder: x = mean + factors z + noise.
+    """Fits a Gaussian in the form of a linear autoencoder: x = mean + factors z + noise.
 
-    Covariances are shrunk towards their diagonal, as much as fills held-out values best. Those of
-    more than 128 columns get a low rank instead, chosen in the same way.
+    The covariance is shrunk towards its diagonal, by the amount that fills held-out values best.
+    That of more than 128 columns gets a low rank instead, chosen in the same way.
 
     Args:
-        x: `(n, dim)` with NaN at what is missing or held out; columns have a scale of about 1.
-        truth: The same with what is held out.
+        x: `(n, dim)`, NaN where a value is missing or held out; columns have a scale of about 1.
+        truth: The same with the held-out values.
         iterations: Number of steps of expectation maximisation.
-        seed: Decides which rows are taken of a long table.
+        seed: Decides which rows of a long table are used.
 
     Returns:
         The mean `(dim,)`, the factors `(dim, rank)`, and the variance of the noise `(dim,)`.
@@ -89,7 +89,7 @@ def _maximised(
 
 
 def _factored(mean: np.ndarray, covariance: np.ndarray) -> tuple:
-    """Splits a covariance into factors and as much independent noise as there can be."""
+    """Splits a covariance into factors and as much independent noise as possible."""
     conditional = 1 / np.diag(np.linalg.inv(covariance))
     scale = np.sqrt(conditional)
     values, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
@@ -99,7 +99,7 @@ def _factored(mean: np.ndarray, covariance: np.ndarray) -> tuple:
 
 
 def _low_rank(x: np.ndarray, rank: int, iterations: int) -> tuple:
-    """Mean, principal factors and noise, where what is missing is filled in turn; and the table."""
+    """Mean, principal factors and noise, by filling and fitting in turn; and the filled table."""
     observed = ~np.isnan(x)
     count = np.maximum(observed.sum(axis=0), 1)
     mean = np.where(observed, x, 0.0).sum(axis=0) / count

@@ -21,12 +21,12 @@ from tfae.training import Trainer
 class Imputer(WithHyperparameters, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """A scikit-learn transformer that fills missing values with what an autoencoder expects there.
 
-    Its own network, the default, is a denoising autoencoder whose noise is what it is for: in
-    training it hides further values and learns to fill them in. It starts from the conditional mean
-    of a Gaussian fitted to the table, which small tables of correlated columns need, and learns
-    what that leaves. A part of the observed values is held out: it decides when training stops,
-    and how far each column trusts the network rather than the Gaussian. Any other model of tfae
-    can be named instead; it fills by `model.impute`.
+    Its own network, the default, is a denoising autoencoder whose noise is its task: in training it
+    hides further values and learns to fill them in. It starts from the conditional mean of a
+    Gaussian fitted to the table, which suits small tables of correlated columns, and learns what
+    this misses. A part of the observed values is held out, to decide when training stops and how
+    far each column trusts the network rather than the Gaussian. Any other model of tfae can be
+    named instead; it fills by `model.impute`.
 
     Columns may have any scale; the model standardises them and keeps the scaling.
 
@@ -41,30 +41,29 @@ class Imputer(WithHyperparameters, OneToOneFeatureMixin, TransformerMixin, BaseE
         latent_dim: Size of the code of a `model`; by default half the columns, at most 32.
         missing_values: What marks a missing value: NaN or a number. With a number, NaN is an error.
         num_samples: Codes that a variational `model` draws for each row; see `impute`.
-        sample_posterior: Whether values are drawn rather than expected, for multiple imputation:
-            transform several times, with other seeds. Its own network adds to the expected value
-            one of the column's errors on held-out values; a `model` draws from its likelihood.
-        epochs: Most passes over the data. In an epoch, a table of few rows is passed several times,
-            so that there are at least 200 steps.
+        sample_posterior: Whether values are drawn instead of expected, for multiple imputation:
+            transform several times with different seeds. Its own network adds one of the column's
+            errors on held-out values to the expected value; a `model` draws from its likelihood.
+        epochs: The most epochs. An epoch passes over a short table several times, so that it has at
+            least 200 steps.
         patience: Epochs without a smaller held-out error after which training stops.
-        held_out: Fraction of the observed values that is held out; by default 500 values, but 3 to
-            10 % of them.
+        held_out: Fraction of the observed values that is held out; by default what makes 500
+            values, but at least 3 % and at most 10 % of them.
         batch_size: Rows per step; by default 64, or 256 above 2,000 rows.
         learning_rate: Initial learning rate; it decays to zero.
-        add_indicator: Whether columns follow that say what was missing, as in scikit-learn's
+        add_indicator: Whether indicators of what was missing are appended, as in scikit-learn's
             imputers, for the columns with missing values in `fit`.
         keep_empty_features: Whether a column without any value in `fit` is kept, filled with zeros;
             otherwise it is left out.
         random_state: Integer, `numpy.random.RandomState` or `None`; determines the fit, and the
             draws of `transform`.
         verbose: 0, 1 or 2, as for Keras' `fit`.
-        **hyperparameters: Of its own network: `hidden_units=(512, 256)`, `dropout=0.1`
-            and `noise=0.3`, in standard deviations. Of a
-            `model`: those of its `from_shape` or function, such as `likelihood`, `"gaussian"` by
-            default.
+        **hyperparameters: Of its own network: `hidden_units=(512, 256)`, `dropout=0.1` and
+            `noise=0.3`, in standard deviations. Of a `model`: those of its `from_shape` or
+            function, such as `likelihood`, by default `"gaussian"`.
 
     Attributes:
-        model_: The trained tfae model, of the columns that are not empty, in their units.
+        model_: The trained tfae model. It takes the columns that are not empty, in their units.
         history_: The training losses by epoch, and the held-out error, "held_out_rmse", in standard
             deviations.
         held_out_error_: The final held-out error, or `None` if there are too few values to hold
@@ -203,7 +202,7 @@ class Imputer(WithHyperparameters, OneToOneFeatureMixin, TransformerMixin, BaseE
         return np.hstack([filled, self.indicator_.transform(self._raw(rows, missing))])
 
     def _impute(self, rows: np.ndarray) -> np.ndarray:
-        """Fills rows of the columns that are not empty; only rows that miss something are run."""
+        """Fills rows of the columns that are not empty; the model runs only on incomplete rows."""
         filled = rows.copy()
         missing = np.isnan(rows)
         some = missing.any(axis=1)
@@ -236,7 +235,7 @@ class Imputer(WithHyperparameters, OneToOneFeatureMixin, TransformerMixin, BaseE
     # ------------------------------------------------------------------ helpers
 
     def _checked(self, X: Any, reset: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Data as floats, and what is missing of it."""
+        """Data as floats, and which values are missing."""
         if not is_number(self.missing_values) and not self._marks_with_nan:
             raise ValueError(
                 f"`missing_values` must be NaN or a number; received {self.missing_values!r}."

@@ -17,7 +17,7 @@ def type_named(name: str) -> pa.DataType:
     """Returns the type whose `str` is `name`.
 
     Raises:
-        ValueError: If there is no such type of numbers, text, categories or times.
+        ValueError: If no type of numbers, text, categories or times has this name.
     """
     import pyarrow as pa
 
@@ -30,4 +30,4 @@ def type_named(name: str) -> pa.DataType:
     try:
         return pa.type_for_alias(name)
     except ValueError:
-        raise ValueError(f"{name!r} is not the name of an Arrow type that a column has.") from None
+        raise ValueError(f"{name!r} does not name an Arrow type that a column can have.") from None

@@ -1,4 +1,4 @@
-"""Turns the cells of a column, of whatever Arrow type, into numbers, or says which cell is wrong.
+"""Turns the cells of a column, whatever their Arrow type, into numbers, or says which is wrong.
 
 All of it works on float64 with NaN for missing values: times are microseconds since 1970, which
 float64 holds exactly.
@@ -57,7 +57,7 @@ def as_numbers(cells: Cells) -> np.ndarray:
     """Numbers, booleans, durations, and text that holds numbers, as float64 `(rows,)`.
 
     Raises:
-        WrongCellError: If a cell is no number, or infinite.
+        WrongCellError: If a cell is not a number, or is infinite.
     """
     import pyarrow as pa
     from pyarrow import compute
@@ -91,11 +91,10 @@ def as_microseconds(cells: Cells, time_format: str | None = None) -> np.ndarray:
 
     Args:
         cells: The cells.
-        time_format: How text is written: `ISO`, or a format of `strptime`; `None` is the same as
-            `ISO`.
+        time_format: The format of times in text: `ISO` or one of `strptime`; `None` means `ISO`.
 
     Raises:
-        WrongCellError: If a cell is no time.
+        WrongCellError: If a cell is not a time.
     """
     import pyarrow as pa
     from pyarrow import compute
@@ -191,14 +190,14 @@ def _text_as_times(cells: Cells, time_format: str) -> pa.Array:
     if row is not None:
         raise cells.wrong(
             row,
-            f"which is not a time as {time_format}. Correct the cell, or leave it empty if the "
-            f"value is missing; formats={{{cells.name!r}: '%d.%m.%Y'}} gives the format of times.",
+            f"which is not a time in the format {time_format}. Correct the cell, or leave it empty "
+            f"if the value is missing; formats={{{cells.name!r}: '%d.%m.%Y'}} sets the format.",
         )
     return _parsed(array, time_format)
 
 
 def _parsed(array: pa.Array, time_format: str) -> pa.Array:
-    """Raises `pa.ArrowInvalid` if any text is not written like that."""
+    """Raises `pa.ArrowInvalid` if any text does not have this format."""
     import pyarrow as pa
     from pyarrow import compute
 

@@ -7,15 +7,15 @@ import warnings
 
 
 class Report:
-    """Counts of what a schema took as missing.
+    """Counts of what a schema treated as missing.
 
     Attributes:
         origin: What the table is called.
         rows: Number of rows.
-        missing: Number of missing values by column, those of unknown categories included.
+        missing: Number of missing values by column, including those of unknown categories.
         unknown: By column, how often each category occurred that the schema does not know. Of a
             column with very many, only some are kept.
-        unknown_count: By column, how many values these are in all.
+        unknown_count: By column, the number of values of unknown categories.
     """
 
     KEPT = 1000
@@ -28,7 +28,7 @@ class Report:
         self.unknown_count: collections.Counter[str] = collections.Counter()
 
     def add_unknown(self, name: str, counts: dict[str, int]) -> None:
-        """Counts values of a column that are no categories of the schema."""
+        """Counts values of a column that are not categories of the schema."""
         self.unknown_count[name] += sum(counts.values())
         kept = self.unknown.setdefault(name, collections.Counter())
         for value, count in counts.items():
@@ -51,7 +51,7 @@ class Report:
         return sentences
 
     def warn(self) -> None:
-        """Warns of what `messages` says, if there is anything."""
+        """Warns of everything that `messages` returns."""
         if sentences := self.messages():
             warnings.warn(f"{self.origin}: {'; '.join(sentences)}.", stacklevel=3)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_COLUMNS = 20_000
-"""Columns that a table may have; each has a likelihood of its own."""
+"""The most columns that a table may have; each has a likelihood of its own."""
 
 
 @keras.saving.register_keras_serializable("tfae")
@@ -40,20 +40,20 @@ class TableSchema:
     | `numeric` | the number, standardised | `gaussian` of learned scale |
     | `count` | the count itself | `poisson` or `negative_binomial` |
     | `binary` | 0 or 1 | `bernoulli` |
-    | `categorical` | one column a category, one of them 1 and the others 0 | `categorical` |
+    | `categorical` | one column for each category, one of them 1 and the others 0 | `categorical` |
     | `ordinal` | the number in the order, standardised | the same as `numeric` |
     | `time` | a number of days, ..., seconds, standardised, and cyclic parts | the same |
 
     Args:
         columns: The columns, see `tfae.tables.columns`.
-        left_out: Names of further columns of the table, and why they are no part of the schema.
-            Tables may have them or not.
+        left_out: Names of further columns of the table, and why they are not part of the schema.
+            Other tables may have them or not.
         rows: Number of rows that the schema was inferred from.
 
     Attributes:
         columns: Each has `name`, `kind`, `width`, `slice` (its place in the encoded table),
             `elements` (a name for each of its numbers), `likelihood`, `type` (of Arrow), `missing`
-            (the fraction in training) and `note`, and what its kind needs.
+            (the fraction in training), `note`, and whatever its kind needs.
         column_names: Their names.
         width: Number of float32 columns of an encoded table.
 
@@ -92,7 +92,7 @@ class TableSchema:
         max_categories: int = 250,
         **reading: Any,
     ) -> TableSchema:
-        """Finds out what the columns of a table hold.
+        """Infers what the columns of a table hold.
 
         The table is read in parts, so it may be larger than memory; a CSV file is read a second
         time if a column that begins with numbers turns out to be text. A warning says which columns
@@ -104,16 +104,16 @@ class TableSchema:
                 such files.
             kinds: Kinds by column: "numeric", "count", "binary", "categorical", "ordinal", "time",
                 or "ignore" to leave a column out.
-            categories: The values of a column of categories by column, in order. A column is then
-                "binary" or "categorical", unless `kinds` says "ordinal".
+            categories: By column, its categories in order. The column is then "binary" or
+                "categorical", unless `kinds` says "ordinal".
             transforms: `{"income": "log"}` standardises the logarithm, for numbers of many
-                magnitudes; `"quantile"` takes the normal scores of ranks instead, with which rows
-                that a model generates have the distribution of the training values.
-            likelihoods: Likelihoods by column, in place of the kind's own: a short name, or
+                magnitudes; `"quantile"` takes the normal scores of their ranks, so that generated
+                rows have the distribution of the training values.
+            likelihoods: Likelihoods by column, instead of the default of its kind: a short name, or
                 `{"name": "student_t", "scale": "learned"}`.
             formats: The format of times in text, by column, such as `{"born": "%d.%m.%Y"}`; ISO
                 8601 and whatever is unambiguous is recognised.
-            max_categories: A column of text with more different values is left out.
+            max_categories: A column of text with more distinct values is left out.
             **reading: How CSV files are written: `delimiter`, `decimal`, `header`, `encoding` and
                 `missing`; what is not given is detected.
 
@@ -192,7 +192,7 @@ class TableSchema:
         other_columns: str = "raise",
         **reading: Any,
     ) -> Iterator[np.ndarray]:
-        """Does the same part by part, for tables that are larger than memory.
+        """Does the same as `encode`, part by part, for tables that are larger than memory.
 
         Args:
             table, other_columns, reading: As for `encode`.
@@ -227,15 +227,16 @@ class TableSchema:
         """Turns numbers back into a table.
 
         Args:
-            encoded: `(rows, width)`: an encoded table, or what a model makes of one. A category is
-                the one with the largest number, a binary value the second one from 0.5 on; counts,
-                ordinal values and what had few decimals in training are rounded.
+            encoded: `(rows, width)`: an encoded table, or what a model makes of one. The category
+                is that of the largest number, and a binary value is the second one from 0.5 on.
+                Counts, ordinal values and numbers that had few decimals in training are rounded.
 
         Returns:
-            A `pyarrow.Table` of the schema's columns, of the types that they had; null where NaN.
+            A `pyarrow.Table` of the schema's columns, with the types they had in training; null
+            where NaN.
 
         Raises:
-            ValueError: If the array has another shape.
+            ValueError: If the array has the wrong shape.
         """
         import pyarrow as pa
 
@@ -259,7 +260,7 @@ class TableSchema:
             raise ValueError(
                 f"{table.origin} lacks {_columns(absent)}. It has {_columns(table.names)}. If it "
                 "is a CSV file, was its delimiter detected correctly, and does it have a header? "
-                "`delimiter` and `header` say so. A column of missing values may be added."
+                "`delimiter` and `header` set them. A column of missing values may be added."
             )
         known = {*self.column_names, *self.left_out}
         others = [name for name in table.names if name not in known]
@@ -272,7 +273,7 @@ class TableSchema:
     # ------------------------------------------------------------------ for models
 
     def likelihood(self) -> Any:
-        """Returns `tfae.losses.Columns`: one likelihood a column, in the order of `columns`."""
+        """Returns `tfae.losses.Columns`: one likelihood per column, in the order of `columns`."""
         from tfae.losses import likelihoods
 
         parts = []
@@ -289,7 +290,7 @@ class TableSchema:
         return likelihoods.Columns(parts)
 
     def column_scores(self, elementwise: np.ndarray) -> np.ndarray:
-        """Adds up an elementwise map, such as `model.anomaly_map(x)`, to one number a column.
+        """Sums an elementwise map, such as `model.anomaly_map(x)`, over the numbers of each column.
 
         Args:
             elementwise: `(rows, width)`.
@@ -308,7 +309,7 @@ class TableSchema:
     # ------------------------------------------------------------------ description, saving
 
     def describe(self) -> str:
-        """Returns a table of the columns, and the columns that are left out, as text."""
+        """Returns a table of the columns, those left out included, as text."""
         rows = [("column", "kind", "width", "likelihood", "missing", "what it is")]
         for column in self.columns:
             likelihood = column.likelihood
@@ -327,7 +328,7 @@ class TableSchema:
         return "\n".join(lines)
 
     def get_config(self) -> dict[str, Any]:
-        """Returns what JSON can hold; `from_config` takes it back."""
+        """Returns the schema as values that JSON can hold; `from_config` takes them back."""
         return {
             "columns": [column.get_config() for column in self.columns],
             "left_out": dict(self.left_out),
@@ -359,10 +360,10 @@ class TableSchema:
 
     @classmethod
     def from_json(cls, text_or_path: str | os.PathLike) -> TableSchema:
-        """Makes a schema of JSON, or of the path of a file of it.
+        """Makes a schema from JSON, or from the path of a JSON file.
 
         Raises:
-            ValueError: If it is no schema.
+            ValueError: If it is not a schema.
         """
         text = os.fspath(text_or_path)
         origin = "The text"
@@ -384,7 +385,7 @@ class TableSchema:
 
 
 def _array(column: Any) -> Any:
-    """One Arrow array of a column of one chunk or none."""
+    """A column of at most one chunk as one Arrow array."""
     import pyarrow as pa
 
     if not isinstance(column, pa.ChunkedArray):

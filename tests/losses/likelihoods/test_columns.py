@@ -105,7 +105,7 @@ def test_columns_of_one_kind_are_computed_together():
     assert len(Columns(parts).groups) == 2
 
 
-def test_a_weight_scales_the_loss_of_its_column_and_makes_it_no_density():
+def test_a_weight_scales_the_loss_of_its_column_which_is_then_no_density():
     plain, output = Columns([("a", "gaussian", 1), ("b", "bernoulli", 1)]), outputs(3, 2)
     weighed = Columns([("a", "gaussian", 1), ("b", "bernoulli", 1, 0.25)])
     target = np.ones((3, 2), "float32")
@@ -156,7 +156,7 @@ def test_invalid_columns_are_refused_by_name(parts, message):
         Columns(parts)
 
 
-def test_missing_elements_count_nothing_and_a_category_counts_as_a_whole():
+def test_missing_elements_add_no_loss_and_a_category_counts_as_a_whole():
     columns, output, target = Columns(PARTS), outputs(2, 12), np.tile(ROW, (2, 1)).astype("float32")
     observed = np.ones((2, 12), bool)
     observed[1, [0, 2, 4]] = False  # the height, one class of the port, the visits

@@ -2,6 +2,6 @@
 
 The data is read part by part (`reader.py` and a file for each kind of data), prepared as the run's
 training data was (`preparation.py`), given to the model (`verbs.py`) and written
-(`writer.py`), so that files may be larger than memory. `apply.py` puts these together; another
-kind of file is a reader, a line in `open_reader.py`, and a writer if it can be written, too.
+(`writer.py`), so that files may be larger than memory. `apply.py` puts these together. Another
+kind of file needs a reader, a line in `open_reader.py`, and a writer if it is also to be written.
 """

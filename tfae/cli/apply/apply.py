@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tfae.cli.apply.reader import Part, Reader
     from tfae.cli.apply.verbs import Result
 
-_PART = 2**22  # bytes of the numbers that the model takes at a time, about
+_PART = 2**22  # approximate bytes of the numbers in a part
 
 
 class Applied(NamedTuple):
@@ -70,9 +70,9 @@ def apply(
         out: File or folder to write, or `None` to write nothing. It appears whole or not at all.
         overwrite: Whether it may replace a file.
         batch_size: How many examples the model takes at a time.
-        split: Split of data that has several; `None` for the only one.
-        delimiter: What stands between the cells of a .csv file; `None` to find it out.
-        watch: Is called with the result of each part.
+        split: Which split to use, if the data has several; `None` for the only one.
+        delimiter: What stands between the cells of a .csv file; `None` to detect it.
+        watch: Called with the result of each part.
         **options: Further arguments of the verb.
 
     Raises:

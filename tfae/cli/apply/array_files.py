@@ -46,7 +46,7 @@ class ArrayReader(Reader):
         except ValueError as error:
             raise ValueError(f"{self.name} cannot be read as an array: {error}") from error
         self._path, self._array = path, None
-        if self._location is None:  # compressed, or not row after row
+        if self._location is None:  # compressed, or not stored row by row
             self._array = _loaded(path, key)
         stored = self._location or self._array
         self._stored_shape, self.dtype = stored.shape, stored.dtype
@@ -108,7 +108,7 @@ class ArrayReader(Reader):
 
 
 class ArrayWriter:
-    """Writes a `.npy` file of a length that is not known before.
+    """Writes a `.npy` file whose length is not known in advance.
 
     Args:
         path: The new file.
@@ -141,7 +141,7 @@ class ArrayWriter:
         self._file.write(start + length.to_bytes(2, "little") + text.ljust(length - 1) + b"\n")
 
     def close(self) -> None:
-        """Closes the file, whole or not."""
+        """Closes the file, whether it is complete or not."""
         self._file.close()
 
 

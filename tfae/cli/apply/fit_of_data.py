@@ -1,4 +1,4 @@
-"""Checks what is read against what the run's model takes, and says where it does not fit."""
+"""Checks what is read against what the run's model accepts, and says where it does not fit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def check_part(
         x: Its data as the model takes it, `(n, *shape)`.
         reader: The data, for messages.
         may_miss: Whether NaN stands for a missing value that the model takes.
-        any_range: Whether values out of the likelihood's range are left to the command.
+        any_range: Whether the command itself handles values outside the likelihood's range.
 
     Raises:
         ValueError: If a value cannot be used; the message says where the first one is, and what to

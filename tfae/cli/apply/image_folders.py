@@ -48,7 +48,7 @@ class ImageReader(Reader):
             )
         self.paths = images_under(folder)
         self.shape, self._resize = shape, of_data.get("image_size") is not None
-        by_dtype = of_data["scale"] == "auto"  # which makes either kind the same
+        by_dtype = of_data["scale"] == "auto"  # scales both depths to [0, 1]
         is_16_bit = of_data.get("dtype") == "uint16"
         with ThreadPoolExecutor(_THREADS) as pool:
             for path, header in zip(self.paths, pool.map(read_header, self.paths), strict=True):

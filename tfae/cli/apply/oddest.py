@@ -16,11 +16,11 @@ class Odd(NamedTuple):
     """An example with a high score.
 
     Attributes:
-        order: What it is sorted by: its score, and its position for equal ones.
+        order: What it is sorted by: its score, then its position.
         place: Its row, line or path.
         score: Its anomaly score.
-        worst_column: The column with the largest part in it, or `None`.
-        is_anomaly: Whether it is above the threshold, or `None`.
+        worst_column: The column that contributes most to it, or `None`.
+        is_anomaly: Whether it is above the threshold; `None` without one.
     """
 
     order: tuple[float, int]

@@ -1,4 +1,4 @@
-"""Finds out what kind of data a name or path means, and opens its reader."""
+"""Decides what kind of data a name or path means, and opens its reader."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def open_reader(
         model: The run's model.
         config: The run's configuration.
         split: Split of data that has several.
-        delimiter: What stands between the cells of a .csv file; `None` to find it out.
+        delimiter: What stands between the cells of a .csv file; `None` to detect it.
 
     Raises:
         ValueError: If it is no data, or does not fit the run; the message says why.

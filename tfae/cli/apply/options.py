@@ -1,4 +1,4 @@
-"""The options that the commands on data share, and where their results go."""
+"""The options shared by the commands on data, and where their results go."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def checked_out(
         data: Name or path of what is read.
         overwrite: Whether a file may be replaced.
         allowed: Endings that the name may have; empty text for a folder. The first one is the
-            default, unless that of the data is among them.
+            default, unless the ending of the data is among them.
         done: What was done, such as "encoded".
 
     Raises:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PlainColumns:
-    """What `tfae.data.TableSchema` is for mixed columns, for columns of numbers that stay as is.
+    """The counterpart of `tfae.data.TableSchema` for columns of numbers that are left as they are.
 
     Args:
         names: The columns, in the order in which the model takes them.

@@ -1,4 +1,4 @@
-"""What a run did to its training data before the model saw it, for data that comes later."""
+"""Prepares new data as a run prepared its training data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Preparation:
-    """Prepares stored numbers for a run's model, and undoes it in what the model gives.
+    """Prepares stored numbers for a run's model, and converts its output back.
 
     Args:
         model: The run's model.
@@ -38,7 +38,7 @@ class Preparation:
         self._dtype = dtype
 
     def apply(self, x: np.ndarray, first: int) -> np.ndarray:
-        """Prepares examples as they are stored, `(n, *shape)`, of which `first` come before."""
+        """Prepares stored examples `(n, *shape)`, before which there are `first` others."""
         if self._is_by_model and not self._binarize:
             return np.asarray(x, np.float32)
         x = self._scaling.scale(x)

@@ -1,4 +1,4 @@
-"""What every kind of data gives to the commands: its examples, part by part and in order."""
+"""The interface of every kind of data to the commands: its examples in order, part by part."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Part(NamedTuple):
         first: How many examples come before them.
         x: The numbers as they are stored, `(n, *shape)`; NaN where one is missing.
         label: Class of each example, int64 `(n,)`, -1 where it is unknown; `None` for no labels.
-        done: The fraction of the data that has been read now, or `None` if that is not known.
+        done: The fraction of the data that has been read, or `None` if that is not known.
         kept: What the reader needs to name these examples, or to write them back.
     """
 
@@ -36,9 +36,8 @@ class Reader(abc.ABC):
         dtype: Type of the numbers as they are stored.
         place: What `place_of` gives, such as "row" or "path"; the name of that column, too.
         counted: What the examples are called when they are counted: "rows", "images".
-        delimiter: Between the cells of a .csv file that is written.
-        typed: Whether numbers that stand in text are to be given as numbers, for a file that has
-            types.
+        delimiter: The character between the cells of a .csv file that is written.
+        typed: Whether numbers stored as text are returned as numbers, for a file that has types.
     """
 
     name: str
@@ -58,7 +57,7 @@ class Reader(abc.ABC):
         """
 
     def place_of(self, part: Part, i: int) -> Any:
-        """Returns what finds an example of a part again: its row, line or path."""
+        """Returns where to find an example of a part: its row, line or path."""
         return part.first + i
 
     def where(self, part: Part, i: int) -> str:
@@ -78,17 +77,17 @@ class Reader(abc.ABC):
         return []
 
     def columns(self, part: Part) -> dict[str, list[Any]]:
-        """Returns the columns that stand in a table before what the command adds."""
+        """Returns the columns of a table to which the command adds its own."""
         return {self.place: [self.place_of(part, i) for i in range(len(part.x))]}
 
     def columns_of(
         self, part: Part, values: np.ndarray, only_missing: bool = False
     ) -> dict[str, Any]:
-        """Returns the columns with other values in them.
+        """Returns the columns with new values in them.
 
         Args:
             part: The part.
             values: `(n, *shape)`, as `part.x` is.
-            only_missing: Whether only missing cells are replaced; the others stay as written.
+            only_missing: Whether only missing cells are replaced; the others stay as they are.
         """
-        raise ValueError(f"{self.name} is no table, so its values cannot be written as one.")
+        raise ValueError(f"{self.name} is not a table, so its values cannot be written as one.")

@@ -1,4 +1,4 @@
-"""Cells of a table as they are written: what is missing, and values in the form of their column."""
+"""Cells of a table in their own form: which are missing, and decoded values written like them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tfae.tables.reading.dialect import MISSING
 
 
 def missing_as_null(cells: Any) -> Any:
-    """Turns text that says that a value is missing into null."""
+    """Turns text that stands for a missing value into null."""
     import pyarrow as pa
     from pyarrow import compute
 
@@ -22,7 +22,7 @@ def missing_as_null(cells: Any) -> Any:
 
 
 def numbers(cells: Any, name: str, where: Callable[[int], str], decimal: str) -> Any:
-    """Returns text that holds numbers as an Arrow array of float64, null where one is missing."""
+    """Converts text that holds numbers to an Arrow array of float64, null where one is missing."""
     import pyarrow as pa
 
     cells = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
@@ -31,7 +31,7 @@ def numbers(cells: Any, name: str, where: Callable[[int], str], decimal: str) ->
 
 
 def like(values: Any, cells: Any, column: Column, decimal: str) -> Any:
-    """Gives decoded values the type of the cells of their column; for text, the form, too.
+    """Gives decoded values the type of the cells of their column and, in text, their form.
 
     Args:
         values: An Arrow array of decoded values.
@@ -78,9 +78,9 @@ def filled(cells: Any, values: Any, keep: np.ndarray) -> Any:
 
 
 def unknown_category(cells: Any, column: Any) -> np.ndarray:
-    """Whether a cell holds something, `(rows,)`, in a column of categories.
+    """Whether cells of a column of categories hold something, bool `(rows,)`.
 
-    If it has no code, it is a category that the schema does not know, and no missing value.
+    One that does but has no code is a category that the schema does not know, not a missing value.
     """
     from pyarrow import compute
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import keras
     import pyarrow as pa
 
-_ROWS = 2**13  # rows that are handed on at a time
+_ROWS = 2**13  # rows that are passed on at a time
 
 
 class Kept(NamedTuple):
@@ -36,16 +36,16 @@ class Kept(NamedTuple):
 
 
 class TableReader(Reader):
-    """A table, whose columns find those of the run by their names.
+    """A table whose columns are matched with those of the run by name.
 
-    Further columns are handed on, but not used.
+    Further columns are passed on, but not used.
 
     Args:
         path: A file or a folder.
         model: The run's model, which may have a schema.
         config: The run's configuration.
         classes: Class names, if the model takes labels.
-        delimiter: Between the cells of a CSV file; `None` to find it out.
+        delimiter: The character between the cells of a CSV file; `None` to detect it.
 
     Raises:
         ValueError: If the table cannot be read or lacks a column.
@@ -61,7 +61,7 @@ class TableReader(Reader):
     ):
         of_data = config["data"]
         reading = {"delimiter": delimiter, "header": of_data.get("header")}
-        # Cells that say that a value is missing stay as they are, so that they can be written back.
+        # Cells that stand for missing values stay as they are, so that they can be written back.
         self.table = open_table(path, missing=(), **reading)
         self.name, self.dtype = self.table.origin, np.dtype(np.float32)
         self.delimiter = getattr(getattr(self.table, "dialect", None), "delimiter", ",")
@@ -120,7 +120,7 @@ class TableReader(Reader):
             noun = "column" if len(others) == 1 else "columns"
             notes.append(
                 f"{self.name}: the run does not know the {noun} {_listed(others)}, which "
-                f"{'is' if len(others) == 1 else 'are'} handed on and not used."
+                f"{'is' if len(others) == 1 else 'are'} passed on and not used."
             )
         return notes
 

@@ -21,7 +21,7 @@ class Result(NamedTuple):
         columns: What a table gets in addition to its own columns, by name, each `(n,)`.
         values: What takes the place of the data, `(n, *shape)` in its units and type, or `None`.
         score_map: The score of each element, `(n, *shape)`, or `None`.
-        only_missing: Whether the values take the place of missing ones only.
+        only_missing: Whether the values replace only missing ones.
     """
 
     array: np.ndarray
@@ -39,11 +39,11 @@ class Verb:
         preparation: How data is prepared for it.
         reader: The data.
         batch_size: How many examples the model takes at a time.
-        **options: What the command asks for besides.
+        **options: Further options of the command.
 
     Attributes:
         doing: What the command does, for the progress bar.
-        any_range: Whether it has an answer for values out of the likelihood's range.
+        any_range: Whether it accepts values outside the likelihood's range.
     """
 
     doing = ""
@@ -83,8 +83,8 @@ class Encode(Verb):
 class Score(Verb):
     """The anomaly scores: `anomaly_score`, `is_anomaly`, and `worst_column` if rows are flat.
 
-    With `score_map=True` also the score of each element. Examples with a value out of the
-    likelihood's range have an infinite score, as they have in exports.
+    With `score_map=True` also the score of each element. Examples with a value outside the
+    likelihood's range have an infinite score, as in exports.
     """
 
     doing = "scoring"

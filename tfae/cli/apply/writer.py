@@ -41,7 +41,7 @@ class Writer:
         """Completes the file, when all parts are written."""
 
     def close(self) -> None:
-        """Frees what is open, whether the file is whole or not."""
+        """Closes what is open, whether the file is complete or not."""
 
 
 class _ToArray(Writer):
@@ -152,13 +152,13 @@ def write_rows(
         The file.
 
     Raises:
-        ValueError: If the examples are no rows.
+        ValueError: If the examples are not rows.
     """
     schema = getattr(model, "schema", None)
     if schema is None:
         if rows.ndim != 2:
             raise ValueError(
-                f"Examples of shape {rows.shape[1:]} are no rows of a table. Write them with "
+                f"Examples of shape {rows.shape[1:]} are not rows of a table. Write them with "
                 f"--out {path.stem}.npy."
             )
         names = names or [f"column_{i}" for i in range(rows.shape[1])]

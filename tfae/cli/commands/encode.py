@@ -31,7 +31,7 @@ def encode(
     split: str | None,
     delimiter: str | None,
 ) -> None:
-    """Write the codes of data in a file.
+    """Write the codes of data to a file.
 
     A table keeps its columns and gets code_0, code_1, ...; images are listed by their paths.
     """

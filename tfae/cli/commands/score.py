@@ -34,9 +34,9 @@ def score(
 ) -> None:
     """Score how anomalous data is, and print the oddest examples.
 
-    A table keeps its columns and gets anomaly_score, is_anomaly, and worst_column, which has the
-    largest part in the score. There is no is_anomaly before a threshold has been fitted with `tfae
-    fit RUN --false-positive-rate RATE`.
+    A table keeps its columns and gets anomaly_score, is_anomaly, and worst_column, the one that
+    contributes most to the score. There is no is_anomaly before a threshold has been fitted with
+    `tfae fit RUN --false-positive-rate RATE`.
     """
     if out is not None:
         out = checked_out(out, data, overwrite, _ALLOWED[kind_of(data)], "scored")

@@ -6,7 +6,7 @@ from tfae.tables.columns.categories import ChoiceColumn
 
 
 class CategoricalColumn(ChoiceColumn):
-    """One of several values without an order: one-hot, with NaN in all of the block if missing."""
+    """One of several values without an order: one-hot, and NaN in the whole block if missing."""
 
     kind = "categorical"
     default_likelihood = "categorical"

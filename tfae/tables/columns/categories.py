@@ -21,8 +21,8 @@ class ChoiceColumn(Column):
 
     Args:
         name, type, likelihood, missing, note: See `Column`.
-        categories: The values, text or numbers, in order. Their indices are the column's values
-            between `read` and `encode`.
+        categories: The values, text or numbers, in order. Between `read` and `encode`, a value is
+            represented by its index.
 
     Raises:
         ValueError: If there are fewer than two, or some are equal.
@@ -68,7 +68,7 @@ class ChoiceColumn(Column):
         return codes
 
     def _read_numbers(self, cells: Cells) -> tuple[pa.Array, np.ndarray]:
-        """The values and their codes; text that is no number is an unknown category."""
+        """The values and their codes; text that is not a number is an unknown category."""
         import pyarrow as pa
         from pyarrow import compute
 

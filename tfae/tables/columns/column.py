@@ -31,7 +31,7 @@ class Column(abc.ABC):
         type: The Arrow type that `write` gives, by its name.
         likelihood: What the decoder's output for this block means; `None` for the kind's own.
         missing: The fraction of values that were missing in training.
-        note: What a person should know about it.
+        note: What users should know about it.
 
     Attributes:
         kind: The kind's name.
@@ -117,11 +117,11 @@ class Column(abc.ABC):
     # ------------------------------------------------------------------ description
 
     def describe(self) -> str:
-        """What a person wants to know about the encoding, in a few words."""
+        """A few words about the encoding, for users."""
         return ""
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, and the kind, as JSON can hold them."""
+        """The constructor's arguments and the kind, as values that JSON can hold."""
         return {
             "kind": self.kind,
             "name": self.name,

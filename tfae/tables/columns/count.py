@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class CountColumn(Column):
-    """Whole numbers from 0 on, as they are: the likelihoods of counts need them unscaled.
+    """Whole numbers from 0 on, left as they are: the likelihoods of counts need them unscaled.
 
     A network should see their logarithm, `log(1 + count)`, rather than the counts.
 

@@ -24,7 +24,7 @@ class NumericColumn(Column):
     Args:
         name, type, likelihood, missing, note: See `Column`.
         mean, deviation: Of the training values, transformed if there is a transform.
-        decimals: Decimals to which values are rounded when they are decoded, as in training; `None`
+        decimals: Number of decimals to which decoded values are rounded, as in training; `None`
             for no rounding.
         transform: `None`; or "log": `sign(x) * log(1 + abs(x))`, for values of many magnitudes; or
             "quantile": normal scores of their ranks, for values of any distribution.

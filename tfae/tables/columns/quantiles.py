@@ -16,12 +16,12 @@ class Quantiles(NamedTuple):
     """A monotone, piecewise linear map of numbers to normal scores, and back.
 
     A score is the quantile of the standard normal distribution at a number's rank. A value that
-    occurs often takes a range of ranks; its own score is the middle of that range, and back, the
-    whole range is this value.
+    occurs often takes a range of ranks: its score is the middle of that range, and every score in
+    the range maps back to it.
 
     Attributes:
         values: Increasing numbers.
-        low, high: The range of scores of each; both are the same for values between others.
+        low, high: The range of scores of each; both are equal for values that are not frequent.
     """
 
     values: tuple[float, ...]
@@ -59,7 +59,7 @@ class Quantiles(NamedTuple):
         return (np.array(self.low) + np.array(self.high)) / 2
 
     def to_scores(self, numbers: np.ndarray, deviation: float) -> np.ndarray:
-        """Maps numbers to scores; beyond the ends, on by one for each standard deviation."""
+        """Maps numbers to scores; beyond the ends they grow by one per standard deviation."""
         values = np.array(self.values)
         beyond = np.maximum(numbers - values[-1], 0) + np.minimum(numbers - values[0], 0)
         return np.interp(numbers, values, self.scores) + beyond / deviation
@@ -71,10 +71,10 @@ class Quantiles(NamedTuple):
 
 
 class Sample:
-    """A random sample of bounded size of numbers that come in parts; the same every time.
+    """A random sample of bounded size of numbers that come in parts, the same in every run.
 
     Args:
-        size: Numbers that are kept.
+        size: How many numbers are kept.
     """
 
     def __init__(self, size: int = 50_000):
@@ -83,7 +83,7 @@ class Sample:
 
     def add(self, numbers: np.ndarray) -> None:
         """Adds float64 `(n,)`."""
-        # Each number gets a random key, and those of the smallest keys stay.
+        # Each number gets a random key, and those with the smallest keys stay.
         self._numbers = np.concatenate([self._numbers, numbers])
         self._keys = np.concatenate([self._keys, self._rng.random(len(numbers))])
         if len(self._keys) > self._size:
@@ -96,5 +96,5 @@ class Sample:
 
 
 def from_config(config: Sequence[Sequence[float]] | None) -> Quantiles | None:
-    """Makes quantiles of three lists, or of `None`."""
+    """Makes quantiles from three lists; `None` stays `None`."""
     return None if config is None else Quantiles(*(tuple(part) for part in config))

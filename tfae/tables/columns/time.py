@@ -19,7 +19,7 @@ UNITS = {"days": 86_400_000_000, "hours": 3_600_000_000, "minutes": 60_000_000, 
 """Units of time, in microseconds."""
 
 CYCLES = ("time of day", "day of week", "month")
-"""Parts of a time that come again."""
+"""Parts of a time that recur."""
 
 _DAY = UNITS["days"]
 
@@ -30,8 +30,8 @@ class TimeColumn(Column):
     The number counts from the earliest time of the training data, and is standardised. Each cyclic
     part is a sine and a cosine. Times with a zone are in UTC.
 
-    A decoded time has the day that the number says and the time of day that its cyclic part says,
-    rounded to the training data's resolution.
+    A decoded time takes its day from the number and its time of day from the cyclic part, and is
+    rounded to the resolution of the training data.
 
     Args:
         name, type, likelihood, missing, note: See `Column`.
@@ -39,8 +39,8 @@ class TimeColumn(Column):
         unit: What the number counts, a key of `UNITS`.
         mean, deviation: Of that number in training.
         cycles: The cyclic parts, out of `CYCLES`.
-        resolution: All times were whole multiples of this from the origin on, in microseconds.
-        format: How text is written: "ISO 8601", or a format of `strptime`.
+        resolution: Microseconds of which all times since the origin were whole multiples.
+        format: The format of times in text: "ISO 8601", or one of `strptime`.
     """
 
     kind = "time"
@@ -124,7 +124,7 @@ class TimeColumn(Column):
 
 
 def phase(values: np.ndarray, cycle: str) -> np.ndarray:
-    """Where in a cycle times lie, in [0, 1).
+    """Returns how far times are into a cycle, in [0, 1).
 
     Args:
         values: Microseconds since 1970, NaN where missing.

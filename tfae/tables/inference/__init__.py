@@ -1,4 +1,4 @@
-"""Finds out the kinds of a table's columns."""
+"""Infers the kinds of a table's columns."""
 
 from tfae.tables.inference.decide import LeftOut, decide
 from tfae.tables.inference.overrides import Choices

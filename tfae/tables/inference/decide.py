@@ -41,13 +41,13 @@ _HEAVY_TAIL = 10  # standard deviations from the mean
 
 
 class LeftOut(NamedTuple):
-    """Why a column is no part of a schema."""
+    """Why a column is not part of a schema."""
 
     reason: str
 
 
 def decide(scan: Scan) -> Column | LeftOut:
-    """Makes the column of what was tallied.
+    """Makes the column from what was tallied.
 
     Raises:
         ValueError: If the kind that was asked for does not fit what the column holds.
@@ -179,7 +179,7 @@ def _numbers(scan: Scan, tally: NumberTally) -> Column | LeftOut:
 
 
 def _names_rows(scan: Scan, tally: NumberTally) -> str:
-    """Why integers are names of rows; empty if they are not."""
+    """Why integers are taken for names of rows; empty if they are not."""
     if tally.present < 3 or tally.missing or _OF_TIME.fullmatch(scan.name):
         return ""
     if tally.are_steps_of_one or (tally.present >= 20 and tally.is_permutation):
@@ -191,7 +191,7 @@ def _names_rows(scan: Scan, tally: NumberTally) -> str:
 
 
 def _is_count(tally: NumberTally) -> bool:
-    """Whether integers look like counts: from 0 on, zero being common, and with a tail."""
+    """Whether integers look like counts: none below 0, many zeros, and a tail."""
     if tally.low != 0 or tally.transform:
         return False
     common = max(0.01, 0.5 / len(tally.values.counts)) * tally.present
@@ -203,7 +203,7 @@ def _count(scan: Scan, tally: NumberTally) -> CountColumn:
     if tally.low < 0 or not tally.are_whole:
         raise ValueError(
             f"`kinds` says 'count' for the column {scan.name!r}, which has values such as "
-            f"{_shown(tally.low)} that are no whole numbers from 0 on."
+            f"{_shown(tally.low)} that are not whole numbers from 0 on."
         )
     arguments, mean = _common(scan), tally.moments.mean
     scatters = tally.moments.deviation**2 > 1.2 * mean

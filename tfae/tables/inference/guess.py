@@ -26,10 +26,10 @@ _FEW, _RARE = 0.1, 0.001
 def guess(texts: Sequence[str], decimal: str = ".") -> str:
     """Guesses what texts are, judging by the exceptions.
 
-    A column in which at most a thousandth is no number, or at most a tenth and which has five times
-    as many different numbers as other texts, is one of numbers with mistakes in it; but if few
-    numbers occur again and again, such as 3, 4, 5, 6 and "rotary", it is one of categories. Numbers
-    that begin with a zero are codes, hence text.
+    Texts are numbers with mistakes among them if at most a thousandth of them are not numbers, or
+    if at most a tenth are not and there are five times as many different numbers as other texts.
+    But if a few numbers recur, such as 3, 4, 5, 6 and "rotary", they are categories. Numbers that
+    begin with a zero are codes, hence text.
 
     Args:
         texts: Some texts of a column; none is missing.
@@ -62,7 +62,7 @@ def guess(texts: Sequence[str], decimal: str = ".") -> str:
 
 
 def is_iso(text: str) -> bool:
-    """Whether a text is a date or time as 2014-07-01 14:30:00."""
+    """Whether a text is a date or time such as 2014-07-01 14:30:00."""
     if not _ISO.fullmatch(text):
         return False
     try:
@@ -73,7 +73,7 @@ def is_iso(text: str) -> bool:
 
 
 def _most(texts: Sequence[str], fits: Callable[[str], bool]) -> bool:
-    """Whether all fit, or those that do not are so few that they are mistakes."""
+    """Whether all fit, or so few do not that these are mistakes."""
     others = [text for text in texts if not fits(text)]
     if not others:
         return True

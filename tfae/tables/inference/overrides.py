@@ -1,4 +1,4 @@
-"""What a person says about a table before its schema is inferred."""
+"""What users say about a table before its schema is inferred."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IGNORE = "ignore"
 
 
 class Choices(NamedTuple):
-    """The overrides of `TableSchema.infer`, whose documentation says what they mean."""
+    """The overrides of `TableSchema.infer`, which documents them."""
 
     kinds: Mapping[str, str] = {}
     categories: Mapping[str, Sequence[Any]] = {}
@@ -34,7 +34,7 @@ class Choices(NamedTuple):
         return "time" if name in self.formats else None
 
     def check(self, names: Sequence[str], origin: str) -> None:
-        """Raises `ValueError` if a choice is about no column of the table, or cannot be met."""
+        """Raises `ValueError` if a choice names no column of the table, or cannot be met."""
         whole_number("max_categories", self.max_categories, minimum=2)
         for argument in ("kinds", "categories", "transforms", "likelihoods", "formats"):
             for name in getattr(self, argument):

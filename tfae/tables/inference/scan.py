@@ -25,8 +25,8 @@ from tfae.tables.reading.table import Table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SAMPLE = 1000  # texts from which it is guessed what a column of them is
-_RARE = 0.001  # of the values; so few others are mistakes
+_SAMPLE = 1000  # texts from which the kind of a column is guessed
+_RARE = 0.001  # fraction of the values that may be mistakes
 _CHOICES = ("categorical", "binary", "ordinal")
 
 
@@ -77,13 +77,13 @@ class Scan:
         try:
             self._tally(cells)
         except WrongCellError:
-            # Among text, one that is no number may be a mistake in a column of numbers.
+            # A text that is not a number may be a mistake in a column of numbers.
             if not is_text(cells.array.type) or not self._may_be_text(cells):
                 raise
             self.restart = True
 
     def read_as_text(self) -> None:
-        """Begins anew, as text."""
+        """Starts again, reading the column as text."""
         self.content, self.tally, self.restart = TEXT, TextTally(), False
 
     def _begin(self, cells: Cells) -> None:
@@ -131,7 +131,7 @@ class Scan:
         ):
             found = TEXT
         elif found == NUMBER and not self.is_untyped:
-            found = TEXT  # whoever has numbers as text in a typed table means names
+            found = TEXT  # numbers stored as text in a typed table are meant as names
         self.content = found
 
     def _tally(self, cells: Cells) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MOST_VALUES = 10_000
-"""Different values of a column that are counted one by one; beyond that, only the fact."""
+"""Most different values of a column that are counted one by one; beyond that, only the fact."""
 
 _MOST_DECIMALS = 6
 
@@ -87,16 +87,16 @@ class NumberTally(Tally):
     """Of a column of numbers.
 
     Args:
-        transform: A transform, whose results' moments are kept.
+        transform: A transform that is applied before the moments are taken.
 
     Attributes:
         moments: Of the transformed numbers.
         sample: Of the numbers, for the transform "quantile".
-        values: Those that occur.
+        values: The values that occur.
         low, high: The smallest and the largest.
         zeros: How many are 0.
-        decimals: Decimals with which all are written; `None` if some have more than a few.
-        are_steps_of_one: Whether each is larger by one than the one before.
+        decimals: Number of decimals that all have at most; `None` if some have more than a few.
+        are_steps_of_one: Whether each is one more than the one before.
     """
 
     def __init__(self, transform: str | None = None):
@@ -154,7 +154,7 @@ class TextTally(Tally):
     """Of a column of text.
 
     Attributes:
-        values: Those that occur.
+        values: The values that occur.
     """
 
     def __init__(self):

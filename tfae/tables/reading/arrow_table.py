@@ -65,7 +65,7 @@ class _Spent:
 
     def __iter__(self) -> Iterator[Any]:
         raise ValueError(
-            "The rows of a RecordBatchReader can be read once only. Pass a table, which can be "
+            "The rows of a RecordBatchReader can be read only once. Pass a table, which can be "
             "read again: reader.read_all()."
         )
 
@@ -108,7 +108,7 @@ class Joined(Table):
     """Tables one below the other, such as the files of a folder.
 
     Args:
-        origin: What messages call all of them.
+        origin: What messages call the whole, such as the folder.
         tables: At least one; all have the same columns, in any order.
 
     Raises:
@@ -124,14 +124,14 @@ class Joined(Table):
             differing = set(table.names) ^ set(first.names)
             if differing:
                 raise ValueError(
-                    f"{table.origin} has other columns than {first.origin}: one of them lacks "
+                    f"{table.origin} has different columns from {first.origin}: one of them lacks "
                     f"{_listed(sorted(differing))}. All files of a folder must have the same "
                     "columns."
                 )
             if table.decimal != first.decimal:
                 raise ValueError(
-                    f"{table.origin} seems to have another decimal sign than {first.origin}. Pass "
-                    "decimal='.' or ','."
+                    f"{table.origin} seems to have a different decimal sign from {first.origin}. "
+                    "Pass decimal='.' or ','."
                 )
 
     def parts(self, names: Sequence[str] | None = None) -> Iterator[Rows]:

@@ -39,14 +39,15 @@ class CsvTable(Table):
 
     Args:
         path: The file. It may be compressed, as .csv.gz, .bz2, .zst or .lz4.
-        delimiter: The character between two cells; `None` to find it out. So for `decimal`, "." or
-            ",", and for `header`, whether the first row holds names.
+        delimiter: The character between two cells; `None` to detect it, as for the next two.
+        decimal: The decimal sign, "." or ",".
+        header: Whether the first row holds names.
         encoding: How text is encoded; a byte order mark is left out.
         missing: Cells that stand for missing values; `None` for the usual ones.
-        label_column: A name that makes the first row a header where it stands in it.
+        label_column: A name that makes the first row a header if it occurs there.
 
     Raises:
-        ValueError: If the file is empty or is no text.
+        ValueError: If the file is empty or is not text.
     """
 
     is_text = True
@@ -179,7 +180,7 @@ class CsvTable(Table):
         return self._trimmed(columns, block.content)
 
     def _trimmed(self, columns: pa.Table, content: bytes) -> pa.Table:
-        """Removes blanks around cells, where there may be any."""
+        """Removes blanks around cells, if there may be any."""
         import pyarrow as pa
         from pyarrow import compute
 

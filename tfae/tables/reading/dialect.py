@@ -1,4 +1,4 @@
-"""Finds out how a CSV file is written: its delimiter, its decimal sign, whether it has a header."""
+"""Detects how a CSV file is written: its delimiter, its decimal sign, whether it has a header."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ LABEL_NAMES = ("label", "labels", "y", "target", "targets", "class")
 """Names that columns and arrays of labels have."""
 
 MISSING = ("", "NA", "N/A", "n/a", "nan", "NaN", "NAN", "null", "NULL", "Null", "<NA>", "?")
-"""Cells that are missing values, in columns of every kind."""
+"""Cells that count as missing values, in columns of every kind."""
 
 MISSING_NUMBERS = ("na", "none", "None", "NONE", "-", "--", ".", "*")
-"""Cells that are missing values in columns of numbers and times, too; else they may be names."""
+"""Cells that also count as missing in columns of numbers and times; elsewhere they may be names."""
 
 _MANY = 1000  # cells of a row that say enough about it
 _MISSING = {name.lower() for name in (*MISSING, *MISSING_NUMBERS)}
@@ -47,15 +47,15 @@ def find_dialect(
     header: bool | None = None,
     label_column: str | int | bool | None = None,
 ) -> Dialect | None:
-    """Finds out how a file is written from its first lines.
+    """Detects how a file is written, from its first lines.
 
     Args:
         text: The beginning of the file; the last line may be cut off.
-        delimiter, decimal, header: What is known already.
-        label_column: The name that is asked for, which makes the row where it stands a header.
+        delimiter, decimal, header: What is already known.
+        label_column: The name of the label column; if the first row has it, that row is a header.
 
     Returns:
-        `None` if there are blank lines only.
+        `None` if all lines are blank.
     """
     if delimiter is None:
         delimiter = _find_delimiter(text)
@@ -71,7 +71,7 @@ def find_dialect(
 
 
 def _find_delimiter(text: str) -> str:
-    """The first that gives every row the same number of cells, else the most frequent."""
+    """The first that splits every row into the same number of cells, else the most frequent."""
     lines = text.splitlines()
     whole = "\n".join(lines[:-1]) if len(lines) > 2 else text
     for delimiter in _DELIMITERS:
@@ -107,7 +107,7 @@ def is_header(
     label_column: str | int | bool | None = None,
     decimal: str = ".",
 ) -> bool:
-    """Whether the first row holds names. If in doubt it does not, so that no example is lost."""
+    """Whether the first row holds names. If in doubt, no, so that no example is lost."""
     first, second = first[:_MANY], second and second[:_MANY]
     if decimal == ",":
         first = [cell.replace(",", ".") for cell in first]

@@ -1,4 +1,4 @@
-"""Opens a table of any origin."""
+"""Opens a table from any source."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ def open_table(
     """Opens a table.
 
     Args:
-        table: A path of a CSV file (compressed, too), of a Parquet file, or of a folder of such
-            files, which are read in alphabetical order; or a table in memory, see `ArrowTable`.
+        table: The path of a CSV file, which may be compressed, of a Parquet file, or of a folder of
+            such files, which are read in alphabetical order; or a table in memory, see
+            `ArrowTable`.
         delimiter, decimal, header, encoding, missing: How CSV files are written; see `CsvTable`.
 
     Raises:

@@ -1,7 +1,7 @@
 """Cuts the bytes of a CSV file into blocks of whole rows, and knows the line of each row.
 
-pyarrow parses the blocks. It can also cut a file by itself, but then says of a bad cell only in
-which row of which of its blocks it stands.
+pyarrow parses the blocks. It could also cut the file itself, but would then say of a bad cell only
+the row within one of its own blocks.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def blocks(chunks: Iterable[bytes], delimiter: str, limit: int = 2**28) -> Itera
         limit: The longest row, in bytes.
 
     Raises:
-        ValueError: If there is a zero byte, a quote that is never closed, or a row that is longer
-            than `limit`. The message begins with "line".
+        ValueError: If there is a zero byte, a quote that is never closed, or a row longer than
+            `limit`. The message begins with "line".
     """
     rest, line = b"", 1
     for chunk in _ended(chunks):
@@ -63,7 +63,7 @@ def blocks(chunks: Iterable[bytes], delimiter: str, limit: int = 2**28) -> Itera
 
 
 def _ended(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same chunks, of which the last one ends in a line end."""
+    """The same chunks, except that the last one always ends in a line end."""
     last = b""
     for chunk in chunks:
         if last:
@@ -83,7 +83,7 @@ def quoted(content: bytes, delimiter: str) -> np.ndarray:
 
     Returns:
         int64 `(cells, 2)`: the positions of the quotes around each; the last one closes at
-        `len(content)` if it is left open. A cell that holds quotes may be several.
+        `len(content)` if it is left open. A cell that holds quotes may count as several.
     """
     data = np.frombuffer(content, np.uint8)
     quotes = np.flatnonzero(data == _QUOTE)
@@ -100,7 +100,7 @@ def quoted(content: bytes, delimiter: str) -> np.ndarray:
 
 
 def _quoted_one_by_one(content: bytes, delimiter: str) -> np.ndarray:
-    """The same where quotes stand inside of cells that are not quoted, such as `5" pipe`."""
+    """The same if quotes occur inside cells that are not quoted, such as `5" pipe`."""
     opener = re.compile(rb"(?:\A|[\n" + re.escape(delimiter.encode()) + rb'])"')
     closer = re.compile(rb'"(?:""|[^"])*+("|\Z)')
     found, position = [], 0
@@ -119,7 +119,7 @@ def _quoted_one_by_one(content: bytes, delimiter: str) -> np.ndarray:
 def line_of_row(block: Block, row: int, delimiter: str, skip_blanks: bool = True) -> int:
     """Returns the number of the line in which a row of a block begins.
 
-    Empty lines are no rows, and with `skip_blanks`, neither are those of blanks.
+    Empty lines are not rows, nor are lines of blanks if `skip_blanks`.
     """
     ends = _line_ends(block.content, delimiter)
     starts = np.concatenate([[0], ends[:-1] + 1])

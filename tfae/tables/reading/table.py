@@ -1,4 +1,4 @@
-"""A table of any origin, read in parts of bounded size."""
+"""A table from any source, read in parts of bounded size."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Rows(NamedTuple):
 
 
 class Table(abc.ABC):
-    """A table of any origin.
+    """A table from any source.
 
     Attributes:
         origin: What messages call it, such as a path.
