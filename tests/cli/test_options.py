@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfae import data, latent, priors, tables
+from tfae import data, endings, latent, priors, tables
 from tfae.cli import main
 from tfae.cli.commands import fit, interpolate
+from tfae.cli.data_kinds import TABLES, kind_of
 from tfae.cli.data_options import (
     BINARIZE,
     DATA,
@@ -111,6 +112,31 @@ def test_options_refuse_these_texts(kind, text):
 )
 def test_messages_name_options_instead_of_arguments(message, told):
     assert in_terms_of_options(message, list(DATA)) == told
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("one.png", "pass their folder"),
+        ("x.xlsx", "Save the sheet"),
+        ("a.json", "or a folder"),
+    ],
+)
+def test_a_file_of_an_unknown_kind_is_named(tmp_path, name, said):
+    (tmp_path / name).write_text("{}")
+    for opened in (kind_of, lambda path: open_data({"data": path})):
+        with pytest.raises(ValueError, match=f"{name} is not a supported kind.*{said}"):
+            opened(str(tmp_path / name))
+
+
+def test_tables_that_are_written_can_be_read():
+    assert set(TABLES) < set(endings.TABLES)
+
+
+def test_a_folder_of_tables_of_any_ending_is_a_table(tmp_path):
+    for ending in (".pq", ".csv.bz2", ".tsv.gz"):
+        (tmp_path / f"x{ending}").touch()
+        assert kind_of(str(tmp_path)) == kind_of(str(tmp_path / f"x{ending}")) == "table"
 
 
 def test_errors_become_one_line():

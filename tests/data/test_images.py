@@ -11,7 +11,8 @@ import tensorflow as tf
 from PIL import Image, ImageFile, ImageOps
 
 from tfae import data
-from tfae.data.image_file import SUFFIXES, read_header, read_image
+from tfae.data.image_file import read_header, read_image
+from tfae.endings import IMAGES
 
 
 def write(path, image, encode=tf.io.encode_png):
@@ -120,7 +121,7 @@ def test_names_with_brackets_or_not_in_utf_8(tmp_path):
     assert name == r"caf\udce9"  # can be printed
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", IMAGES)
 @pytest.mark.parametrize("image", ["colour", "grey", "palette", "grey palette"])
 def test_formats(tmp_path, suffix, image):
     pixels = np.zeros((16, 16, 3), np.uint8)
@@ -134,8 +135,8 @@ def test_formats(tmp_path, suffix, image):
     stored.save(tmp_path / f"1{suffix}", **options)
     is_colour = read_header(tmp_path / f"1{suffix}").is_colour
     # If the header does not say whether an image is grey, colour is the safe answer.
-    told = {"grey palette": (".png", ".bmp", ".gif"), "grey": set(SUFFIXES) - {".webp"}}
-    if suffix in told.get(image, SUFFIXES):
+    told = {"grey palette": (".png", ".bmp", ".gif"), "grey": set(IMAGES) - {".webp"}}
+    if suffix in told.get(image, IMAGES):
         assert is_colour == (image in ("colour", "palette"))
     for channels in (1, 3):
         x = read_image(tmp_path / f"1{suffix}", (16, 16, channels), np.uint8, False)

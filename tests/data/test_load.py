@@ -203,14 +203,22 @@ def test_bad_arguments_are_explained(arguments, message):
         data.load(**arguments)
 
 
-@pytest.mark.parametrize("path", ["./nothing.npy", "nothing.csv", "/nowhere/images", "~/none.npz"])
+@pytest.mark.parametrize(
+    "path",
+    ["./nothing.npy", "nothing.csv", "nothing.tsv", "nothing.pq", "/nowhere/images", "~/none.npz"],
+)
 def test_a_missing_path_is_named(path):
     with pytest.raises(FileNotFoundError, match=path.strip("./~")):
         data.load(path)
 
 
 def test_a_file_of_an_unknown_kind_is_named(tmp_path):
-    for name, hint in (("notes.txt", "is not a supported kind"), ("one.png", "pass their folder")):
+    for name, hint in (
+        ("notes.txt", "is not a supported kind"),
+        ("one.png", "pass their folder"),
+        ("x.xlsx", "as a .csv file"),
+        ("x.pq", "pass schema='infer'"),
+    ):
         (tmp_path / name).write_text("hello")
         with pytest.raises(ValueError, match=f"{name}.*{hint}"):
             data.load(tmp_path / name)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tfae import endings
+from tfae.endings import ARRAYS, has_ending, is_folder_of_tables, unknown_file
+
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+"""The tables that can be written; `tfae.endings` has those that can be read, which are more."""
+
 ENDINGS = (".npy", *TABLES)
 
 
@@ -18,15 +23,15 @@ def kind_of(data: str) -> str:
     """Returns what a name or path is, by the look of it: "images", "table" or "array".
 
     Data that has a name counts as an array.
+
+    Raises:
+        ValueError: If it is a file of another kind.
     """
     path = Path(data).expanduser()
     if path.is_dir():
         return "table" if is_folder_of_tables(path) else "images"
-    is_array = not path.exists() or path.suffix.lower() in (".npy", ".npz")
-    return "array" if is_array else "table"
-
-
-def is_folder_of_tables(path: Path) -> bool:
-    """Whether a folder holds tables, and no other files."""
-    names = [child.name for child in path.iterdir() if not child.name.startswith(".")]
-    return bool(names) and all(ending_of(Path(name)) in TABLES for name in names)
+    if not path.exists() or has_ending(path, ARRAYS):
+        return "array"
+    if has_ending(path, endings.TABLES):
+        return "table"
+    raise unknown_file(path)

@@ -11,8 +11,6 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-
 # Only these, because Pillow would hand others to external programs (EPS to Ghostscript).
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 _ORIENTATION = 0x0112  # EXIF tag: how the camera was held, 1 to 8

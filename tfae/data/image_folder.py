@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfae.data.examples import SPLITS
-from tfae.data.image_file import SUFFIXES
+from tfae.endings import IMAGES, has_ending
 
 _MASKS = "ground_truth"  # where MVTec AD keeps the masks of its defects
 
@@ -67,7 +67,7 @@ def images_under(folder: Path) -> list[Path]:
     """
     images = [path for path in _files_under(folder) if _is_image(path) and _MASKS not in path.parts]
     if not images:
-        raise ValueError(f"The folder {folder} holds no images ({', '.join(SUFFIXES)}).")
+        raise ValueError(f"The folder {folder} holds no images ({', '.join(IMAGES)}).")
     return images
 
 
@@ -107,7 +107,7 @@ def _find_classes(folder: Path, known: tuple[str, ...]) -> tuple[Found, list[Pat
                 classes[_printable(child.name)] = images
     if not here and not classes:
         raise ValueError(
-            f"The folder {folder} holds no images ({', '.join(SUFFIXES)}), neither directly nor in "
+            f"The folder {folder} holds no images ({', '.join(IMAGES)}), neither directly nor in "
             "class subfolders."
         )
     if here and classes:
@@ -141,7 +141,7 @@ def _files_under(folder: Path) -> list[Path]:
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.is_file()
+    return has_ending(path, IMAGES) and path.is_file()
 
 
 def _printable(name: str) -> str:

@@ -13,17 +13,14 @@ import tensorflow as tf
 from tfae.arguments import non_negative
 from tfae.data.arrays import read_arrays
 from tfae.data.digits import read_digits
-from tfae.data.image_file import SUFFIXES
 from tfae.data.images import read_folder
 from tfae.data.mixed_table import read_mixed
 from tfae.data.number_tables import read_csv
 from tfae.data.scaling import Scaling
 from tfae.data.source import Source
 from tfae.data.tfds import catalogue, read_tfds
+from tfae.endings import ARRAYS, CSV, IMAGES, TABLES, has_ending, unknown_file
 from tfae.tables import TableSchema
-from tfae.tables.reading.open_table import is_csv_file
-
-_FILES = (".npy", ".npz", ".csv")
 
 
 def load(
@@ -188,7 +185,7 @@ def find(
 
 def _check_use(name: str, path: Path, **options: Any) -> None:
     """Raises `ValueError` for an option that does not apply to this kind of data."""
-    is_table = is_csv_file(path)
+    is_table = has_ending(path, CSV)
     is_array = name == "digits" or path.is_file()
     kinds_of_data = {
         "data_dir": ("names of TensorFlow Datasets", not (is_array or path.is_dir())),
@@ -204,18 +201,17 @@ def _check_use(name: str, path: Path, **options: Any) -> None:
 
 
 def _read_file(path: Path, memory_limit: int, missing: bool, **of_tables: Any) -> dict:
-    suffix = path.suffix.lower()
-    if suffix in (".npy", ".npz"):
+    if has_ending(path, ARRAYS):
         return read_arrays(path, memory_limit, missing)
-    if is_csv_file(path):
+    if has_ending(path, CSV):
         return read_csv(path, **of_tables, memory_limit=memory_limit)
-    hint = " For images, pass their folder." if suffix in SUFFIXES else ""
-    kinds = f"{', '.join(_FILES)} or a folder of images"
-    raise ValueError(f"{path} is not a supported kind of file; use {kinds}.{hint}")
+    if has_ending(path, TABLES):
+        raise ValueError(f"{path} is a table of columns that have types; pass schema='infer'.")
+    raise unknown_file(path)
 
 
 def _looks_like_a_path(name: str) -> bool:
-    return name.startswith((".", "/", "~")) or name.lower().endswith((*_FILES, *SUFFIXES))
+    return name.startswith((".", "/", "~")) or name.lower().endswith((*ARRAYS, *TABLES, *IMAGES))
 
 
 def _check_name(name: str) -> None:
@@ -227,6 +223,6 @@ def _check_name(name: str) -> None:
     near = difflib.get_close_matches(base, ["digits", *names], n=3)
     raise ValueError(
         f"{name!r} is neither 'digits', nor a name in TensorFlow Datasets, nor an existing file "
-        f"({', '.join(_FILES)}) or folder of images."
+        f"({', '.join(ARRAYS)}, .csv, .parquet) or folder of images."
         + (f" Did you mean {' or '.join(map(repr, near))}?" if near else "")
     )

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfae.cli.apply.reader import Reader
-from tfae.cli.data_kinds import is_folder_of_tables
-from tfae.data.image_file import SUFFIXES
+from tfae.cli.data_kinds import kind_of
 
 if TYPE_CHECKING:
     import keras
@@ -36,18 +35,16 @@ def open_reader(
     path = Path(data).expanduser()
     shape = model.data_contract().input_shape
     classes = tuple(config.get("classes") or ()) if model.conditional else ()
-    ending = path.suffix.lower()
-    if path.is_dir() and not is_folder_of_tables(path):
+    kind = kind_of(data)
+    if kind == "images":
         from tfae.cli.apply.image_folders import ImageReader
 
         return ImageReader(path, shape, config["data"], classes)
-    if path.is_file() and ending in (".npy", ".npz"):
+    if kind == "array" and path.exists():
         from tfae.cli.apply.array_files import ArrayReader
 
         return ArrayReader(path, split, shape, classes)
-    if path.is_file() and ending in SUFFIXES:
-        raise ValueError(f"{path} is a single image; give its folder instead.")
-    if path.exists():
+    if kind == "table":
         from tfae.cli.apply.table_files import TableReader
 
         return TableReader(path, model, config, classes, delimiter)

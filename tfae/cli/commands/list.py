@@ -10,6 +10,7 @@ import click
 from tfae.cli import model_names, objects
 from tfae.cli.console import console, shown
 from tfae.cli.errors import Command
+from tfae.endings import ARRAYS, IMAGES, TABLES
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,9 +45,9 @@ def list_() -> None:
         "a TensorFlow Datasets name",
         shown(f"Prepared in {folder}: {', '.join(_prepared(folder)) or 'none'}."),
     )
-    table.add_row("a folder", "Images (.png, .jpg, .bmp, .gif); subfolders are classes.")
-    table.add_row("a table", ".csv (.tsv, .csv.gz) or .parquet, or a folder of these.")
-    table.add_row("an array", ".npy or .npz.")
+    table.add_row("a folder", f"Images ({', '.join(IMAGES)}); subfolders are classes.")
+    table.add_row("a table", f"{', '.join(TABLES)}, or a folder of these.")
+    table.add_row("an array", f"{' or '.join(ARRAYS)}.")
     console.print(table)
 
 

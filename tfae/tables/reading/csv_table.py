@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from tfae.endings import COMPRESSIONS
 from tfae.tables.reading.dialect import MISSING, Dialect, find_dialect
 from tfae.tables.reading.records import Block, blocks, line_of_row
 from tfae.tables.reading.table import Rows, Table
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _CHUNK = 2**23  # bytes that are read and parsed at a time
 _START = 2**16  # bytes from which the dialect is detected
-_SUFFIXES_OF_COMPRESSION = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd", ".lz4": "lz4"}
 
 
 class CellsPart(NamedTuple):
@@ -234,7 +234,7 @@ class CsvTable(Table):
         r"""The file's bytes: decompressed, in UTF-8, without a byte order mark, lines end in \n."""
         import pyarrow as pa
 
-        compression = _SUFFIXES_OF_COMPRESSION.get(self.path.suffix.lower())
+        compression = COMPRESSIONS.get(self.path.suffix.lower())
         decoder = codecs.getincrementaldecoder(self.encoding)()
         try:
             with pa.input_stream(self.origin, compression=compression) as file:

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tfae import endings
 from tfae.tables.reading.arrow_table import ArrowTable, Joined, ParquetTable
 from tfae.tables.reading.csv_table import CsvTable
 from tfae.tables.reading.table import Table
-
-CSV_SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.bz2", ".csv.zst", ".csv.lz4")
-PARQUET_SUFFIXES = (".parquet", ".pq")
 
 
 def open_table(
@@ -53,29 +51,20 @@ def open_table(
     return opened
 
 
-def is_table_file(path: Path) -> bool:
-    """Whether a file's name says that it is a CSV or a Parquet file."""
-    return path.name.lower().endswith((*CSV_SUFFIXES, *PARQUET_SUFFIXES))
-
-
-def is_csv_file(path: Path) -> bool:
-    """Whether a file's name says that it is a CSV file."""
-    return path.name.lower().endswith(CSV_SUFFIXES)
-
-
 def files(folder: Path) -> list[Path]:
     """The tables in a folder, in alphabetical order.
 
     Raises:
         ValueError: If there is none.
     """
-    found = sorted(f for f in folder.iterdir() if is_table_file(f) and not f.name.startswith("."))
+    tables = (f for f in folder.iterdir() if endings.has_ending(f, endings.TABLES))
+    found = sorted(f for f in tables if not f.name.startswith("."))
     if not found:
-        raise ValueError(f"{folder} holds no tables: no files that end in .csv, .tsv or .parquet.")
+        raise ValueError(f"{folder} holds no tables ({', '.join(endings.TABLES)}).")
     return found
 
 
 def _open_file(path: Path, *options: Any) -> Table:
-    if path.name.lower().endswith(PARQUET_SUFFIXES):
+    if endings.has_ending(path, endings.PARQUET):
         return ParquetTable(path)
     return CsvTable(path, *options)
