@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from tfae import priors
 from tfae.arguments import between, whole_number
-from tfae.bases import table_interface
+from tfae.bases import imputation, table_interface
 from tfae.bases.codes import checked_codes, checked_label, drawn
+from tfae.bases.draws import seed_of_batch
 from tfae.bases.fitted_state import FittedState
 from tfae.batches.batch import Batch, unpack
 from tfae.batches.contract import DataContract
-from tfae.batches.elements import is_observed
 from tfae.batches.feeding import Inputs, checked_inputs
 from tfae.layers.seeds import random_seed
 from tfae.training import Trainer
@@ -190,30 +190,9 @@ class Autoencoding(Trainer):
         """
         code = self.encode_batch(batch)["code"]
         if num_imputations is None:
-            return self._filled(batch, self.decode_batch(batch._replace(x=code)))
-        return self._filled_with_draws(
-            batch, tf.repeat(code[:, None], num_imputations, axis=1), seed
-        )
-
-    def _filled_with_draws(self, batch: Batch, codes: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Fills data with draws of p(x | code) at codes `(batch, num_imputations, ...)`."""
-        dtype = tf.as_dtype(self.data_contract().dtype)
-
-        def draw(j: tf.Tensor) -> tf.Tensor:
-            code = batch._replace(x=tf.gather(codes, j, axis=1))
-            of_draw = tf.random.fold_in(seed, j, alg="philox")
-            return tf.cast(self.sample_decoded_batch(code, of_draw), dtype)
-
-        spec = tf.TensorSpec([None, *batch.x.shape[1:]], dtype)
-        draws = tf.map_fn(draw, tf.range(tf.shape(codes)[1]), fn_output_signature=spec)
-        return self._filled(batch, tf.experimental.numpy.moveaxis(draws, 0, 1))
-
-    def _filled(self, batch: Batch, values: tf.Tensor) -> tf.Tensor:
-        """The data of a batch with `values` `(batch, [imputations,] ...)` where it is missing."""
-        x, observed = batch.x, is_observed(batch.x, batch.mask)
-        if values.shape.rank > x.shape.rank:
-            x, observed = x[:, None], observed[:, None]
-        return tf.where(observed, x, tf.cast(values, x.dtype))
+            return imputation.filled(batch, self.decode_batch(batch._replace(x=code)))
+        codes = tf.repeat(code[:, None], num_imputations, axis=1)
+        return imputation.filled_with_draws(self, batch, codes, seed)
 
     def score_formula(self) -> list[dict[str, Any]] | None:
         """Describes the anomaly score as a sum of terms of `tfae.device`; `None` if it is none.
@@ -355,33 +334,7 @@ class Autoencoding(Trainer):
             Mattei and Frellsen, "MIWAE: Deep Generative Modelling and Imputation of Incomplete
             Data Sets", 2019.
         """
-        if self.missing is None:
-            raise ValueError(
-                "impute() fills what is missing, and this model takes no missing values. Make it "
-                "with missing='mask'."
-            )
-        samples = whole_number("num_samples", 100 if num_samples is None else num_samples, 1)
-        if num_imputations is not None:
-            num_imputations = whole_number("num_imputations", num_imputations, 1)
-        seed_of = seed_of_batch(random_seed() if seed is None else seed)
-        given, x = x, table_interface.encoded(self.schema, x)
-        checked = self._checked(x, as_target=self.weighs_codes)
-
-        def impute(batch: Batch, num_samples: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-            return self.impute_batch(batch, num_samples, seed, num_imputations)
-
-        filled = self._map_batches(
-            f"impute {num_imputations}",
-            impute,
-            checked,
-            batch_size,
-            lambda i: (tf.constant(samples), *seed_of(i)),
-        )
-        filled = filled if num_imputations is None else np.moveaxis(filled, 1, 0)
-        filled = _with_observed_of(x, checked.data, filled)
-        if num_imputations is not None and table_interface.is_table(self.schema, given):
-            return [table_interface.table_like(self.schema, one, given) for one in filled]
-        return table_interface.table_like(self.schema, filled, given)
+        return imputation.impute(self, x, num_samples, seed, num_imputations, batch_size)
 
     def generate(
         self, n: int, seed: int | None = None, label: Any = None, sample: bool | None = None
@@ -640,23 +593,3 @@ class Autoencoding(Trainer):
             label = keras.InputSpec(shape=(None,), dtype="int64")
             input_signature = [{"x": x, "label": label} if self.conditional else x]
         super().export(filepath, *args, input_signature=input_signature, **kwargs)
-
-
-def _with_observed_of(x: Any, checked: Batch | tf.data.Dataset, filled: np.ndarray) -> np.ndarray:
-    """Puts the observed values of an array in place of those that went through float32."""
-    if not isinstance(checked, Batch):
-        return filled
-    given = np.ma.getdata(x["x"] if isinstance(x, dict) else x)
-    missing = np.isnan(np.asarray(checked.x)).reshape(checked.x.shape)
-    return np.where(missing, filled, np.asarray(given).reshape(checked.x.shape))
-
-
-def seed_of_batch(seed: int) -> Callable[[int], tuple[tf.Tensor]]:
-    """Gives each batch a seed of its own, other than the one that codes are drawn with."""
-
-    return lambda batch_index: (seed_of_draws(tf.constant(seed, tf.int64), batch_index),)
-
-
-def seed_of_draws(seed: tf.Tensor, batch_index: int = 0) -> tf.Tensor:
-    """The seed int64 `(2,)` with which `generate(n, seed)` draws a batch from p(x | z)."""
-    return tf.random.fold_in(tf.stack([seed, 0]), batch_index + 1, alg="philox")

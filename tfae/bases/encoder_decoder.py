@@ -11,7 +11,8 @@ import tensorflow as tf
 from tfae import hyperparameters
 from tfae.attributes import set_fixed
 from tfae.bases import table_interface
-from tfae.bases.autoencoding import Autoencoding, seed_of_batch
+from tfae.bases.autoencoding import Autoencoding
+from tfae.bases.draws import seed_of_batch
 from tfae.batches.batch import Batch
 from tfae.batches.contract import DataContract
 from tfae.batches.elements import checked_missing, filled, is_observed

@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from tfae import priors
 from tfae.arguments import whole_number
+from tfae.bases import imputation
 from tfae.bases.encoder_decoder import EncoderDecoder
-from tfae.bases.imputation import resampled, weighted_mean
+from tfae.bases.importance_sampling import resampled, weighted_mean
 from tfae.batches.batch import Batch
 from tfae.batches.elements import is_observed
 from tfae.layers import GaussianSampling
@@ -236,10 +237,10 @@ class GaussianPosterior(EncoderDecoder):
             return z, at_least_float32(self._mean_of_output(output)), log_weight
 
         if num_imputations is None:
-            return self._filled(batch, weighted_mean(draw, num_samples, seed))
+            return imputation.filled(batch, weighted_mean(draw, num_samples, seed))
         of_codes, of_data = tf.unstack(tf.random.split(seed, 2, alg="philox"))
         codes = resampled(draw, num_samples, num_imputations, of_codes)
-        return self._filled_with_draws(batch, codes, of_data)
+        return imputation.filled_with_draws(self, batch, codes, of_data)
 
     def _log_mean_weight(
         self, batch: Batch, num_samples: tf.Tensor, first_draw: tf.Tensor

@@ -1,100 +1,82 @@
-"""Importance-weighted imputation: means and draws of missing values, one sample at a time."""
+"""Filling missing values: what is observed stays, what is missing comes from the model."""
 
-from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
-# Draws a code `(batch, ...)` with a seed, and returns it, the mean of the data given it, and its
-# log weight `(batch,)`.
-Draw = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+from tfae.arguments import whole_number
+from tfae.bases import table_interface
+from tfae.bases.draws import seed_of_batch
+from tfae.batches.batch import Batch
+from tfae.batches.elements import is_observed
+from tfae.layers.seeds import random_seed
 
 
-def weighted_mean(draw: Draw, num_samples: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """The self-normalised importance-weighted mean of the data, `(batch, ...)`.
+def impute(
+    model: Any,
+    x: Any,
+    num_samples: int | None,
+    seed: int | None,
+    num_imputations: int | None,
+    batch_size: int,
+) -> Any:
+    """Does what `Autoencoding.impute` says, for a model and its arguments."""
+    if model.missing is None:
+        raise ValueError(
+            "impute() fills what is missing, and this model takes no missing values. Make it "
+            "with missing='mask'."
+        )
+    samples = whole_number("num_samples", 100 if num_samples is None else num_samples, 1)
+    if num_imputations is not None:
+        num_imputations = whole_number("num_imputations", num_imputations, 1)
+    seed_of = seed_of_batch(random_seed() if seed is None else seed)
+    given, x = x, table_interface.encoded(model.schema, x)
+    checked = model._checked(x, as_target=model.weighs_codes)
 
-    Args:
-        draw: Draws a code.
-        num_samples: Number of draws.
-        seed: int64 `(2,)`.
-    """
+    def impute_batch(batch: Batch, num_samples: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+        return model.impute_batch(batch, num_samples, seed, num_imputations)
 
-    def add(i: tf.Tensor, log_sum: tf.Tensor, mean: tf.Tensor) -> tuple:
-        _, value, log_weight = draw(_folded(seed, i))
-        new_sum = tf.reduce_logsumexp(tf.stack([log_sum, log_weight]), axis=0)
-        share = _per_row(tf.exp(log_weight - new_sum), value)
-        return i + 1, new_sum, mean + share * (value - mean)
-
-    _, first, log_weight = draw(_folded(seed, tf.constant(0)))
-    return _loop(add, num_samples, log_weight, first)
-
-
-def resampled(draw: Draw, num_samples: tf.Tensor, num_resampled: int, seed: tf.Tensor) -> tf.Tensor:
-    """Codes `(batch, num_resampled, ...)` drawn by sampling-importance-resampling.
-
-    Each is one of `num_samples` draws, chosen with a probability proportional to its weight: the
-    one whose log weight plus Gumbel noise is the largest, so no draw need be kept.
-
-    Args:
-        draw: Draws a code.
-        num_samples: Number of draws.
-        num_resampled: Number of codes for each example.
-        seed: int64 `(2,)`.
-    """
-
-    def keys(log_weight: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        def gumbel(j: tf.Tensor) -> tf.Tensor:
-            # The draws of one row do not depend on how many rows and codes there are.
-            uniform = tf.random.stateless_uniform(
-                tf.shape(log_weight), _folded(seed, j + 1), 1e-20, 1.0, log_weight.dtype, "philox"
-            )
-            return -tf.math.log(-tf.math.log(uniform))
-
-        spec = tf.TensorSpec([None], log_weight.dtype)
-        noise = tf.map_fn(gumbel, tf.range(num_resampled), fn_output_signature=spec)
-        return log_weight[:, None] + tf.transpose(noise)
-
-    def add(i: tf.Tensor, best: tf.Tensor, codes: tf.Tensor) -> tuple:
-        of_draw = _folded(seed, i)
-        code, _, log_weight = draw(of_draw)
-        key = keys(log_weight, of_draw)
-        is_better = tf.reshape(key > best, tf.concat([tf.shape(key), _ones(code)], axis=0))
-        return i + 1, tf.maximum(key, best), tf.where(is_better, code[:, None], codes)
-
-    of_first = _folded(seed, tf.constant(0))
-    code, _, log_weight = draw(of_first)
-    return _loop(
-        add,
-        num_samples,
-        keys(log_weight, of_first),
-        tf.repeat(code[:, None], num_resampled, axis=1),
+    filled = model._map_batches(
+        f"impute {num_imputations}",
+        impute_batch,
+        checked,
+        batch_size,
+        lambda i: (tf.constant(samples), *seed_of(i)),
     )
+    filled = filled if num_imputations is None else np.moveaxis(filled, 1, 0)
+    filled = _with_observed_of(x, checked.data, filled)
+    if num_imputations is not None and table_interface.is_table(model.schema, given):
+        return [table_interface.table_like(model.schema, one, given) for one in filled]
+    return table_interface.table_like(model.schema, filled, given)
 
 
-def _loop(add: Callable, num_samples: tf.Tensor, first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
-    state = [tf.constant(1), first, second]
-    *_, result = tf.while_loop(
-        lambda i, *_: i < num_samples,
-        add,
-        state,
-        shape_invariants=[
-            tf.TensorShape([]),
-            tf.TensorShape([None, *first.shape[1:]]),
-            tf.TensorShape([None, *second.shape[1:]]),
-        ],
-    )
-    return result
+def filled_with_draws(model: Any, batch: Batch, codes: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Fills data with draws of p(x | code) at codes `(batch, num_imputations, ...)`."""
+    dtype = tf.as_dtype(model.data_contract().dtype)
+
+    def draw(j: tf.Tensor) -> tf.Tensor:
+        code = batch._replace(x=tf.gather(codes, j, axis=1))
+        of_draw = tf.random.fold_in(seed, j, alg="philox")
+        return tf.cast(model.sample_decoded_batch(code, of_draw), dtype)
+
+    spec = tf.TensorSpec([None, *batch.x.shape[1:]], dtype)
+    draws = tf.map_fn(draw, tf.range(tf.shape(codes)[1]), fn_output_signature=spec)
+    return filled(batch, tf.experimental.numpy.moveaxis(draws, 0, 1))
 
 
-def _folded(seed: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-    return tf.random.fold_in(seed, number, alg="philox")
+def filled(batch: Batch, values: tf.Tensor) -> tf.Tensor:
+    """The data of a batch with `values` `(batch, [imputations,] ...)` where it is missing."""
+    x, observed = batch.x, is_observed(batch.x, batch.mask)
+    if values.shape.rank > x.shape.rank:
+        x, observed = x[:, None], observed[:, None]
+    return tf.where(observed, x, tf.cast(values, x.dtype))
 
 
-def _per_row(values: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
-    """Gives `(batch,)` the rank of `like`, `(batch, ...)`."""
-    shape = tf.concat([tf.shape(values), _ones(like)], axis=0)
-    return tf.cast(tf.reshape(values, shape), like.dtype)
-
-
-def _ones(like: tf.Tensor) -> tf.Tensor:
-    """A size of 1 for every axis of `like` but the first."""
-    return tf.ones([like.shape.rank - 1], tf.int32)
+def _with_observed_of(x: Any, checked: Batch | tf.data.Dataset, filled: np.ndarray) -> np.ndarray:
+    """Puts the observed values of an array in place of those that went through float32."""
+    if not isinstance(checked, Batch):
+        return filled
+    given = np.ma.getdata(x["x"] if isinstance(x, dict) else x)
+    missing = np.isnan(np.asarray(checked.x)).reshape(checked.x.shape)
+    return np.where(missing, filled, np.asarray(given).reshape(checked.x.shape))

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfae.bases.autoencoding import Autoencoding, seed_of_draws
+from tfae.bases.autoencoding import Autoencoding
+from tfae.bases.draws import seed_of_draws
 from tfae.batches.batch import Batch
 from tfae.export import graph_columns
 from tfae.export.signatures import Outputs, Signature
