@@ -14,7 +14,7 @@ import tensorflow as tf
 import tfae
 from tfae import data, evaluation, export, latent, layers, losses, networks, ops, pictures, priors
 from tfae.models import MODELS
-from tfae.sklearn import Encoder
+from tfae.sklearn import Encoder, Imputer
 
 
 def every_model_is_built_from_networks(
@@ -224,3 +224,6 @@ def scikit_learn(x: np.ndarray) -> None:
     assert_type(encoder.fit(x), Encoder)
     assert_type(encoder.transform(x), np.ndarray)
     assert tfae.sklearn.Encoder is Encoder
+    imputer = Imputer(random_state=0)
+    assert_type(imputer.fit(x), Imputer)
+    assert_type(imputer.transform(x), np.ndarray)
