@@ -9,6 +9,7 @@ import pytest
 from tfae.cli import epochs
 from tfae.cli.checkpoints import Checkpoints
 from tfae.cli.partial_run import PartialRun
+from tfae.cli.run_config import read_config
 
 COMMANDS = ("evaluate", "generate", "fit --prior gaussian", "export", "interpolate", "traverse")
 
@@ -89,6 +90,55 @@ def test_a_missing_value_of_a_config_and_one_of_another_type_are_named(damaged, 
     config[part][name] = WRONG[name]
     (own_run / "config.json").write_text(json.dumps(config))
     assert f"'{part}.{name}' must be" in damaged("evaluate", "config.json")
+
+
+RIGHT = {"data_dir": None, "validation_split": 0.1, "binarize": None, "scale": "auto",
+         "image_size": None, "channels": None, "label_column": None, "labels": False}  # fmt: skip
+COLUMN = {"kind": "numeric", "name": "a"}
+
+
+def _schema(*columns):
+    return {"columns": list(columns), "left_out": {}, "rows": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("columns", 7),
+        ("columns", [7]),
+        ("kinds", 5),
+        ("kinds", {"a": 5}),
+        ("header", "yes"),
+        ("scaling", []),
+        ("scaling", {"shift": 0}),
+        ("scaling", {"shift": 0, "factor": "much"}),
+        ("dtype", 8),
+        ("missing", "mask"),
+        ("schema", 5),
+        ("schema", {"columns": 3}),
+        ("schema", _schema(3)),
+        ("schema", _schema({**COLUMN, "deviation": "x"})),
+        ("schema", _schema({**COLUMN, "deviation": 0})),
+        ("schema", _schema({**COLUMN, "likelihood": {"scale": 1}})),
+        ("classes", [1]),
+        ("classes", 1),
+    ],
+)
+def test_a_value_that_only_some_configs_have_is_named_if_it_is_wrong(tmp_path, name, value):
+    config = {
+        "model": "autoencoder",
+        "hyperparameters": {},
+        "data": {**RIGHT, "data": "x.csv"},
+        "training": {"epochs": 1, "batch_size": 2, "seed": 0},
+    }
+    read = config if name == "classes" else config["data"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    read_config(tmp_path / "config.json")
+    read[name] = value
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    where = name if name == "classes" else f"data.{name}"
+    with pytest.raises(ValueError, match=f"config.json is damaged: '{where}'"):
+        read_config(tmp_path / "config.json")
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -60,7 +60,12 @@ def mixed_csv(content):
 
 
 def schema_json(content):
-    tfae.data.TableSchema.from_json("{" + content.decode("utf-8", "replace"))
+    schema = tfae.data.TableSchema.from_json("{" + content.decode("utf-8", "replace"))
+    schema.likelihood()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of columns that are empty
+        encoded = schema.encode({name: [None] for name in schema.column_names})
+    assert np.isnan(encoded).all()
 
 
 def npy(content):

@@ -225,3 +225,60 @@ def test_the_description_is_a_table_of_the_columns():
         "left out: 'id' numbers the rows, from 1 to 4",
     ]
     assert repr(schema) == "<TableSchema of 2 columns (x, y), width 2>"
+
+
+@pytest.mark.parametrize(
+    ("kind", "argument", "value"),
+    [
+        ("numeric", "name", 3),
+        ("numeric", "mean", "x"),
+        ("numeric", "mean", float("nan")),
+        ("numeric", "deviation", 0),
+        ("numeric", "decimals", 1.5),
+        ("numeric", "transform", "root"),
+        ("numeric", "quantiles", [[1, 2], [0, 1], [0]]),
+        ("numeric", "quantiles", 3),
+        ("numeric", "likelihood", {"scale": 1}),
+        ("numeric", "likelihood", 3),
+        ("numeric", "missing", -1),
+        ("count", "mean", -1),
+        ("ordinal", "deviation", -1),
+        ("ordinal", "categories", [None, 1]),
+        ("time", "origin", 2.5),
+        ("time", "unit", "weeks"),
+        ("time", "cycles", ["moon"]),
+        ("time", "resolution", 0),
+        ("time", "format", 3),
+    ],
+)
+def test_a_wrong_argument_of_a_column_is_named(kind, argument, value):
+    right = {"kind": kind, "name": "a"}
+    if kind == "ordinal":
+        right["categories"] = [1, 2]
+    config = {"columns": [right], "left_out": {}, "rows": 1}
+    assert TableSchema.from_config(config).column_names == ("a",)
+    config["columns"] = [{**right, argument: value}]
+    with pytest.raises(ValueError, match=f"{kind} column .*`{argument}`"):
+        TableSchema.from_config(config)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [3, [], {}, {"columns": 3}, {"columns": [], "left_out": [], "rows": 1}],
+)
+def test_what_is_not_the_configuration_of_a_schema_is_refused(config):
+    with pytest.raises(ValueError, match="This is not the configuration of a schema"):
+        TableSchema.from_config(config)
+
+
+def test_what_is_not_the_configuration_of_a_column_is_refused():
+    for column in (3, {"kind": []}, {"kind": "numeric"}):
+        with pytest.raises(ValueError, match=r"column|`kind`"):
+            TableSchema.from_config({"columns": [column], "left_out": {}, "rows": 1})
+
+
+def test_a_likelihood_with_a_wrong_argument_is_named():
+    column = {"kind": "numeric", "name": "a", "likelihood": {"name": "gaussian", "scales": 1}}
+    schema = TableSchema.from_config({"columns": [column], "left_out": {}, "rows": 1})
+    with pytest.raises(ValueError, match="of the column 'a'.*scales"):
+        schema.likelihood()

@@ -31,6 +31,19 @@ _FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
     },
     "training": {"epochs": _COUNT, "batch_size": _COUNT, "seed": _COUNT},
 }
+_OPTIONAL: dict[str, dict[str, tuple[type, ...]]] = {
+    "data": {
+        "columns": _LIST + _NONE,
+        "kinds": _DICT + _NONE,
+        "header": _TRUTH + _NONE,
+        "schema": _DICT + _NONE,
+        "scaling": _DICT,
+        "dtype": _TEXT,
+        "missing": _TRUTH,
+    },
+}
+"""What only some runs have: those of tables, and those of newer versions."""
+
 _PARTS = {"model": _TEXT, "hyperparameters": _DICT, "data": _DICT, "training": _DICT}
 
 
@@ -45,7 +58,37 @@ def read_config(path: Path) -> dict[str, Any]:
     _check(path, "", config, _PARTS)
     for part, fields in _FIELDS.items():
         _check(path, f"{part}.", config[part], fields)
+    for part, fields in _OPTIONAL.items():
+        there = {name: kinds for name, kinds in fields.items() if name in config[part]}
+        _check(path, f"{part}.", config[part], there)
+    if "classes" in config:
+        _check(path, "", config, {"classes": _LIST + _NONE})
+    of_data = config["data"]
+    _check_texts(path, "classes", config.get("classes") or [])
+    _check_texts(path, "data.columns", of_data.get("columns") or [])
+    _check_texts(path, "data.kinds", list((of_data.get("kinds") or {}).values()))
+    _check_objects(path, of_data)
     return config
+
+
+def _check_texts(path: Path, name: str, values: list[Any]) -> None:
+    for value in values:
+        if not isinstance(value, str):
+            raise ValueError(f"{path} is damaged: {name!r} must hold texts, not {named(value)}.")
+
+
+def _check_objects(path: Path, of_data: dict[str, Any]) -> None:
+    """Makes what the commands will make of the configuration, to name it if that fails."""
+    for name in ("schema", "scaling"):
+        if not of_data.get(name):
+            continue
+        from tfae import data
+
+        cls = data.TableSchema if name == "schema" else data.Scaling
+        try:
+            cls.from_config(of_data[name])
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{path} is damaged: 'data.{name}': {error}") from error
 
 
 def _check(path: Path, prefix: str, values: dict, fields: dict[str, tuple[type, ...]]) -> None:

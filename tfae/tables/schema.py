@@ -281,12 +281,19 @@ class TableSchema:
             given = column.likelihood
             arguments = {"name": given} if isinstance(given, str) else dict(given)
             kind = arguments.pop("name")
-            if kind not in likelihoods.LIKELIHOODS:
+            if not isinstance(kind, str) or kind not in likelihoods.LIKELIHOODS:
                 raise ValueError(
                     f"The likelihood of the column {column.name!r} must be one of "
                     f"{sorted(likelihoods.LIKELIHOODS)}; it is {kind!r}."
                 )
-            parts.append((column.name, likelihoods.LIKELIHOODS[kind](**arguments), column.width))
+            try:
+                likelihood = likelihoods.LIKELIHOODS[kind](**arguments)
+            except (TypeError, ValueError) as error:
+                told = str(error).rstrip(".")
+                raise ValueError(
+                    f"The likelihood {given!r} of the column {column.name!r}: {told}."
+                ) from error
+            parts.append((column.name, likelihood, column.width))
         return likelihoods.Columns(parts)
 
     def column_scores(self, elementwise: np.ndarray) -> np.ndarray:
@@ -342,11 +349,15 @@ class TableSchema:
         Raises:
             ValueError: If it is not one.
         """
-        try:
-            columns, left_out, rows = config["columns"], config["left_out"], config["rows"]
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"This is not the configuration of a schema: {error!r}.") from error
-        return cls([column_from_config(column) for column in columns], left_out, rows)
+        kinds = {"columns": list, "left_out": dict, "rows": int}
+        for key, kind in kinds.items():
+            if not isinstance(config, Mapping) or not isinstance(config.get(key), kind):
+                raise ValueError(
+                    "This is not the configuration of a schema, which has a list 'columns', an "
+                    "object 'left_out' and a whole number 'rows'."
+                )
+        columns = [column_from_config(column) for column in config["columns"]]
+        return cls(columns, config["left_out"], config["rows"])
 
     def to_json(self, path: str | os.PathLike | None = None) -> str:
         """Returns the schema as JSON, and writes it to a file if there is a path."""
@@ -371,7 +382,7 @@ class TableSchema:
             origin, text = text, Path(text).read_text(encoding="utf-8")
         try:
             return cls.from_config(json.loads(text))
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise ValueError(f"{origin} is not JSON: {error}.") from error
 
     def __eq__(self, other: object) -> bool:

@@ -215,7 +215,7 @@ class Columns(Likelihood):
 def _checked(part: Any) -> Column:
     from tfae.losses.likelihoods import get  # which imports this file
 
-    if not 3 <= len(part) <= 4:
+    if not isinstance(part, Sequence) or not 3 <= len(part) <= 4:
         raise ValueError(
             "Each of `parts` must be (name, likelihood, width) or (name, likelihood, width, "
             f"weight); received {part!r}."

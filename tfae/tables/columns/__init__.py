@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tfae.tables.columns.binary import BinaryColumn
@@ -46,11 +47,14 @@ def column_from_config(config: dict[str, Any]) -> Column:
     Raises:
         ValueError: If there is no such kind, or an argument is wrong.
     """
+    if not isinstance(config, Mapping):
+        raise ValueError(f"The configuration of a column must be an object; received {config!r}.")
     arguments = dict(config)
     kind = arguments.pop("kind", None)
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"`kind` must be one of {', '.join(map(repr, KINDS))}; received {kind!r}.")
     try:
         return KINDS[kind](**arguments)
-    except TypeError as error:
-        raise ValueError(f"A {kind} column cannot be made of {config}: {error}.") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        told = str(error).rstrip(".")
+        raise ValueError(f"The {kind} column {config.get('name')!r}: {told}.") from error

@@ -40,6 +40,15 @@ class ChoiceColumn(Column):
         super().__init__(name, type, likelihood, missing, note)
         self.categories = tuple(categories)
         self.is_text = any(isinstance(category, str) for category in self.categories)
+        if not self.is_text:
+            try:
+                are_numbers = np.isfinite(np.array(self.categories, np.float64)).all()
+            except (TypeError, ValueError):
+                are_numbers = False
+            if not are_numbers:
+                raise ValueError(
+                    f"`categories` must be texts or numbers; received {list(self.categories)}."
+                )
         if len(self.categories) < 2 or len(set(self.categories)) < len(self.categories):
             raise ValueError(
                 f"A {self.kind} column needs at least two different categories; {name!r} has "

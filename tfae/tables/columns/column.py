@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tfae.arguments import non_negative
 from tfae.tables.arrow_types import type_named
 from tfae.tables.cells import Cells
 from tfae.tables.encoding_report import Report
@@ -52,8 +53,18 @@ class Column(abc.ABC):
         missing: float = 0.0,
         note: str = "",
     ):
-        self.name, self.type, self.missing, self.note = name, type, missing, note
+        for argument, text in (("name", name), ("type", type), ("note", note)):
+            if not isinstance(text, str):
+                raise ValueError(f"`{argument}` must be text; received {text!r}.")
+        self.name, self.type, self.note = name, type, note
+        self.missing = non_negative("missing", missing)
         self.likelihood = self.default_likelihood if likelihood is None else likelihood
+        is_object = isinstance(self.likelihood, dict) and "name" in self.likelihood
+        if not (is_object or isinstance(self.likelihood, str)):
+            raise ValueError(
+                "`likelihood` must be a short name, or an object with a 'name' and arguments; "
+                f"received {likelihood!r}."
+            )
 
     # ------------------------------------------------------------------ the block
 

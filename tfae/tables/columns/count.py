@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfae.arguments import non_negative
 from tfae.tables.cells import Cells, as_numbers
 from tfae.tables.columns.column import Column
 from tfae.tables.encoding_report import Report
@@ -37,7 +38,7 @@ class CountColumn(Column):
         mean: float = 1.0,
     ):
         super().__init__(name, type, likelihood, missing, note)
-        self.mean = mean
+        self.mean = non_negative("mean", mean)
 
     def encode(self, values: np.ndarray) -> np.ndarray:
         return values.astype(np.float32)[:, None]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tfae.arguments import number, positive, whole_number_or_none
 from tfae.tables.cells import Cells, as_numbers
 from tfae.tables.columns.column import Column
 from tfae.tables.columns.quantiles import from_config
@@ -48,7 +49,10 @@ class NumericColumn(Column):
         quantiles: Sequence[Sequence[float]] | None = None,
     ):
         super().__init__(name, type, likelihood, missing, note)
-        self.mean, self.deviation, self.decimals = mean, deviation, decimals
+        self.mean, self.deviation = number("mean", mean), positive("deviation", deviation)
+        self.decimals = whole_number_or_none("decimals", decimals, minimum=0)
+        if transform is not None and transform not in TRANSFORMS:
+            raise ValueError(f"`transform` must be one of {TRANSFORMS} or None; not {transform!r}.")
         self.transform, self.quantiles = transform, from_config(quantiles)
 
     def encode(self, values: np.ndarray) -> np.ndarray:

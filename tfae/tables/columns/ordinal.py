@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tfae.arguments import number, positive
 from tfae.tables.columns.categories import ChoiceColumn
 
 
@@ -33,7 +34,7 @@ class OrdinalColumn(ChoiceColumn):
         deviation: float = 1.0,
     ):
         super().__init__(name, type, likelihood, missing, note, categories)
-        self.mean, self.deviation = mean, deviation
+        self.mean, self.deviation = number("mean", mean), positive("deviation", deviation)
 
     def encode(self, values: np.ndarray) -> np.ndarray:
         return ((values - self.mean) / self.deviation).astype(np.float32)[:, None]

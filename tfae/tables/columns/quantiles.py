@@ -96,5 +96,18 @@ class Sample:
 
 
 def from_config(config: Sequence[Sequence[float]] | None) -> Quantiles | None:
-    """Makes quantiles from three lists; `None` stays `None`."""
-    return None if config is None else Quantiles(*(tuple(part) for part in config))
+    """Makes quantiles of three lists, or of `None`.
+
+    Raises:
+        ValueError: If they are not lists of equally many finite numbers in order.
+    """
+    if config is None:
+        return None
+    try:
+        parts = np.array(config, np.float64)
+    except (TypeError, ValueError):
+        parts = np.empty(0)
+    is_right = parts.ndim == 2 and len(parts) == 3 and parts.size and np.isfinite(parts).all()
+    if not is_right or (np.diff(parts) < 0).any():
+        raise ValueError("`quantiles` must be three lists of equally many numbers, in order.")
+    return Quantiles(*(tuple(part.tolist()) for part in parts))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tfae.arguments import number, positive, whole_number
 from tfae.tables.arrow_types import type_named
 from tfae.tables.cells import Cells, as_microseconds
 from tfae.tables.columns.column import Column
@@ -62,8 +63,16 @@ class TimeColumn(Column):
         format: str | None = None,
     ):
         super().__init__(name, type, likelihood, missing, note)
-        self.origin, self.unit, self.mean, self.deviation = origin, unit, mean, deviation
-        self.cycles, self.resolution, self.format = tuple(cycles), resolution, format
+        self.origin = whole_number("origin", origin, minimum=-(2**63) + 1)
+        self.mean, self.deviation = number("mean", mean), positive("deviation", deviation)
+        self.resolution = whole_number("resolution", resolution, minimum=1)
+        self.unit, self.cycles, self.format = unit, tuple(cycles), format
+        if unit not in UNITS:
+            raise ValueError(f"`unit` must be one of {', '.join(UNITS)}; received {unit!r}.")
+        if not set(self.cycles) <= set(CYCLES):
+            raise ValueError(f"`cycles` must be out of {CYCLES}; received {self.cycles}.")
+        if format is not None and not isinstance(format, str):
+            raise ValueError(f"`format` must be text or None; received {format!r}.")
 
     @property
     def elements(self) -> tuple[str, ...]:
