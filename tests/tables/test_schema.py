@@ -280,5 +280,5 @@ def test_what_is_not_the_configuration_of_a_column_is_refused():
 def test_a_likelihood_with_a_wrong_argument_is_named():
     column = {"kind": "numeric", "name": "a", "likelihood": {"name": "gaussian", "scales": 1}}
     schema = TableSchema.from_config({"columns": [column], "left_out": {}, "rows": 1})
-    with pytest.raises(ValueError, match="of the column 'a'.*scales"):
+    with pytest.raises(ValueError, match=r"of the column 'a'.*scales"):
         schema.likelihood()

@@ -143,6 +143,7 @@ def test_the_config_round_trips():
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
+        ([3], "Each of `parts`"),
         ([], "at least one column"),
         ([("a", "gaussian")], r"\(name, likelihood, width\)"),
         ([("a", "gaussian", 0)], "width of 'a'"),
