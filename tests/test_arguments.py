@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from tfae.arguments import between, non_negative, positive, whole_number, whole_number_or_none
+from tfae.arguments import (
+    at_least,
+    between,
+    finite_array,
+    non_negative,
+    positive,
+    whole_number,
+    whole_number_or_none,
+)
 
 
 @pytest.mark.parametrize("value", [3, np.int64(3), np.uint8(3)])
@@ -46,6 +54,23 @@ def test_between_accepts_numbers_between_the_bounds():
     for value in (1, -0.1, np.nan):
         with pytest.raises(ValueError, match=r"`rate` must lie in \[0, 1\); received"):
             between("rate", value, 0, 1, low_included=True)
+
+
+def test_the_least_value_is_allowed_and_none_below_it():
+    assert type(at_least("alpha", np.int32(1), 1)) is float
+    for value in (0.99, np.nan, np.inf, "1", None, True):
+        with pytest.raises(ValueError, match="`alpha` must be a number of at least 1; received"):
+            at_least("alpha", value, 1)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_arrays_that_are_not_finite_are_refused_with_the_number_of_bad_values(bad):
+    assert finite_array("codes", [[1, 2]]).dtype == np.float64
+    assert finite_array("codes", [1.0], np.float32).dtype == np.float32
+    assert finite_array("codes", []).size == 0
+    message = r"^`codes` must be finite; 1 of 4 values are NaN or infinite\. Check the data\.$"
+    with pytest.raises(ValueError, match=message):
+        finite_array("codes", [[1, 2], [bad, 0]], advice="Check the data.")
 
 
 def test_none_stays_none():

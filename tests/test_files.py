@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tfae.files import BusyError, atomic_write, locked
+from tfae.files import BusyError, atomic_write, locked, move_new
 
 
 def test_a_folder_appears_only_at_the_end_of_the_block(tmp_path):
@@ -158,20 +158,42 @@ def test_two_writers_may_replace_one_file_and_the_last_one_wins(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
 
 
-def test_files_their_folders_and_the_parent_are_synced(tmp_path, monkeypatch):
-    synced = []
+@pytest.fixture
+def synced(monkeypatch):
+    """The names of what is flushed to the disk, in order."""
+    names = []
     original = os.fsync
 
     def fsync(descriptor):
-        synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))
+        names.append(os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")))
         original(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)
+    return names
+
+
+def test_files_their_folders_and_the_parent_are_synced(tmp_path, synced):
     with atomic_write(tmp_path / "folder") as path:
         (path / "inner").mkdir(parents=True)
         (path / "inner" / "file").touch()
     assert sorted(synced[:-1]) == ["file", "folder", "inner"]
     assert synced[-1] == tmp_path.name
+
+
+def test_a_new_folder_is_synced_and_moved_and_never_replaces_anything(tmp_path, synced):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    move_new(tmp_path / "a", tmp_path / "c")
+    assert sorted(synced[:-1]) == ["a", "file"]
+    assert synced[-1] == tmp_path.name
+    with pytest.raises(ValueError, match="c exists already"):
+        move_new(tmp_path / "b", tmp_path / "c")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="empty exists already"):
+        move_new(tmp_path / "b" / "file", tmp_path / "empty")
+    assert (tmp_path / "b" / "file").read_text() == "b"
+    assert (tmp_path / "c" / "file").read_text() == "a"
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "\udcff.npy", "[bold]"])

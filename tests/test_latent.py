@@ -56,7 +56,7 @@ def test_interpolations_and_traversals_can_be_decoded(few_digits):
         (lambda: interpolate([1.0], [2.0], kind="cubic"), r"\['linear', 'spherical'\].*'cubic'"),
         (lambda: interpolate([1.0, 0.0], [-2.0, 0.0], kind="spherical"), "opposite"),
         (lambda: interpolate([0.0, 0.0], [1.0, 0.0], kind="spherical"), "no direction"),
-        (lambda: interpolate([np.nan], [1.0]), "without NaN"),
+        (lambda: interpolate([np.nan], [1.0]), "`a` must be finite; 1 of 1 values"),
         (lambda: traverse([[1.0]], 0, [1.0]), "`code` must have shape"),
         (lambda: traverse([1.0, 2.0], 2, [1.0]), "`dimension` must be 0 to 1; received 2"),
         (lambda: traverse([1.0, 2.0], 1.0, [1.0]), "`dimension` must be a non-negative integer"),

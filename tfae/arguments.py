@@ -1,9 +1,10 @@
-"""Checks of the numbers that users pass in."""
+"""Checks of the numbers and arrays that users pass in."""
 
 import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 
 def whole_number(name: str, value: Any, minimum: int) -> int:
@@ -57,6 +58,17 @@ def positive(name: str, value: Any) -> float:
     return float(value)
 
 
+def at_least(name: str, value: Any, low: float) -> float:
+    """Returns `value` as a `float`.
+
+    Raises:
+        ValueError: If it is not finite, or less than `low`. The message names the argument.
+    """
+    if not is_number(value) or value < low:
+        raise ValueError(f"`{name}` must be a number of at least {low:g}; received {value!r}.")
+    return float(value)
+
+
 def between(name: str, value: Any, low: float, high: float, low_included: bool = False) -> float:
     """Returns `value` as a `float`.
 
@@ -74,6 +86,28 @@ def between(name: str, value: Any, low: float, high: float, low_included: bool =
         bracket = "[" if low_included else "("
         raise ValueError(f"`{name}` must lie in {bracket}{low:g}, {high:g}); received {value!r}.")
     return float(value)
+
+
+def finite_array(
+    name: str, values: Any, dtype: npt.DTypeLike = np.float64, advice: str = ""
+) -> np.ndarray:
+    """Returns `values` as an array.
+
+    Args:
+        name: The argument's name, for the message.
+        values: What was passed, of any shape.
+        dtype: The array's type.
+        advice: What to do about other values, for the message.
+
+    Raises:
+        ValueError: If some are NaN or infinite. The message names the argument and says how many.
+    """
+    array = np.asarray(values, dtype)
+    bad = array.size - np.count_nonzero(np.isfinite(array))
+    if bad:
+        message = f"`{name}` must be finite; {bad} of {array.size} values are NaN or infinite."
+        raise ValueError(f"{message} {advice}".rstrip())
+    return array
 
 
 def is_number(value: Any) -> bool:

@@ -71,6 +71,21 @@ def atomic_write(
         raise
 
 
+def move_new(source: Path, target: Path) -> None:
+    """Moves a file or folder to where nothing is yet, flushed to the disk before it appears.
+
+    Args:
+        source: The file or folder.
+        target: Where it is to appear, on the same file system.
+
+    Raises:
+        ValueError: If `target` exists; `source` stays as it is then.
+    """
+    sync_tree(source)
+    _rename(source, target, replace=False)
+    sync(target.parent)
+
+
 def check_absent(target: Path) -> None:
     """Raises `ValueError` if `target` exists."""
     if os.path.lexists(target):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tfae.arguments import whole_number
+from tfae.arguments import finite_array, whole_number
 
 __all__ = ["interpolate", "traverse"]
 
@@ -34,14 +34,12 @@ def interpolate(a: Any, b: Any, steps: int = 10, kind: str = "linear") -> np.nda
     Reference:
         White, "Sampling Generative Networks", 2016.
     """
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    a, b = finite_array("a", a), finite_array("b", b)
     if a.shape != b.shape or a.ndim not in (1, 2):
         raise ValueError(
             "`a` and `b` must be codes (latent_dim,) or (n, latent_dim) of the same shape; "
             f"received {a.shape} and {b.shape}."
         )
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise ValueError("`a` and `b` must be codes without NaN or infinite values.")
     steps = whole_number("steps", steps, 2)
     if kind not in KINDS:
         raise ValueError(f"`kind` must be one of {list(KINDS)}; received {kind!r}.")

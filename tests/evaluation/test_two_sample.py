@@ -83,7 +83,7 @@ def test_the_result_does_not_depend_on_the_distance_from_the_origin():
     [
         (np.zeros((1, 2)), np.zeros((5, 2)), "`x` must be an array .* at least 2"),
         (np.zeros((5, 2)), np.zeros(5), "`y` must be an array"),
-        (np.zeros((5, 2)), np.full((5, 2), np.nan), "`y` holds NaN"),
+        (np.zeros((5, 2)), np.full((5, 2), np.nan), "`y` must be finite; 10 of 10"),
         (np.zeros((5, 2)), np.zeros((5, 3)), "rows of the same size; received 2 and 3"),
     ],
 )

@@ -24,8 +24,8 @@ SEED = [1, 2]
         ((tf.zeros(3), tf.zeros(3), [1, 2, 3]), r"seed must be .*\[2\].* shape \(3,\)"),
         ((tf.zeros(3), tf.zeros(3), 1), r"seed must be .*\[2\].* shape \(\)"),
         ((tf.zeros(3), tf.zeros(3), tf.constant([1.0, 2.0])), "seed must be .* dtype float32"),
-        ((tf.zeros(3), tf.zeros(3), SEED, 0), "num_samples must be .* at least 1, but it is 0"),
-        ((tf.zeros(3), tf.zeros(3), SEED, -2), "num_samples must be .* at least 1, but it is -2"),
+        ((tf.zeros(3), tf.zeros(3), SEED, 0), "`num_samples` .* at least 1; received 0"),
+        ((tf.zeros(3), tf.zeros(3), SEED, -2), "`num_samples` .* at least 1; received -2"),
     ],
 )
 def test_arguments_known_to_be_invalid_raise_a_value_error(op, arguments, message):

@@ -27,7 +27,7 @@ from tfae.cli.checkpoints import Checkpoints
 from tfae.cli.history import History, TensorBoardLog
 from tfae.cli.json_files import write_json
 from tfae.cli.run_config import read_config
-from tfae.files import BusyError, locked, sync, sync_tree
+from tfae.files import BusyError, locked, move_new
 
 
 class PartialRun:
@@ -125,15 +125,15 @@ class PartialRun:
     def finish(self) -> None:
         """Makes the finished run appear."""
         if self.tensorboard.exists():
-            os.rename(self.tensorboard, self.folder / "run" / "tensorboard")
-        sync_tree(self.folder / "run")
+            move_new(self.tensorboard, self.folder / "run" / "tensorboard")
         try:
-            os.rename(self.folder / "run", self.out)
-            sync(self.out.parent)
-        except OSError as error:
+            move_new(self.folder / "run", self.out)
+        except (OSError, ValueError) as error:
+            exists = os.path.lexists(self.out)
+            problem = "was created in the meantime" if exists else f"cannot be written: {error}"
             raise ValueError(
-                f"{self.out} was created in the meantime. The finished run is in "
-                f"{self.folder / 'run'}; move it by hand."
+                f"{self.out} {problem}. The finished run is in {self.folder / 'run'}; move it by "
+                "hand."
             ) from error
         shutil.rmtree(self.folder, ignore_errors=True)
 

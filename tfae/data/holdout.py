@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfae.arguments import is_number
+from tfae.arguments import between
 from tfae.batches.order import pass_order
 from tfae.data.examples import Examples
 
@@ -19,13 +19,13 @@ def hold_out(examples: Examples, fraction: float) -> tuple[Examples, Examples]:
         The examples left for training, and those held out.
 
     Raises:
-        ValueError: If one of the two would be empty.
+        ValueError: If the fraction is not between 0 and 1, or one of the two would be empty.
     """
-    held = round(examples.size * fraction) if is_number(fraction) else 0
-    if not 0 < held < examples.size or not 0 < fraction < 1:
+    held = round(examples.size * between("validation_split", fraction, 0, 1))
+    if not 0 < held < examples.size:
         raise ValueError(
             f"validation_split={fraction!r} of {examples.size} examples leaves none on one side. "
-            "Pass a fraction between 0 and 1 that leaves some on both."
+            "Pass a fraction that leaves some on both."
         )
     order = pass_order(examples.size, 0, tf.constant(0)).numpy()
     return examples.take(np.sort(order[held:])), examples.take(np.sort(order[:held]))

@@ -123,12 +123,12 @@ def remove_mean(patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _size(size: int | Sequence[int]) -> tuple[int, ...]:
-    size = (size,) if isinstance(size, int | np.integer) else tuple(size)
-    if len(size) not in (1, 2) or min(size) < 1:
+    size = (size,) if np.ndim(size) == 0 else tuple(size)
+    if len(size) not in (1, 2):
         raise ValueError(
             f"`size` must be (height, width) of patches or the length of windows; received {size}."
         )
-    return size
+    return tuple(whole_number("size", part, minimum=1) for part in size)
 
 
 def _grid(shape: tuple[int, ...], size: tuple[int, ...], stride: int) -> list[np.ndarray]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfae.arguments import positive
+from tfae.arguments import finite_array, positive
 
 
 class Whitening(NamedTuple):
@@ -40,12 +40,10 @@ class Whitening(NamedTuple):
             ValueError: If there are fewer than two patches, they are all the same, or they hold NaN
                 or infinity.
         """
-        x = np.asarray(patches, np.float64).reshape(len(patches), -1)
+        x = finite_array("patches", patches).reshape(len(patches), -1)
         positive("regularisation", regularisation)
-        if len(x) < 2 or not np.isfinite(x).all():
-            raise ValueError(
-                f"Whitening needs at least two patches, all finite; received {len(x)} patches."
-            )
+        if len(x) < 2:
+            raise ValueError(f"Whitening needs at least two patches; received {len(x)}.")
         mean = x.mean(axis=0)
         variances, directions = np.linalg.eigh((x - mean).T @ (x - mean) / len(x))
         variances = np.maximum(variances, 0) + regularisation * variances.mean()

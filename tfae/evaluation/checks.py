@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from tfae.arguments import finite_array
+
 
 def rows(name: str, values: Any, minimum: int = 1) -> np.ndarray:
     """Returns a finite float64 array `(n, d)`; further axes are flattened.
@@ -17,9 +19,7 @@ def rows(name: str, values: Any, minimum: int = 1) -> np.ndarray:
             f"`{name}` must be an array (n, d) with n of at least {minimum}; received shape "
             f"{array.shape}."
         )
-    if not np.isfinite(array).all():
-        raise ValueError(f"`{name}` holds NaN or infinite values.")
-    return array.reshape(len(array), -1)
+    return finite_array(name, array).reshape(len(array), -1)
 
 
 def pair(names: tuple[str, str], values: tuple[Any, Any], minimum: int) -> list[np.ndarray]:

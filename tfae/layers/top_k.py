@@ -6,14 +6,8 @@ from typing import ClassVar
 import keras
 import tensorflow as tf
 
-from tfae.arguments import is_number, whole_number
+from tfae.arguments import at_least, whole_number
 from tfae.attributes import CheckedAttributes, checked_by
-
-
-def _checked_alpha(alpha: float) -> float:
-    if not is_number(alpha) or alpha < 1:
-        raise ValueError(f"`alpha` must be a number of at least 1; received {alpha!r}.")
-    return float(alpha)
 
 
 @keras.saving.register_keras_serializable("tfae")
@@ -38,7 +32,7 @@ class TopK(CheckedAttributes, keras.layers.Layer):
 
     attribute_checks: ClassVar[dict[str, Callable]] = {
         "k": checked_by(whole_number, "k", 1),
-        "alpha": _checked_alpha,
+        "alpha": checked_by(at_least, "alpha", 1),
     }
 
     def __init__(self, k: int = 25, alpha: float = 1.0, **kwargs):

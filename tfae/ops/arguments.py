@@ -4,6 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfae.arguments import whole_number_or_none
+
 _DTYPES = (tf.float32, tf.float16, tf.bfloat16, tf.float64)
 
 
@@ -35,8 +37,7 @@ def convert_arguments(
             "seed must be an int32 or int64 tensor of shape [2], but it has dtype "
             f"{seed.dtype.name} and shape {seed.shape}"
         )
-    if num_samples is not None and num_samples < 1:
-        raise ValueError(f"num_samples must be None or at least 1, but it is {num_samples}")
+    whole_number_or_none("num_samples", num_samples, 1)
     return mean, log_variance, seed
 
 

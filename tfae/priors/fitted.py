@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfae.arguments import whole_number
+from tfae.arguments import finite_array, whole_number
 from tfae.priors.fitted_categorical import FittedCategorical
 from tfae.priors.prior import Prior
 
@@ -54,16 +54,11 @@ class FittedGaussianMixture(Prior):
         """
         from sklearn.mixture import GaussianMixture
 
-        codes = np.asarray(codes, np.float64)
+        advice = "Check the data, and whether the training loss became NaN."
+        codes = finite_array("codes", codes, advice=advice)
         if codes.ndim != 2:
             raise ValueError(
                 f"`codes` must have shape (n, latent_dim); received shape {codes.shape}."
-            )
-        if not np.isfinite(codes).all():
-            bad = np.count_nonzero(~np.isfinite(codes).all(axis=1))
-            raise ValueError(
-                f"`codes` must be finite; {bad} of {len(codes)} hold NaN or infinite values. Check "
-                "the data, and whether the training loss became NaN."
             )
         numbers = [num_components] if np.ndim(num_components) == 0 else list(num_components)
         numbers = [whole_number("num_components", k, minimum=1) for k in numbers]

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfae.arguments import whole_number
+from tfae.arguments import finite_array, whole_number
 from tfae.batches.batch import Batch, unpack
 from tfae.batches.epochs_of_arrays import split_off_last
 from tfae.batches.feeding import Inputs, checked_arrays, checked_inputs
@@ -189,12 +189,8 @@ def _codes(stack: Any, data: Any, start: int, end: int, raw: Any = None) -> Any:
 
     inputs = Inputs(Batch(data), stack.data_contract())
     codes = stack._map_batches(f"codes of layers {start} to {end}", encode, inputs, batch_size=256)
-    if not np.isfinite(codes).all():
-        raise ValueError(
-            f"The codes of layer {end} hold NaN or infinity: its training diverged. Use a lower "
-            "learning rate for it (`optimizer`)."
-        )
-    return codes
+    advice = "Its training diverged: use a lower learning rate for it (`optimizer`)."
+    return finite_array(f"codes of layer {end}", codes, codes.dtype, advice)
 
 
 # ---------------------------------------------------------------------------- arguments
