@@ -1,5 +1,9 @@
 """Options, help and messages, without any training."""
 
+import ast
+import re
+from pathlib import Path
+
 import click
 import numpy as np
 import pytest
@@ -16,6 +20,7 @@ from tfae.cli.data_options import (
     ColumnOption,
     ImageSize,
     Scale,
+    data_config,
     open_data,
 )
 from tfae.cli.errors import in_terms_of_options, one_line
@@ -137,6 +142,66 @@ def test_a_folder_of_tables_of_any_ending_is_a_table(tmp_path):
     for ending in (".pq", ".csv.bz2", ".tsv.gz"):
         (tmp_path / f"x{ending}").touch()
         assert kind_of(str(tmp_path)) == kind_of(str(tmp_path / f"x{ending}")) == "table"
+
+
+def messages_of(folder):
+    """The texts of all errors and notes in a package, with `x` in place of what is computed."""
+    for file in Path(folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                parts = [getattr(part, "value", "x") for part in node.values]
+                yield "".join(part if isinstance(part, str) else "x" for part in parts)
+
+
+@pytest.mark.parametrize("command", ["train", "score"])
+def test_no_message_on_tables_shows_arguments_of_python(command):
+    params = list(DATA) if command == "train" else main.commands["score"].params
+    texts = [text for text in messages_of(tables.__path__[0]) if " " in text]
+    assert sum("={" in text for text in texts) > 5
+    for text in texts:
+        told = in_terms_of_options(text, params)
+        assert not re.search(r"\w+=\{|max_categories=|other_columns=|pass its encoding", told), told
+        assert not re.search(r"`(kinds|formats|transforms)`", told) or command == "score", told
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        (
+            "formats={'d': '%d/%m/%Y'} (or '%m/%d/%Y') says whether",
+            "--date-format 'd=%d/%m/%Y' (or '%m/%d/%Y') says whether",
+        ),
+        (
+            "too far apart. Pass transforms={'a': 'log'}.",
+            "too far apart. Pass --transform 'a=log'.",
+        ),
+        ("Ignore it: kinds={'a': 'ignore'}.", "Ignore it: --ignore 'a'."),
+        ("max_categories=300 or kinds={'a': 'categorical'}", "train with --column 'a=categorical'"),
+        ("`kinds` says 'count'", "--column says 'count'"),
+        ("Pass decimal='.' or ','.", "Pass --decimal '.' or ','."),
+        ("or pass its encoding, such as 'cp1252'.", "or pass its --encoding, such as 'cp1252'."),
+    ],
+)
+def test_advice_on_tables_names_options(message, told):
+    assert in_terms_of_options(message, list(DATA)) == told
+
+
+def test_dates_transforms_encoding_and_decimal_sign_can_be_said(tmp_path):
+    rows = [f"0{1 + i % 9}/0{1 + i % 7}/2024;{i},{i % 7}5;{'äö'[i % 2]}" for i in range(40)]
+    (tmp_path / "t.csv").write_bytes("\n".join(["day;a;c", *rows]).encode("cp1252"))
+    arguments = ["--data", str(tmp_path / "t.csv"), "--date-format", "day=%m/%d/%Y"]
+    arguments += ["--transform", "a=quantile", "--encoding", "cp1252", "--decimal", ","]
+    options = click.Command("train", params=list(DATA)).make_context("train", arguments).params
+    config = data_config(options)
+    schema = open_data(config).schema
+    assert [column.kind for column in schema.columns] == ["time", "numeric", "binary"]
+    day, number, text = schema.columns
+    assert (day.format, number.transform) == ("%m/%d/%Y", "quantile")
+    assert text.categories == ("ä", "ö")
+    with pytest.raises(ValueError, match=r"--date-format.*for tables, not for digits"):
+        open_data({**config, "data": "digits"})
+    with pytest.raises(ValueError, match="--transform must be NAME=VALUE; received log"):
+        data_config({**options, "transforms": ("log",)})
 
 
 def test_errors_become_one_line():

@@ -135,6 +135,30 @@ DATA = (
         "binary, categorical, ordinal or time. May be given several times.",
     ),
     click.Option(
+        ["--date-format", "formats"],
+        multiple=True,
+        metavar="NAME=FORMAT",
+        help="How a column writes dates or times, if it is not detected, such as "
+        "'born=%d/%m/%Y'. May be given several times.",
+    ),
+    click.Option(
+        ["--transform", "transforms"],
+        multiple=True,
+        metavar="NAME=TRANSFORM",
+        help="log: the logarithm of a column of numbers of many magnitudes. quantile: its ranks. "
+        "May be given several times.",
+    ),
+    click.Option(
+        ["--encoding"],
+        metavar="NAME",
+        help="How the text of a .csv file is encoded, such as cp1252.  [default: utf-8]",
+    ),
+    click.Option(
+        ["--decimal"],
+        type=click.Choice([".", ","]),
+        help="The decimal sign of a .csv file.  [default: detected]",
+    ),
+    click.Option(
         ["--ignore"],
         multiple=True,
         metavar="NAME",
@@ -148,6 +172,11 @@ def data_config(options: dict[str, Any]) -> dict[str, Any]:
     """Returns the options of `DATA` as a run stores them, valid in any working directory."""
     config = {option.name: options[option.name] for option in DATA}
     config["kinds"] = _kinds(config.pop("columns"), config.pop("ignore"))
+    for name, option in (("formats", "--date-format"), ("transforms", "--transform")):
+        config[name] = _by_column(option, config[name])
+    for name in ("formats", "transforms", "encoding", "decimal"):
+        if not config[name]:  # so that interrupted runs of before can be resumed
+            del config[name]
     for key in ("data", "data_dir"):
         if config[key] and config[key] != "digits" and Path(config[key]).expanduser().exists():
             config[key] = os.path.abspath(Path(config[key]).expanduser())
@@ -167,6 +196,26 @@ def _kinds(columns: tuple[str, ...], ignored: tuple[str, ...]) -> dict[str, str]
             )
         kinds[name] = kind
     return {**kinds, **dict.fromkeys(ignored or (), "ignore")}
+
+
+def _by_column(option: str, given: tuple[str, ...]) -> dict[str, str]:
+    """Returns what options such as `--transform NAME=log` say, by column."""
+    found = {}
+    for text in given or ():
+        name, equals, value = text.partition("=") if "%" in text else text.rpartition("=")
+        if not equals or not value:
+            raise ValueError(f"{option} must be NAME=VALUE; received {text}.")
+        found[name] = value
+    return found
+
+
+def how_written(of_data: dict[str, Any]) -> dict[str, Any]:
+    """Returns how .csv files are written, as far as a run's options say."""
+    return {
+        "header": of_data.get("header"),
+        "encoding": of_data.get("encoding") or "utf-8",
+        "decimal": of_data.get("decimal"),
+    }
 
 
 def open_data(config: dict[str, Any]) -> data.Source:
@@ -190,18 +239,22 @@ def _opened(config: dict[str, Any]) -> data.Source:
 
     reading = {key: config.get(key) for key in READING}
     reading["missing"] = bool(config.get("missing"))
-    of_tables = {key: reading[key] for key in ("label_column", "header")}
+    of_tables = {"label_column": reading["label_column"], **how_written(config)}
+    overrides = {key: config.get(key) for key in ("kinds", "formats", "transforms")}
     path = Path(config["data"]).expanduser()
     if config.get("schema"):
         schema = data.TableSchema.from_config(config["schema"])
         return data.find(path, schema=schema, **of_tables)
     is_table = path.exists() and kind_of(config["data"]) == "table"
-    if config.get("kinds"):
-        if not is_table:
-            raise ValueError(f"--column and --ignore are for tables, not for {config['data']}.")
-        return data.find(path, schema="infer", kinds=config["kinds"], **of_tables)
+    if not is_table and any((*overrides.values(), config.get("encoding"), config.get("decimal"))):
+        raise ValueError(
+            "--column, --ignore, --date-format, --transform, --encoding and --decimal are for "
+            f"tables, not for {config['data']}."
+        )
+    if any(overrides.values()):
+        return data.find(path, schema="infer", **overrides, **of_tables)
     try:
-        return data.find(config["data"], **reading)
+        return data.find(config["data"], **{**reading, **how_written(config)})
     except ValueError:
         if not is_table:
             raise

@@ -63,7 +63,7 @@ def one_line(error: BaseException) -> str:
 
 def in_terms_of_options(text: str, params: list[click.Parameter]) -> str:
     """Replaces the names of Python's arguments by those of the command's options."""
-    text = _kinds_as_options(text)
+    text = _advice_on_tables(text, params)
     for param in params:
         option = next((o for o in param.opts if o.startswith("--")), None)
         if option is None or not param.name:
@@ -89,11 +89,39 @@ def in_terms_of_options(text: str, params: list[click.Parameter]) -> str:
     return text.replace("`x` ", "the data " if not text.startswith("`x`") else "The data ")
 
 
-def _kinds_as_options(text: str) -> str:
-    """Replaces advice to pass kinds of columns in Python, as `TableSchema` gives it."""
+_OF_COLUMNS = {"kinds": "--column", "formats": "--date-format", "transforms": "--transform"}
+_ADVICE = re.compile(
+    r"(?P<verb>[Pp]ass )?(?P<argument>kinds|formats|transforms)="
+    r"\{(?P<quote>['\"]?)(?P<name>.*?)(?P=quote): '(?P<value>[^']*)'\}"
+    r"(?: to TableSchema\.infer)?"
+)
+
+
+def _advice_on_tables(text: str, params: list[click.Parameter]) -> str:
+    """Replaces advice to pass something about columns in Python, as `TableSchema` gives it."""
+    options = {option for param in params for option in param.opts}
     text = text.replace("`kinds` names", "--column or --ignore names")
-    kind = r"kinds=\{'?(?P<name>.*?)'?: '(?P<kind>\w+)'\}(?: to TableSchema\.infer)?"
-    return re.sub(rf"(?:pass )?{kind}", r"train with --column '\g<name>=\g<kind>'", text)
+    text = text.replace("`kinds`", "--column")
+    text = re.sub(r"max_categories=\w+ or (?=kinds=)", "", text)
+    text = text.replace(", or pass other_columns='ignore'", "")
+
+    def as_option(match: re.Match) -> str:
+        option = _OF_COLUMNS[match["argument"]]
+        value = f"{match['name']}={match['value']}"
+        if match["value"] == "ignore":
+            option, value = "--ignore", match["name"]
+        with_train = "train with " if match["argument"] == "kinds" or option not in options else ""
+        with_train = "" if option == "--ignore" else with_train
+        verb = with_train or (match["verb"] or "")
+        if (match["verb"] or "").startswith("P"):
+            verb = verb.capitalize()
+        return f"{verb}{option} '{value}'"
+
+    text = _ADVICE.sub(as_option, text)
+    if "--encoding" in options:
+        return text.replace("pass its encoding", "pass its --encoding")
+    text = re.sub(r", or pass its encoding(, such as '\w+')?", "", text)
+    return re.sub(r"\b([Pp])ass (decimal|header|encoding)=", r"train with --\2 ", text)
 
 
 def _errors_of_tensorflow() -> tuple[type[Exception], ...]:

@@ -35,6 +35,10 @@ _OPTIONAL: dict[str, dict[str, tuple[type, ...]]] = {
     "data": {
         "columns": _LIST + _NONE,
         "kinds": _DICT + _NONE,
+        "formats": _DICT,
+        "transforms": _DICT,
+        "encoding": _TEXT,
+        "decimal": _TEXT,
         "header": _TRUTH + _NONE,
         "schema": _DICT + _NONE,
         "scaling": _DICT,
@@ -66,7 +70,8 @@ def read_config(path: Path) -> dict[str, Any]:
     of_data = config["data"]
     _check_texts(path, "classes", config.get("classes") or [])
     _check_texts(path, "data.columns", of_data.get("columns") or [])
-    _check_texts(path, "data.kinds", list((of_data.get("kinds") or {}).values()))
+    for name in ("kinds", "formats", "transforms"):
+        _check_texts(path, f"data.{name}", list((of_data.get(name) or {}).values()))
     _check_objects(path, of_data)
     return config
 

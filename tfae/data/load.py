@@ -133,6 +133,10 @@ def find(
     missing: bool = False,
     schema: TableSchema | Literal["infer"] | None = None,
     kinds: Mapping[str, str] | None = None,
+    formats: Mapping[str, str] | None = None,
+    transforms: Mapping[str, str] | None = None,
+    encoding: str = "utf-8",
+    decimal: str | None = None,
 ) -> Source:
     """Finds out what a name or path means, and opens it.
 
@@ -146,7 +150,10 @@ def find(
         schema: For tables of mixed columns, which may be Parquet files and folders of files, too: a
             `TableSchema`, which encodes the table, or "infer" to find it out. `None` for a .csv
             file of numbers, which stay as they are.
-        kinds: With schema="infer", kinds of columns by name; see `TableSchema.infer`.
+        kinds, formats, transforms: With schema="infer", kinds of columns, formats of times and
+            transforms of numbers by name; see `TableSchema.infer`.
+        encoding, decimal: How the text of .csv files is encoded, and their decimal sign, "." or
+            ","; `None` to detect it.
 
     Returns:
         The source: `source.load(split, ...)` returns datasets, `source.describe(split)` sizes.
@@ -165,7 +172,9 @@ def find(
     path = Path(name_or_path).expanduser()
     if schema is not None:
         known = None if schema == "infer" else schema
-        read = read_mixed(path, known, memory_limit, kinds, label_column, header)
+        overrides = {"kinds": kinds, "formats": formats, "transforms": transforms}
+        how = {"header": header, "encoding": encoding, "decimal": decimal}
+        read = read_mixed(path, known, memory_limit, label_column, overrides=overrides, **how)
         return Source(name, read[0], memory_limit, read[1])
     of_tables = {"label_column": label_column, "header": header}
     _check_use(name, path, data_dir=data_dir, image_size=image_size, channels=channels, **of_tables)
@@ -174,7 +183,8 @@ def find(
     elif path.is_dir():
         splits = read_folder(path, image_size, channels)
     elif path.is_file():
-        splits = _read_file(path, memory_limit, missing, **of_tables)
+        how = {"encoding": encoding, "decimal": decimal}
+        splits = _read_file(path, memory_limit, missing, **of_tables, **how)
     elif isinstance(name_or_path, os.PathLike) or _looks_like_a_path(name):
         raise FileNotFoundError(f"There is nothing at {path.absolute()}.")
     else:

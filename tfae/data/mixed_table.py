@@ -25,9 +25,10 @@ def read_mixed(
     path: Path,
     schema: TableSchema | None,
     memory_limit: int,
-    kinds: Mapping[str, str] | None = None,
     label_column: str | int | bool | None = None,
-    header: bool | None = None,
+    *,
+    overrides: Mapping[str, Mapping[str, str] | None] | None = None,
+    **reading: Any,
 ) -> tuple[dict[str, InMemory | StoredArray], TableSchema]:
     """Reads a table of any columns: a CSV or Parquet file, or a folder of them.
 
@@ -35,8 +36,10 @@ def read_mixed(
         path: The table.
         schema: What its columns hold; `None` to find it out.
         memory_limit: In bytes. More than that is kept in a temporary file while it is used.
-        kinds: Kinds of columns that are not to be inferred, by name; "ignore" leaves one out.
-        label_column, header: As for `tfae.data.load`.
+        label_column: As for `tfae.data.load`.
+        overrides: What is not to be inferred: `kinds`, `formats` and `transforms` by column, as for
+            `TableSchema.infer`.
+        **reading: How CSV files are written: `header`, `encoding` and `decimal`.
 
     Returns:
         The split "train", whose x is float32 `(rows, schema.width)`, NaN where a value is missing;
@@ -45,11 +48,13 @@ def read_mixed(
     Raises:
         ValueError: If the table cannot be read; the message names the file, line and column.
     """
-    table = open_table(path, header=header)
+    table = open_table(path, **reading)
     label_name = _label_name(table, label_column, schema)
     if schema is None:
         ignored = {label_name: "ignore"} if label_name is not None else {}
-        schema = TableSchema.infer(path, kinds={**(kinds or {}), **ignored}, header=header)
+        given = {name: values for name, values in (overrides or {}).items() if values}
+        given["kinds"] = {**given.get("kinds", {}), **ignored}
+        schema = TableSchema.infer(path, **given, **reading)
         if label_name is not None:
             schema.left_out[label_name] = "is the label"
     labels: list[np.ndarray] = []

@@ -27,6 +27,8 @@ def read_csv(
     label_column: str | int | bool | None = None,
     header: bool | None = None,
     memory_limit: int = 2**30,
+    encoding: str = "utf-8",
+    decimal: str | None = None,
 ) -> dict[str, Examples]:
     """Reads a table of numbers, with one example per line.
 
@@ -42,6 +44,8 @@ def read_csv(
         header: Whether the first line holds names; `None` to detect it.
         memory_limit: In bytes. A table that takes more as float32 is written to a temporary file,
             from which its rows are read when they are needed.
+        encoding: How its text is encoded.
+        decimal: The decimal sign, "." or ","; `None` to detect it.
 
     Returns:
         The split "train", whose x is float32 `(lines, columns)`.
@@ -49,7 +53,8 @@ def read_csv(
     Raises:
         ValueError: If the file cannot be read; the message names the file and the line.
     """
-    table = CsvTable(path, header=header, missing=(), label_column=label_column)
+    how = {"header": header, "encoding": encoding, "decimal": decimal}
+    table = CsvTable(path, **how, missing=(), label_column=label_column)
     names = _names(table, header)
     layout = _layout(table, names, label_column)
     labels: list[np.ndarray] = []

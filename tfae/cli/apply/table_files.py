@@ -12,6 +12,7 @@ import numpy as np
 from tfae.cli.apply.plain_columns import PlainColumns
 from tfae.cli.apply.reader import Part, Reader
 from tfae.cli.apply.table_cells import filled, like, missing_as_null, numbers, unknown_category
+from tfae.cli.data_options import how_written
 from tfae.data.label_column import label_index
 from tfae.tables import Report
 from tfae.tables.reading import Rows, open_table
@@ -60,7 +61,7 @@ class TableReader(Reader):
         delimiter: str | None = None,
     ):
         of_data = config["data"]
-        reading = {"delimiter": delimiter, "header": of_data.get("header")}
+        reading = {"delimiter": delimiter, **how_written(of_data)}
         # Cells that stand for missing values stay as they are, so that they can be written back.
         self.table = open_table(path, missing=(), **reading)
         self.name, self.dtype = self.table.origin, np.dtype(np.float32)
