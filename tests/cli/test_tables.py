@@ -130,3 +130,16 @@ def test_tables_of_numbers_stay_as_they_are(tfae, make, tmp_path):
     header, *rows = rows_of("rows.csv")
     assert header == ["a", "b", "c"]
     np.testing.assert_allclose(np.array(rows, float), model.generate(3, seed=0), rtol=1e-5)
+
+
+def test_a_run_reads_other_tables_in_its_own_encoding_and_with_its_own_dates(tfae, bare):
+    rows = [f"0{1 + i % 9}/0{1 + i % 7}/2024;{i},{i % 7}5;{'äö'[i % 2]}" for i in range(40)]
+    Path("t.csv").write_bytes("\n".join(["day;a;c", *rows]).encode("cp1252"))
+    assert "not UTF-8" in tfae(f"train autoencoder --data t.csv {TINY} --out run", 2).output
+    told = "--date-format day=%m/%d/%Y --encoding cp1252 --transform a=quantile"
+    tfae(f"train autoencoder --data t.csv {TINY} {told} --out run")
+    kinds = [column.kind for column in read_run(Path("run"))[0].schema.columns]
+    assert kinds == ["time", "numeric", "binary"]
+    shown = tfae("score run --data t.csv --out scored.csv").output
+    assert "does not know" not in shown
+    assert "ä" in Path("scored.csv").read_text()
