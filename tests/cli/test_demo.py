@@ -10,6 +10,7 @@ from tfae.cli import make_run
 from tfae.cli.partial_run import PartialRun
 
 
+@pytest.mark.slow
 def test_it_trains_and_compares_with_pca(tfae):
     shown = " ".join(tfae("demo --epochs 1").output.split())
     for word in ("ELBO", "PCA", "3.331", "355 test digits", "can exceed 1", "tfae list"):

@@ -144,8 +144,8 @@ def test_every_attribute_of_a_model_takes_effect_or_cannot_be_set(model_class, d
          {"num_embeddings": 8, "embedding_dim": 4, "decay": 0.5, "restart_below": 0.0, "seed": 2}),
         (layers.ClassProbabilities(2), 1, {"num_classes": 3}),
         (layers.DepthToSpace(2), 1, {"block_size": 4}),
-        (losses.Gaussian(0.5), 2, {"scale": 0.7}),
-        (losses.Gaussian("learned"), 2, {"scale": 0.7}),
+        (losses.Gaussian(0.5), 2, {"scale": 0.7, "min_scale": 0.1}),
+        (losses.Gaussian("learned"), 2, {"scale": 0.7, "min_scale": 0.1}),
     ],
     ids=lambda value: getattr(value, "name", None),
 )  # fmt: skip

@@ -21,6 +21,8 @@ BAD[13, 2] = np.nan
 
 # Methods for use in graphs, and Keras' own.
 NOT_DATA = {"call", "compute_loss", "compute_metrics", "solve", "symbolic_call"}
+# It takes NaN, and is only for models that do: tests/models/test_impute.py.
+OF_MISSING = {"impute"}
 # Only models of tables have these; tests/models/test_from_schema.py tests them.
 OF_TABLES = {"column_scores", "worst_column"}
 ONE_BATCH = {"train_on_batch", "test_on_batch", "predict_on_batch"}
@@ -59,7 +61,7 @@ def methods(model_class, of="x"):
     for name, method in inspect.getmembers(model_class, inspect.isfunction):
         if (
             name.startswith("_")
-            or name in NOT_DATA | OF_TABLES
+            or name in NOT_DATA | OF_MISSING | OF_TABLES
             or not method.__module__.startswith("tfae.")
         ):
             continue

@@ -177,6 +177,7 @@ def test_weighted_means_are_the_conditional_means(table, linear, exact):
     assert np.abs(few - expected).mean() > 3 * np.abs(filled - expected).mean()
 
 
+@pytest.mark.slow
 def test_multiple_imputations_have_the_conditional_moments(table, linear, exact):
     draws = linear.impute(table, num_samples=1000, seed=1, num_imputations=500)
     deviations, ratios = [], []

@@ -306,6 +306,7 @@ def test_a_stack_pretrains_and_classifies_with_missing_values():
     np.testing.assert_allclose(again(HOLES), classifier(HOLES), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_sparse_coding_explains_and_learns_from_observed_values_only():
     rng = np.random.default_rng(4)
     atoms = rng.normal(size=(5, 12))

@@ -85,6 +85,7 @@ def test_nothing_keeps_the_training_data_after_fit(tiny, few_digits, monkeypatch
 
 
 @LINUX
+@pytest.mark.slow
 def test_a_grid_search_under_xla_needs_the_mappings_of_one_model(tiny, few_digits):
     def fit(seed):
         model = tiny(seed, jit_compile=True, optimizer=SGD)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import keras
 
+from tfae.networks import filling  # noqa: F401  # Keras must know the layers of its models
 from tfae.networks.conv import conv
 from tfae.networks.discriminator import discriminator
 from tfae.networks.mlp import mlp
