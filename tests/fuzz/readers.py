@@ -116,6 +116,19 @@ CONFIG = {
 }
 
 
+SCHEMA = {
+    "columns": [
+        {"kind": "numeric", "name": "a", "transform": "quantile", "quantiles": [[1, 2]] * 3},
+        {"kind": "count", "name": "b", "likelihood": {"name": "negative_binomial"}},
+        {"kind": "ordinal", "name": "c", "categories": [1, 2, 5]},
+        {"kind": "categorical", "name": "d", "categories": ["x", "y"]},
+        {"kind": "time", "name": "e", "cycles": ["month"], "format": "%d.%m.%Y"},
+    ],
+    "left_out": {"f": "ignored"},
+    "rows": 3,
+}
+
+
 def run_config(content):
     _file("run/model.keras", keras_file_content())
     _file("run/config.json", content)
@@ -181,7 +194,10 @@ def examples():
         csv: [b"a,b,label\n1,2,cat\n3,4,dog\n", b"1;2\n3;4.5e3\n", b'\xef\xbb\xbf"a"\t"b"\n1\t-2'],
         csv_labels: [b"label,a\nx,1\ny,2\n"],
         mixed_csv: [b'a;b;c\n1,5;"x";2024-01-01\n;"y";2024-02-03\n7,25;"x";\n9;"y";2024-01-02\n'],
-        schema_json: [tfae.data.TableSchema.infer({"x": [1.5, 2, 4]}).to_json()[1:].encode()],
+        schema_json: [
+            tfae.data.TableSchema.infer({"x": [1.5, 2, 4]}).to_json()[1:].encode(),
+            tfae.data.TableSchema.from_config(SCHEMA).to_json()[1:].encode(),
+        ],
         npy: [_saved(np.save, x), _saved(np.save, y.reshape(3, 1).astype("uint8"))],
         npz: [_saved(np.savez, x=x, y=y), _saved(np.savez_compressed, x_train=x, x_test=x)],
         images: [_image(tf.io.encode_png), _image(tf.io.encode_jpeg), bmp, gif],
