@@ -56,7 +56,7 @@ def test_it_fills_better_than_the_mean_in_the_units_of_the_columns(fitted):
     filled = fitted.transform(HOLES)
     assert rmse(filled) < 0.6 * rmse(SimpleImputer().fit_transform(HOLES))
     np.testing.assert_array_equal(filled[~MISSING], FULL[~MISSING])
-    assert fitted.held_out_error_ == pytest.approx(rmse(filled), rel=0.4)
+    assert rmse(filled) / 1.4 < fitted.held_out_error_ < 1.4 * rmse(filled)  # of other values
     assert fitted.held_out_error_ <= min(fitted.history_["held_out_rmse"]) + 0.05
 
 
@@ -65,14 +65,16 @@ def test_rows_are_filled_one_by_one(fitted):
     assert np.isfinite(fitted.transform(np.full((1, 4), np.nan))).all()
 
 
-def test_posterior_samples_have_the_errors_of_held_out_values(fitted):
+def test_posterior_samples_add_errors_of_held_out_values_of_their_column(fitted):
     sampling = pickle.loads(pickle.dumps(fitted)).set_params(sample_posterior=True)
     first, again = (sampling.transform(HOLES) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     sampling.set_params(random_state=1)
     assert (sampling.transform(HOLES) != first)[MISSING].mean() > 0.9
-    added = ((first - fitted.transform(HOLES)) / UNIT)[MISSING]
-    assert added.std() == pytest.approx(fitted.held_out_error_, rel=0.35)
+    added = first - fitted.transform(HOLES)
+    for column, errors in enumerate(fitted._errors):
+        gaps = np.abs(added[MISSING[:, column], column, None] - errors).min(axis=1)
+        np.testing.assert_allclose(gaps, 0, atol=1e-4 * UNIT[column])
 
 
 def test_another_model_fills_by_its_own_rule():

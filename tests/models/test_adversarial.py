@@ -267,7 +267,7 @@ def test_adversarial_networks_are_deeper_by_default():
     assert widths(tfae.Autoencoder) == [512, 256]
 
 
-def test_training_makes_the_codes_follow_the_prior(digits):
+def test_training_brings_the_codes_close_to_the_prior(digits):
     model = quick_to_learn(gradient_penalty=0.1)
     draws = model.prior.sample(len(digits), [1, 0]).numpy()
     before = float(tfae.losses.squared_mmd(model.encode(digits), draws))
