@@ -39,7 +39,7 @@ def test_a_mixture_fits_the_density_of_the_codes_and_samples_from_it():
 def test_codes_with_nan_or_infinity_are_refused(kind, bad):
     codes = np.zeros((20, 2))
     codes[3:5, 1] = bad
-    with pytest.raises(ValueError, match="2 of 20 hold NaN or infinite"):
+    with pytest.raises(ValueError, match="2 of 40 values are NaN or infinite"):
         priors.fit(codes, kind)
 
 
