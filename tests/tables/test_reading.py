@@ -38,6 +38,9 @@ def rows_and_lines(path, **options):
         (b"\n\na,b\n1,2\n", [["1", "2"]], [4]),
         (b"a;b\n1,5;x\n", [["1,5", "x"]], [2]),
         (b"x\n1\n2\n", [["1"], ["2"]], [2, 3]),
+        # Tabs that separate empty cells are a row, and blanks are none.
+        (b"a\tb\n\t\n  \n1\t2\n", [[None, None], ["1", "2"]], [2, 4]),
+        (b'a\tb\n"x"\ty\n\t\n', [["x", "y"], [None, None]], [2, 3]),
     ],
 )
 @pytest.mark.parametrize("chunk", [5, 2**20])

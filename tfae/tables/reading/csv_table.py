@@ -12,7 +12,7 @@ import numpy as np
 
 from tfae.endings import COMPRESSIONS
 from tfae.tables.reading.dialect import MISSING, Dialect, find_dialect
-from tfae.tables.reading.records import Block, blocks, line_of_row
+from tfae.tables.reading.records import Block, blanks, blocks, line_of_row
 from tfae.tables.reading.table import Rows, Table
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class CsvTable(Table):
         self.dialect: Dialect = found
         self.decimal = found.decimal
         lines = enumerate(start.splitlines(), 1)
-        self.first_line = next(line for line, text in lines if text.strip())
+        self.first_line = next(line for line, text in lines if text.strip(blanks(found.delimiter)))
         self.width = len(found.first)
         self.names = tuple(
             cell.strip() if found.header else f"column_{i}" for i, cell in enumerate(found.first)
@@ -110,7 +110,8 @@ class CsvTable(Table):
         from pyarrow import csv
 
         delimiter = self.dialect.delimiter.encode()
-        rows = [row for row in block.content.split(b"\n") if row.strip()]
+        skipped = blanks(self.dialect.delimiter).encode() if self.width > 1 else b""
+        rows = [row for row in block.content.split(b"\n") if row.strip(skipped)]
         for i, row in enumerate(rows):
             if row.count(delimiter) + 1 != self.width:
                 raise self._wrong_width(block, i, row.count(delimiter) + 1)
@@ -150,7 +151,7 @@ class CsvTable(Table):
         wrong = []
 
         def wrong_width(row: csv.InvalidRow) -> str:
-            if not row.text.strip():  # blanks only
+            if not row.text.strip(blanks(self.dialect.delimiter)):
                 return "skip"
             wrong.append(row)
             return "error"

@@ -116,6 +116,11 @@ def _quoted_one_by_one(content: bytes, delimiter: str) -> np.ndarray:
     return np.array(found, np.int64).reshape(-1, 2)
 
 
+def blanks(delimiter: str) -> str:
+    """The characters of lines that are not rows; a tab may also separate empty cells."""
+    return " \t\r\v\f".replace(delimiter, "")
+
+
 def line_of_row(block: Block, row: int, delimiter: str, skip_blanks: bool = True) -> int:
     """Returns the number of the line in which a row of a block begins.
 
@@ -126,8 +131,9 @@ def line_of_row(block: Block, row: int, delimiter: str, skip_blanks: bool = True
     first = np.frombuffer(block.content, np.uint8)[starts]
     is_empty = starts == ends
     if skip_blanks:
-        for i in np.flatnonzero((first == ord(" ")) | (first == ord("\t"))):
-            is_empty[i] = not block.content[starts[i] : ends[i]].strip()
+        skipped = blanks(delimiter).encode()
+        for i in np.flatnonzero(np.isin(first, np.frombuffer(skipped, np.uint8))):
+            is_empty[i] = not block.content[starts[i] : ends[i]].strip(skipped)
     return block.line + block.content.count(b"\n", 0, int(starts[~is_empty][row]))
 
 
