@@ -65,6 +65,7 @@ def test_a_tflite_file_is_calibrated_and_measured_on_the_runs_own_data(tfae, own
     np.testing.assert_array_equal(asked["validation"], test)
 
 
+@pytest.mark.slow
 def test_a_tflite_file_is_measured_and_refused_if_it_is_too_far_from_the_model(tfae, own_run):
     path = own_run / "export" / "digits.tflite"
     shown = tfae(f"export {own_run} --format tflite").output

@@ -61,6 +61,7 @@ def test_help_and_mistyped_words_are_answered_without_the_heavy_packages(script,
 REGISTERED = "sorted(n for n in keras.saving.get_custom_objects() if n.startswith('tfae>'))"
 
 
+@pytest.mark.slow
 def test_the_command_imports_what_a_program_imports_but_only_when_it_is_needed(script):
     """Importing the models is enough for Keras to know every class that files of models name."""
     Path(script[0]).write_text(

@@ -142,6 +142,7 @@ def test_a_table_and_objects_as_options(tfae):
     assert model.beta.get_config()["steps"] == 10
 
 
+@pytest.mark.slow
 def test_the_advised_next_steps_work(tfae, make, of_table):
     """For a model that generates, and for those that first need a density, or something else."""
     for name, advised in (

@@ -48,6 +48,7 @@ def with_scaled_codes(model, scales):
     return model
 
 
+@pytest.mark.slow
 def test_the_most_informative_dimension_comes_first(tmp_path):
     x = np.random.default_rng(0).normal(size=(64, 12)).astype("float32")
     model = tfae.Autoencoder.from_shape((12,), latent_dim=3, likelihood="gaussian", seed=0)

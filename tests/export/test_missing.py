@@ -97,6 +97,7 @@ def test_a_device_scores_what_is_observed(model, tmp_path, quantize, missing, to
             device.run("encode", x=FULL)
 
 
+@pytest.mark.slow
 def test_an_int8_file_learns_from_complete_examples_what_missing_ones_do(model, tmp_path):
     tflite(model, tmp_path / "m.tflite", "int8", FULL)
     device = DeviceModel(tmp_path / "m.tflite")

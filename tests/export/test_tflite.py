@@ -148,6 +148,7 @@ def test_an_int8_file_stays_within_the_bounds(model_class, written, unseen):
     assert unaccelerated(report) <= NOT_ACCELERATED.get(model_class, set())
 
 
+@pytest.mark.slow
 def test_the_file_of_a_conditional_model_takes_labels(trained, unseen, tmp_path):
     model = trained(tfae.ConditionalVariationalAutoencoder)
     label = np.arange(len(unseen)) % 10
@@ -201,6 +202,7 @@ def test_an_operator_without_an_accelerated_kernel_is_listed(trained, unseen, tm
     assert "TOPK_V2" in str(report)
 
 
+@pytest.mark.slow
 def test_smaller_types_make_smaller_files(written):
     files = {q: written(tfae.Autoencoder, q, hidden_units=(300,)) for q in BOUNDS}
     sizes = {q: report.bytes for q, (_, _, report) in files.items()}

@@ -12,6 +12,7 @@ readers = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(readers)
 
 
+@pytest.mark.slow
 def test_every_reader_accepts_its_seeds():
     for reader, contents in readers.examples().items():
         for content in contents:

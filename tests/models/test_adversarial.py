@@ -267,6 +267,7 @@ def test_adversarial_networks_are_deeper_by_default():
     assert widths(tfae.Autoencoder) == [512, 256]
 
 
+@pytest.mark.slow
 def test_training_brings_the_codes_close_to_the_prior(digits):
     model = quick_to_learn(gradient_penalty=0.1)
     draws = model.prior.sample(len(digits), [1, 0]).numpy()

@@ -147,7 +147,12 @@ def test_a_deterministic_autoencoder_refuses_to_generate():
 
 
 @pytest.mark.parametrize(
-    "likelihood", ["gaussian", "squared_error", tfae.losses.Gaussian("learned")]
+    "likelihood",
+    [
+        pytest.param("gaussian", marks=pytest.mark.slow),
+        pytest.param("squared_error", marks=pytest.mark.slow),
+        tfae.losses.Gaussian("learned"),
+    ],
 )
 def test_likelihoods_of_real_data_train_on_unbounded_data(likelihood, tmp_path):
     x = np.random.default_rng(0).normal(5.0, 3.0, (200, 6)).astype("float32")

@@ -44,6 +44,15 @@ def at_length(models, *further):
 
 every_model_at_length = at_length(MODELS)
 
+# Training as such, quickly for each kind of train step.
+of_each_kind = at_length(
+    tfae.models.MODELS.values(),
+    tfae.AdversarialAutoencoder,
+    tfae.SparseCoding,
+    tfae.StackedAutoencoder,
+    tfae.VectorQuantizedVariationalAutoencoder,
+)
+
 # What only concerns the trainer is tested for one model with one player and one with several.
 of_the_trainer = pytest.mark.parametrize(
     "model_class",
@@ -146,7 +155,7 @@ def test_at_most_four_classes_stand_between_a_model_and_keras(model_class):
 # ---------------------------------------------------------------------------- training
 
 
-@with_those_without_networks
+@of_each_kind
 def test_fit_lowers_the_loss_and_logs_every_term_for_training_and_validation(model_class, digits):
     model = small(model_class, compiled=False)
     model.compile(**plain_sgd(model), jit_compile=False)
@@ -158,7 +167,7 @@ def test_fit_lowers_the_loss_and_logs_every_term_for_training_and_validation(mod
     assert np.isfinite(list(history.values())).all()
 
 
-@with_those_without_networks
+@of_each_kind
 def test_the_logged_terms_add_up_to_the_logged_loss(model_class, few_digits):
     model = untrained(model_class)
     logs = model.evaluate(few_digits, verbose=0, return_dict=True)
@@ -412,6 +421,7 @@ def test_an_interrupted_run_resumes_exactly(
 
 
 @every_model_at_length
+@pytest.mark.slow
 def test_eager_graph_and_xla_train_alike(model_class, few_digits):
     def trained(**options):
         model = small(model_class, compiled=False)

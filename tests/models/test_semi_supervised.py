@@ -54,6 +54,7 @@ def test_networks_for_another_number_of_classes_are_refused():
         tfae.SemiSupervisedAdversarialAutoencoder(*networks, num_classes=5)
 
 
+@pytest.mark.slow
 def test_few_labels_make_a_classifier(trained, digits):
     assert np.mean(trained.predict_classes(digits)[200:] == LABELS[200:]) > 0.8
     probabilities = trained.encode(digits)[:, :10]
@@ -62,6 +63,7 @@ def test_few_labels_make_a_classifier(trained, digits):
     )
 
 
+@pytest.mark.slow
 def test_generated_examples_are_of_the_requested_class(trained):
     label = np.arange(50) % 10
     generated = trained.generate(50, seed=1, label=label)

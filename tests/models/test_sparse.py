@@ -118,6 +118,7 @@ def test_kl_brings_the_mean_activation_to_the_target(digits):
     assert means.max() < 0.25
 
 
+@pytest.mark.slow
 def test_kl_trains_under_xla_with_sample_weights(few_digits):
     few_digits = few_digits[:64]  # two batches of one size: one program
     weights = np.linspace(0, 2, len(few_digits), dtype="float32")

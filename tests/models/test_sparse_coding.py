@@ -76,6 +76,7 @@ def test_training_lowers_the_objective_on_unseen_data(atom_update):
     assert last < {"gradient": 0.9, "replace": 1.0}[atom_update] * first
 
 
+@pytest.mark.slow
 def test_atoms_start_as_patches_and_stay_patches_under_replacement():
     x, _ = sparse_data(200)
     patches = x / np.linalg.norm(x, axis=1, keepdims=True)
@@ -92,7 +93,9 @@ def test_atoms_start_as_patches_and_stay_patches_under_replacement():
     assert (model.atoms != first.atoms).any()
 
 
-@pytest.mark.parametrize("atom_update", ["gradient", "replace"])
+@pytest.mark.parametrize(
+    "atom_update", ["gradient", pytest.param("replace", marks=pytest.mark.slow)]
+)
 def test_dead_atoms_are_replaced_and_counted(atom_update):
     x, _ = sparse_data(1000)
     x[:, 0] = 0
@@ -400,6 +403,7 @@ def test_invalid_data_and_atoms_are_refused():
 @pytest.mark.parametrize(
     "atom_update", ["gradient", pytest.param("replace", marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_a_model_learns_after_another_one_of_equal_shape_was_deleted(atom_update):
     x = np.random.default_rng(0).normal(size=(100, 16)).astype("float32")
     learned = []

@@ -155,6 +155,7 @@ def test_pretraining_lowers_the_loss_of_the_stack_and_fit_lowers_it_further(flat
     assert model.evaluate(flat, verbose=0)[0] < pretrained
 
 
+@pytest.mark.slow
 def test_corruption_may_be_given_for_all_layers_or_each(flat):
     def loss(corruption):
         model = stack()
@@ -170,6 +171,7 @@ def test_corruption_may_be_given_for_all_layers_or_each(flat):
 
 
 @pytest.mark.parametrize("corruption", [None, pytest.param("masking", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_sparsity_may_be_given_for_all_layers_or_each(flat, corruption):
     def train(sparsity):
         model = tfae.StackedAutoencoder(
@@ -206,6 +208,7 @@ def test_pretraining_on_a_dataset_equals_pretraining_on_arrays(flat):
         assert len(y.history["val_loss"]) == 2
 
 
+@pytest.mark.slow
 def test_patience_ends_a_layer_early_and_restores_its_best_weights(flat):
     model = stack((24,))
     optimizer = keras.optimizers.SGD(1.0)  # deliberately too large: the loss jumps up and down
@@ -363,7 +366,7 @@ def test_a_classifier_is_not_told_of_likelihoods():
     assert "likelihood" not in str(error.value)
 
 
-@pytest.mark.parametrize("head", ["softmax", "svm"])
+@pytest.mark.parametrize("head", [pytest.param("softmax", marks=pytest.mark.slow), "svm"])
 def test_a_classifier_with_either_head_classifies_digits(flat, labels, head):
     classifier = stack((64, 32), "relu", compiled=False).classifier(10, head)
     assert classifier.optimizer is not None

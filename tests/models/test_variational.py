@@ -84,7 +84,7 @@ def test_beta_weights_the_kl_only_in_the_loss(few_digits, beta):
     )
 
 
-@pytest.mark.parametrize("jit_compile", [True, False])
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_beta_can_be_set_between_epochs(few_digits, jit_compile, tmp_path):
     """As annealing callbacks usually do."""
     few_digits = few_digits[:64]  # two batches of one size: one program

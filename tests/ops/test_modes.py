@@ -139,6 +139,7 @@ def digest_of_shared_work():
     return digest.hexdigest()
 
 
+@pytest.mark.slow
 def test_the_number_of_threads_does_not_change_a_bit():
     root = str(pathlib.Path(tfae.__file__).parents[1])
     other = "1" if os.cpu_count() > 1 else "4"

@@ -59,7 +59,7 @@ def uninterrupted(tiny, few_digits):
     return model, run(model, few_digits)
 
 
-@pytest.mark.parametrize("epoch", [0, 1, 2])
+@pytest.mark.parametrize("epoch", [1, *(pytest.param(e, marks=pytest.mark.slow) for e in (0, 2))])
 def test_a_killed_run_resumes_exactly(tiny, few_digits, tmp_path, uninterrupted, epoch):
     expected, history = uninterrupted
     with pytest.raises(Killed):

@@ -66,7 +66,7 @@ def test_batches_of_changing_sizes_compile_a_bounded_number_of_programs(
     assert int(model.optimizer.iterations) == 14
 
 
-@pytest.mark.parametrize("jit_compile", [True, False])
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_nothing_keeps_the_training_data_after_fit(tiny, few_digits, monkeypatch, jit_compile):
     kept = []
     convert = tfae.batches.epochs_of_arrays._on_host

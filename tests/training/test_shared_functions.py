@@ -96,6 +96,7 @@ def test_a_second_model_of_equal_structure_compiles_nothing(tiny, few_digits, co
 
 
 @pytest.mark.parametrize("fused", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_a_shared_program_trains_bit_for_bit_like_an_unshared_one(
     few_digits, compiled, monkeypatch, fused
 ):

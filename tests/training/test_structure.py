@@ -155,7 +155,7 @@ def test_using_a_model_does_not_change_its_structure_and_comparing_takes_less_th
     assert min(seconds() for _ in range(20)) < 1e-3
 
 
-@pytest.mark.parametrize("jit_compile", [True, False])
+@pytest.mark.parametrize("jit_compile", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_nothing_is_traced_after_the_first_round(few_digits, jit_compile, tiny):
     traces, x = [], few_digits[:64]
 

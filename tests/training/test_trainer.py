@@ -129,7 +129,7 @@ def test_auto_is_saved_as_auto(tiny, tmp_path):
 @pytest.mark.parametrize(
     ("model_class", "jit_compile"),
     [
-        (tfae.Autoencoder, True),
+        pytest.param(tfae.Autoencoder, True, marks=pytest.mark.slow),
         (tfae.Autoencoder, False),
         pytest.param(tfae.AdversarialAutoencoder, False, marks=pytest.mark.slow),
         pytest.param(tfae.AdversarialAutoencoder, True, marks=pytest.mark.slow),
