@@ -73,6 +73,7 @@ def test_rows_out_of_the_range_count_for_the_threshold(tfae, bare, own_units):
     assert normal == np.ceil((len(raw) + 1) * 0.8)
 
 
+@pytest.mark.slow
 def test_sparse_coding_keeps_the_scaling(tfae, bare, own_units):
     tfae("train sparse-coding --data d.npz --scale standard --num-atoms 4 --epochs 1 --out run")
     model, _ = the_run()

@@ -73,6 +73,7 @@ def test_arrays_not_stored_row_by_row_are_read_at_once(tmp_path):
         np.testing.assert_array_equal(batch, x)
 
 
+@pytest.mark.slow
 def test_a_file_larger_than_the_limit_is_never_in_memory(tmp_path):
     """240 MB: only a part is ever in memory, be it NumPy's or TensorFlow's."""
     shape = (30_000, 2_000)

@@ -140,6 +140,8 @@ def test_an_int8_file_stays_within_the_bounds(model_class, written, unseen):
     allow = {}
     if model_class is tfae.VectorQuantizedVariationalAutoencoder:
         allow = {"relative_error": 0.3}  # where two embeddings are about as near
+    elif model_class is tfae.SemiSupervisedAdversarialAutoencoder:
+        allow = {"relative_error": 0.15}  # after so few steps its classes are hardly decided
     _, _, report = written(model_class, "int8", allow=allow)
     assert report.num_examples == len(unseen) // 5
     assert not report.random_examples

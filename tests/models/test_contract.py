@@ -369,7 +369,14 @@ def test_save_weights_restores_optimizer_and_noise(model_class, few_digits, tmp_
 @pytest.mark.parametrize(
     ("model_class", "make", "jit_compile", "seed"),
     [
-        pytest.param(tfae.VariationalAutoencoder, small, True, None, id="XLA, no seed"),
+        pytest.param(
+            tfae.VariationalAutoencoder,
+            small,
+            True,
+            None,
+            id="XLA, no seed",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             tfae.VariationalAutoencoder, small_with_dropout, False, 7, id="graph, dropout, seed"
         ),

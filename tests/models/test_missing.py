@@ -286,6 +286,7 @@ def test_log_likelihood_of_a_scaled_model_is_in_the_units_of_the_observed_values
     np.testing.assert_allclose(scaled.log_likelihood(HOLES, 5, seed=0), expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_stack_pretrains_and_classifies_with_missing_values():
     stack = small(tfae.StackedAutoencoder)
     dataset = tf.data.Dataset.from_tensor_slices({"x": FULL, "mask": OBSERVED}).batch(12)

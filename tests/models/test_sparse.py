@@ -31,6 +31,7 @@ def networks(*layers, code=5):
 # ---------------------------------------------------------------------------- L1
 
 
+@pytest.mark.slow
 def test_l1_makes_most_activations_exactly_zero_and_still_reconstructs(digits):
     def trained(coefficient):
         model = sparse(sparsity=L1(coefficient), likelihood="squared_error", compiled="graph")

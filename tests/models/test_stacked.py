@@ -86,6 +86,7 @@ def test_the_stack_applies_its_layers_one_after_another(flat):
     np.testing.assert_allclose(model.decode(h), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_bare_layers_are_built_from_the_first_data(flat):
     model = tfae.StackedAutoencoder(
         [keras.layers.Dense(20, "relu"), keras.layers.Dense(5, "relu")],
@@ -387,6 +388,7 @@ def test_a_classifier_with_either_head_classifies_digits(flat, labels, head):
 
 
 @pytest.mark.parametrize("head", ["softmax", "svm"])
+@pytest.mark.slow
 def test_a_loaded_classifier_continues_training_identically(flat, labels, head, tmp_path):
     classifier, x, y = stack().classifier(10, head), flat[:64], labels[:64]
     classifier.compile(run_eagerly=True)

@@ -29,6 +29,7 @@ def wae(run_eagerly=True, **hyperparameters):
 
 
 @pytest.mark.parametrize("prior", ["gaussian", Ring()], ids=["gaussian", "ring"])
+@pytest.mark.slow
 def test_training_makes_the_codes_follow_the_prior(digits, prior):
     def distance(model):
         codes = tf.constant(model.encode(digits))

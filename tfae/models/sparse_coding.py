@@ -89,7 +89,7 @@ class SparseCoding(Autoencoding):
     needs_optimizer = False
     gains_from_xla = False  # Only the loops are compiled: as fast, and quicker to compile.
     _xla_inside = False
-    fixed_attributes = ("num_atoms", "latent_dim", "atom_update", "missing")
+    fixed_attributes = ("num_atoms", "latent_dim", "atom_update", "missing", "scaling")
     attribute_checks: ClassVar[dict[str, Callable]] = {
         "tolerance": checked_by(positive, "tolerance"),
         "missing": checked_missing,
