@@ -13,7 +13,10 @@ from tfae.cli.shared_options import OVERWRITE, PATH, RUN, Whole
 
 
 def of_applying(out_help: str) -> Any:
-    """Returns a decorator that adds RUN and the shared options."""
+    """Returns a decorator that adds RUN and the shared options.
+
+    Those that only say how data is read are for `tfae.cli.apply.apply`; commands pass them on.
+    """
     options = (
         RUN,
         click.option(

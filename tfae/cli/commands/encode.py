@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,9 +28,7 @@ def encode(
     data: str,
     out: Path | None,
     overwrite: bool,
-    batch_size: int,
-    split: str | None,
-    delimiter: str | None,
+    **reading: Any,
 ) -> None:
     """Write the codes of data to a file.
 
@@ -47,8 +46,6 @@ def encode(
         data,
         out,
         overwrite=overwrite,
-        batch_size=batch_size,
-        split=split,
-        delimiter=delimiter,
+        **reading,
     )
     report(applied, "encoded", out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -30,11 +31,9 @@ def impute(
     data: str,
     out: Path | None,
     overwrite: bool,
-    batch_size: int,
-    split: str | None,
-    delimiter: str | None,
     samples: int | None,
     seed: int,
+    **reading: Any,
 ) -> None:
     """Fill in the missing values of data.
 
@@ -57,9 +56,7 @@ def impute(
         data,
         out,
         overwrite=overwrite,
-        batch_size=batch_size,
-        split=split,
-        delimiter=delimiter,
+        **reading,
         samples=samples,
         seed=seed,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,9 +24,7 @@ def reconstruct(
     data: str,
     out: Path | None,
     overwrite: bool,
-    batch_size: int,
-    split: str | None,
-    delimiter: str | None,
+    **reading: Any,
 ) -> None:
     """Write data as the model reconstructs it.
 
@@ -45,9 +44,7 @@ def reconstruct(
         data,
         out,
         overwrite=overwrite,
-        batch_size=batch_size,
-        split=split,
-        delimiter=delimiter,
+        **reading,
         scores=kind == "images",
     )
     report(applied, "reconstructed", out)

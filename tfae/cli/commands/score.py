@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -28,9 +29,7 @@ def score(
     data: str,
     out: Path | None,
     overwrite: bool,
-    batch_size: int,
-    split: str | None,
-    delimiter: str | None,
+    **reading: Any,
 ) -> None:
     """Score how anomalous data is, and print the oddest examples.
 
@@ -53,9 +52,7 @@ def score(
         data,
         out,
         overwrite=overwrite,
-        batch_size=batch_size,
-        split=split,
-        delimiter=delimiter,
+        **reading,
         watch=oddest.watch,
         score_map=out is not None and not ending_of(out),
     )
